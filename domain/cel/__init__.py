@@ -1,0 +1,1 @@
+"""Conditions: a bounded subset of the Common Expression Language, compiled to Python source."""
