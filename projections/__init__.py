@@ -1,0 +1,1 @@
+"""What the fold says, remembered in tables that can be thrown away and built again."""

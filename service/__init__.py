@@ -1,0 +1,1 @@
+"""The thin shell: it loads, calls the core, and stores."""

@@ -1,0 +1,1 @@
+"""Stories, laws and contracts; shared builders are imported as `tests.builders`."""
