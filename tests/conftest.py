@@ -1,0 +1,44 @@
+"""What every test shares: steady hypothesis settings and a report on what was not run."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The suite gives one verdict for one tree; `--hypothesis-profile=search` goes looking for news.
+settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("search", deadline=None, max_examples=2_000)
+settings.load_profile("steady")
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run asynchronous tests once, on the event loop that the service uses."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """Return the path of Chromium, or leave the test out with the cure."""
+    candidates = (os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUM_NAMES))
+    found = next(filter(None, candidates), None)
+    if found is None:
+        pytest.skip("no Chromium found; cure: apt-get install -y chromium, or set CHROMIUM")
+    return Path(found)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last, in one block, which tests were not run, why, and how to cure it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    terminalreporter.section("NOT RUN", sep="-")
+    if not skipped:
+        terminalreporter.write_line("nothing: every selected test ran")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        terminalreporter.write_line(
+            f"NOT RUN: {report.nodeid}: {str(reason).removeprefix('Skipped: ')}"
+        )
