@@ -1,0 +1,104 @@
+"""What the documents promise is true: blocks run, links lead somewhere, nothing is left out.
+
+A block opened with ```` ```python run ```` is executed; the blocks of one page share their names.
+"""
+
+import contextlib
+import doctest
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.documents import Block, blocks, documents, links, prose_of_all
+from tests.architecture.tree import ROOT, listed, name_of, python_files
+
+SETTING = re.compile(r"\bSTAGEFOLD_[A-Z][A-Z0-9_]*\b")
+ALL_BLOCKS = [block for path in documents() for block in blocks(path)]
+
+
+def _of(*languages: str) -> list[Block]:
+    return [block for block in ALL_BLOCKS if block.language in languages]
+
+
+def test_every_python_block_compiles() -> None:
+    breaches = [breach for block in _of("python", "py") if (breach := _compile_error(block))]
+
+    assert not breaches, listed(breaches)
+
+
+def _compile_error(block: Block) -> str | None:
+    try:
+        compile(block.text, block.name, "exec")
+    except SyntaxError as error:
+        return f"{block.name}: {error}"
+    return None
+
+
+@pytest.mark.parametrize("path", documents(), ids=name_of)
+def test_the_marked_python_blocks_of_a_page_run(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__main__"}
+
+    for block in blocks(path):
+        if "run" in block.words:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(block.text, block.name, "exec"), names)  # noqa: S102 - our own documents
+
+
+def test_every_interactive_session_shows_what_happens() -> None:
+    runner = doctest.DocTestRunner(verbose=False)
+    parser = doctest.DocTestParser()
+
+    for block in _of("pycon"):
+        runner.run(parser.get_doctest(block.text, {}, block.name, str(block.path), block.line))
+
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def test_every_json_block_is_json() -> None:
+    breaches = [breach for block in _of("json") if (breach := _json_error(block))]
+
+    assert not breaches, listed(breaches)
+
+
+def _json_error(block: Block) -> str | None:
+    try:
+        json.loads(block.text)
+    except ValueError as error:
+        return f"{block.name}: {error}"
+    return None
+
+
+def test_every_link_inside_the_tree_leads_to_a_file() -> None:
+    breaches = [
+        f"{name_of(path)}: {target}"
+        for path in documents()
+        for target in links(path)
+        if not re.match(r"[a-z]+:|#", target) and not (path.parent / target.split("#")[0]).exists()
+    ]
+
+    assert not breaches, listed(breaches)
+
+
+def test_every_setting_is_documented() -> None:
+    """A setting that is read in the code and explained nowhere is a trap."""
+    documented = set(SETTING.findall(prose_of_all()))
+    used = {
+        name
+        for path in python_files("service", "stagefold", "migrations")
+        for name in SETTING.findall(path.read_text(encoding="utf-8"))
+    }
+
+    assert not used - documented, listed(sorted(used - documented))
+
+
+def test_the_readme_gives_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert "./dev demo" in readme
+    assert "./dev test" in readme
