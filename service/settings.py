@@ -1,0 +1,197 @@
+"""The settings of the service: one frozen value, read once from the environment.
+
+A setting is declared in one place, its field below; `STAGEFOLD_` and the field's name in capitals
+is the variable. Nothing is read at import, and every mistake is reported, not the first.
+`docs/settings.md` lists them and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+PREFIX = "STAGEFOLD_"
+API_KEY_LENGTH_MIN = 32
+
+_PORT_MAX = 65_535
+_SHOWN_MAX = 60
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_LOG_FORMATS = ("auto", "json", "console")
+_DATA_DIR = Path("stagefold-data")
+_DATABASE_SCHEMES = ("sqlite", "postgresql", "memory")
+
+
+class SettingsError(ValueError):
+    """Some variables of the environment cannot be used; `problems` names each of them."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _folder(value: str) -> Path:
+    return Path(value).expanduser()
+
+
+def _port(value: str) -> int:
+    return _whole(value, low=0, high=_PORT_MAX)
+
+
+def _amount(value: str) -> int:
+    return _whole(value, low=1, high=2**40)
+
+
+def _whole(value: str, *, low: int, high: int) -> int:
+    if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+        raise ValueError(f"expected a whole number from {low} to {high}")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 86_400:  # noqa: PLR2004 -- a day, in seconds
+        raise ValueError("expected seconds, more than 0 and at most 86400")
+    return seconds
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name for part in value.split(",") if (name := part.strip()))
+
+
+def _api_key(value: str) -> str:
+    if len(value) < API_KEY_LENGTH_MIN or not (value.isascii() and value.isprintable()):
+        raise ValueError(f"expected at least {API_KEY_LENGTH_MIN} printable ASCII characters")
+    if " " in value:
+        raise ValueError("expected no blanks in it")
+    return value
+
+
+def _database_url(value: str) -> str:
+    scheme = value.partition(":")[0].partition("+")[0]
+    if "://" not in value or scheme not in _DATABASE_SCHEMES:
+        raise ValueError("expected sqlite:///path, postgresql://… or memory://")
+    return value
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def choose(value: str) -> str:
+        if value.lower() not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return value.lower()
+
+    return choose
+
+
+def _setting(parse: Callable[[str], T], default: T, about: str, *, secret: bool = False) -> T:
+    """Declare a field: how its text is read, what holds without it, and what it is for."""
+    declared: T = field(
+        default=default,
+        repr=not secret,
+        metadata={"parse": parse, "about": about, "secret": secret},
+    )
+    return declared
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one process was told by its environment."""
+
+    database_url: str = _setting(
+        _database_url, "", "Where the log is kept; empty: SQLite in the data folder."
+    )
+    data_dir: Path = _setting(
+        _folder, _DATA_DIR, "Folder of the embedded database and the generated key."
+    )
+    host: str = _setting(_text, "127.0.0.1", "Address to listen on.")
+    port: int = _setting(_port, 8080, "Port to listen on; 0 takes a free one.")
+    api_key: str = _setting(
+        _api_key, "", "Bootstrap admin key, at least 32 characters; else one is made.", secret=True
+    )
+    models: tuple[str, ...] = _setting(
+        _names, ("all",), "Ready-made models to activate at first start: all, none, or their ids."
+    )
+    log_level: str = _setting(_one_of(*_LOG_LEVELS), "info", "Least severity that is logged.")
+    log_format: str = _setting(
+        _one_of(*_LOG_FORMATS), "auto", "json, console, or auto: console at a terminal."
+    )
+
+    body_bytes_max: int = _setting(_amount, 1 << 20, "Largest body, as sent.")
+    inflated_bytes_max: int = _setting(_amount, 8 << 20, "Largest body, unpacked.")
+    inflate_ratio_max: int = _setting(_amount, 100, "Largest ratio of unpacked to sent.")
+    stream_bytes_max: int = _setting(_amount, 64 << 20, "Largest NDJSON body, sent or unpacked.")
+    stream_lines_max: int = _setting(_amount, 50_000, "Most lines of an NDJSON body.")
+    batch_events_max: int = _setting(_amount, 1_000, "Most events of a JSON body.")
+    event_bytes_max: int = _setting(_amount, 64 << 10, "Largest single event.")
+    json_depth_max: int = _setting(_amount, 8, "Deepest nesting of an event.")
+    json_keys_max: int = _setting(_amount, 256, "Most keys of one object in an event.")
+    json_array_max: int = _setting(_amount, 256, "Most elements of one array in an event.")
+    json_string_bytes_max: int = _setting(_amount, 8 << 10, "Longest string in an event, UTF-8.")
+    header_bytes_max: int = _setting(_amount, 32 << 10, "Largest request line and headers.")
+
+    header_seconds: float = _setting(_seconds, 10.0, "Time for the whole of a request's headers.")
+    idle_seconds: float = _setting(_seconds, 5.0, "Longest silence inside a request.")
+    request_seconds: float = _setting(_seconds, 30.0, "Time for the whole of a request to arrive.")
+    stream_seconds: float = _setting(_seconds, 300.0, "The same for an NDJSON body.")
+    drain_seconds: float = _setting(_seconds, 20.0, "Time to finish what is under way at a stop.")
+    connections_max: int = _setting(_amount, 1_000, "Most connections open at once.")
+    queue_events_max: int = _setting(_amount, 20_000, "Most events waiting to be written.")
+    lag_events_max: int = _setting(_amount, 10_000, "Projection lag from which we are not ready.")
+
+    kafka_bootstrap_servers: str = _setting(_text, "", "Kafka brokers; empty: no Kafka.")
+    webhook_allow_cidrs: tuple[str, ...] = _setting(
+        _names, (), "Private networks that webhooks may reach."
+    )
+    unknown: tuple[str, ...] = ()
+    """Variables with our prefix that no setting has, for a warning at the start."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Return the settings that *environ* holds; an empty variable counts as absent.
+
+        Raises:
+            SettingsError: Some variables are not what they should be; all are named.
+        """
+        values: dict[str, object] = {}
+        problems: list[str] = []
+        declared = {
+            variable_of(each.name): each for each in fields(cls) if "parse" in each.metadata
+        }
+        for variable, each in declared.items():
+            text = environ.get(variable, "").strip()
+            if not text:
+                continue
+            try:
+                values[each.name] = each.metadata["parse"](text)
+            except ValueError as error:
+                found = "a value not shown" if each.metadata["secret"] else repr(text[:_SHOWN_MAX])
+                problems.append(f"{variable}: {error}, found {found}")
+        if problems:
+            raise SettingsError(tuple(problems))
+        unknown = [name for name in environ if name.startswith(PREFIX) and name not in declared]
+        return cls(**values, unknown=tuple(sorted(unknown)))  # type: ignore[arg-type]  # checked by the parsers
+
+    @property
+    def database(self) -> str:
+        """The database URL, the embedded default spelled out."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'stagefold.db'}"
+
+    @property
+    def generated_key_path(self) -> Path:
+        """Where the key made at the first start is kept, readable by its owner only."""
+        return self.data_dir / "api-key"
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable of the setting *name*."""
+    return PREFIX + name.upper()
