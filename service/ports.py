@@ -1,0 +1,355 @@
+"""What the service needs of the world: a store, a clock, chance, and somewhere to block.
+
+`Store` is one log with one position and the projections that are written with it in the same
+transaction. Its values live in `projections`; they are named again here so that a use case
+imports one module. Adapters fit by shape and are chosen in `service/bootstrap.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from domain.events import Event
+from projections.answers import (
+    Board,
+    BoardQuery,
+    BoardStage,
+    CustomerQuery,
+    CustomerRow,
+    EventTypeCount,
+    FeedRecord,
+    Page,
+    ParkedSubject,
+    Positions,
+    StageRow,
+    Subject,
+    SubjectSnapshot,
+    TransitionRecord,
+)
+from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.health import Finding, StoreHealth, Swept
+from projections.log import (
+    Expectation,
+    NewEvent,
+    Receipt,
+    StageChange,
+    StoredEvent,
+    SubjectKey,
+    Submission,
+)
+from service.store_errors import (
+    Overloaded,
+    SchemaMismatch,
+    StoreError,
+    StoreUnavailable,
+    UnknownModel,
+    VersionMismatch,
+)
+
+__all__ = [
+    "ApiKey",
+    "Board",
+    "BoardQuery",
+    "BoardStage",
+    "Clock",
+    "CustomerQuery",
+    "CustomerRow",
+    "EventTypeCount",
+    "Expectation",
+    "FeedRecord",
+    "Finding",
+    "Generation",
+    "ModelVersion",
+    "NewEvent",
+    "Overloaded",
+    "Page",
+    "ParkedSubject",
+    "Positions",
+    "Randomness",
+    "Receipt",
+    "Runner",
+    "SchemaMismatch",
+    "StageChange",
+    "StageRow",
+    "Store",
+    "StoreError",
+    "StoreHealth",
+    "StoreUnavailable",
+    "StoredEvent",
+    "Subject",
+    "SubjectKey",
+    "SubjectSnapshot",
+    "Submission",
+    "Swept",
+    "TransitionRecord",
+    "UnknownModel",
+    "VersionMismatch",
+]
+
+Answer = TypeVar("Answer")
+
+
+class Clock(Protocol):
+    """Tells the hour; nothing in the service reads a clock by itself."""
+
+    def now(self) -> int:
+        """Return the present instant in microseconds since the epoch."""
+        ...
+
+
+class Randomness(Protocol):
+    """Chance; a simulation replaces it by a seed."""
+
+    def token(self, octets: int) -> bytes:
+        """Return that many unpredictable bytes."""
+        ...
+
+
+class Runner(Protocol):
+    """Runs calls that block: on threads in production, at once in a simulation."""
+
+    def write(self, call: Callable[[], Answer]) -> Awaitable[Answer]:
+        """Run *call* where the one writer runs, after the writes before it."""
+        ...
+
+    def read(self, call: Callable[[], Answer]) -> Awaitable[Answer]:
+        """Run *call* beside other reads."""
+        ...
+
+    async def close(self) -> None:
+        """Let what has begun come to its end; take nothing new."""
+        ...
+
+
+class AppendsEvents(Protocol):
+    """The writing half that carries the load."""
+
+    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
+        """Store and fold *submissions* in one transaction and return a receipt for each event.
+
+        Positions are dense and in the order given. When it returns, accepted events are durable.
+        Call it through `service.appender.Appender`, which gathers callers into batches.
+
+        Raises:
+            StoreUnavailable: Nothing was stored.
+        """
+        ...
+
+    async def sweep(self, now: int, limit: int = 1_000) -> Swept:
+        """Advance at most *limit* rows whose deadline is at or before *now*, in one transaction."""
+        ...
+
+    async def retry_parked(self, now: int, limit: int = 100) -> int:
+        """Refold at most *limit* parked subjects due for it; return how many are folded again."""
+        ...
+
+
+class ReadsSubjects(Protocol):
+    """Questions about one subject. Names are resolved: an alias answers for its customer."""
+
+    async def snapshot(
+        self, tenant: str, key: SubjectKey, *, model: str | None = None
+    ) -> SubjectSnapshot | None:
+        """Return the subject with its row per active model and each row's newest transition.
+
+        None where no event has named it. *model* narrows to one model.
+        """
+        ...
+
+    async def transitions(
+        self,
+        tenant: str,
+        key: SubjectKey,
+        *,
+        model: str | None = None,
+        after: tuple[int | str, ...] | None = None,
+        limit: int = 100,
+        include_retracted: bool = False,
+        newest_first: bool = False,
+    ) -> Page[TransitionRecord]:
+        """Return records of the subject in active generations, by (model, sequence, number).
+
+        With *newest_first* they come by effective_at, latest first, over all models.
+        """
+        ...
+
+    async def events(
+        self,
+        tenant: str,
+        key: SubjectKey,
+        *,
+        after: tuple[int | str, ...] | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+        known_at: int | None = None,
+    ) -> Page[StoredEvent]:
+        """Return the events of the subject and its aliases, in fold order or the reverse."""
+        ...
+
+    async def history(
+        self, tenant: str, key: SubjectKey, *, known_at: int | None = None
+    ) -> list[Event]:
+        """Return what `Machine.fold` takes: the events that count, each once, in fold order.
+
+        *known_at* leaves out what stands behind that position, as if it were not known yet.
+        """
+        ...
+
+
+class ReadsLog(Protocol):
+    """Questions about the log, the feed and everybody at once."""
+
+    async def positions(self) -> Positions:
+        """Return how far the log, the projections and the feed have come."""
+        ...
+
+    async def position_at(self, instant: int) -> int:
+        """Return the position of the newest event recorded at or before *instant*; 0 for none."""
+        ...
+
+    async def log(
+        self, tenant: str, *, after: int = 0, limit: int = 100, event_type: str | None = None
+    ) -> Page[StoredEvent]:
+        """Return events behind position *after* in order of position."""
+        ...
+
+    async def event(self, tenant: str, position: int) -> StoredEvent | None:
+        """Return the event at *position*, if it is the tenant's."""
+        ...
+
+    async def events_with_id(self, tenant: str, event_id: str) -> list[StoredEvent]:
+        """Return the events with that id, by position; different subjects may have used it."""
+        ...
+
+    async def feed(self, tenant: str, *, after: int = 0, limit: int = 100) -> Page[FeedRecord]:
+        """Return records of the feed behind *after*, in order; none is ever skipped."""
+        ...
+
+    async def customers(self, query: CustomerQuery) -> Page[CustomerRow]:
+        """Return canonical customers (and unknown visitors) that meet *query*.
+
+        Raises:
+            UnknownModel: The query names a model that has no active version.
+        """
+        ...
+
+    async def board(self, query: BoardQuery) -> Board:
+        """Return counts and median times by stage.
+
+        Raises:
+            UnknownModel: The model has no active version.
+        """
+        ...
+
+    async def event_types(self, tenant: str) -> list[EventTypeCount]:
+        """Return the event types seen, by name."""
+        ...
+
+
+class KeepsModels(Protocol):
+    """Model documents and their generations. Documents come here parsed and checked."""
+
+    async def put_model(
+        self, version: ModelVersion, *, expected_version: int | None = None
+    ) -> ModelVersion:
+        """Store a document as the model's next version and return it with its number.
+
+        The number in *version* is ignored. A document equal to the newest version is answered with
+        that version. *expected_version* 0 means: the model must not exist yet.
+
+        Raises:
+            VersionMismatch: The newest version is another one.
+        """
+        ...
+
+    async def models(self, tenant: str) -> list[ModelVersion]:
+        """Return of every model the active version, or the newest where none is active, by key."""
+        ...
+
+    async def model(self, tenant: str, key: str, version: int | None = None) -> ModelVersion | None:
+        """Return that version; without a number the active one, else the newest."""
+        ...
+
+    async def model_versions(self, tenant: str, key: str) -> list[ModelVersion]:
+        """Return all versions of a model, newest first."""
+        ...
+
+    async def begin_generation(self, tenant: str, key: str, version: int, now: int) -> Generation:
+        """Return a new, empty generation of that version, to be built beside the active one.
+
+        Raises:
+            UnknownModel: There is no such version.
+        """
+        ...
+
+    async def build_generation(self, generation: int, now: int, *, limit: int) -> Generation:
+        """Fold about *limit* more events of history into it; `ready` when level with the log."""
+        ...
+
+    async def activate_generation(self, generation: int, now: int) -> Generation:
+        """Fold what is left and let readers see it, in one transaction; the old one retires."""
+        ...
+
+    async def fail_generation(self, generation: int, error: str, now: int) -> Generation:
+        """Give it up; its rows are removed by `remove_retired`."""
+        ...
+
+    async def remove_retired(self, limit: int) -> int:
+        """Remove about *limit* rows of retired or failed generations; return how many."""
+        ...
+
+    async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
+        """Return the newest generations first."""
+        ...
+
+    async def generation(self, tenant: str, generation: int) -> Generation | None:
+        """Return that generation, if it is the tenant's."""
+        ...
+
+
+class KeepsKeys(Protocol):
+    """API keys."""
+
+    async def create_key(self, key: ApiKey) -> None:
+        """Store *key*; one with the same id is replaced only when it is the very same secret."""
+        ...
+
+    async def keys(self, tenant: str) -> list[ApiKey]:
+        """Return the tenant's keys, oldest first, revoked ones included."""
+        ...
+
+    async def key(self, key_id: str) -> ApiKey | None:
+        """Return the key with that id, of whatever tenant."""
+        ...
+
+    async def revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
+        """Return the key, revoked at *now* or earlier; None if the tenant has no such key."""
+        ...
+
+    async def touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
+        """Note the newest use of each key: pairs of id and instant."""
+        ...
+
+
+class Store(AppendsEvents, ReadsSubjects, ReadsLog, KeepsModels, KeepsKeys, Protocol):
+    """One log, one position, and the projections written with it."""
+
+    async def parked(self, tenant: str, *, limit: int = 100) -> list[ParkedSubject]:
+        """Return subjects that are not being folded, oldest trouble first."""
+        ...
+
+    async def health(self, now: int) -> StoreHealth:
+        """Return figures for `doctor`, readiness and metrics; cheap enough for every scrape."""
+        ...
+
+    async def inspect(self, *, thorough: bool = False) -> list[Finding]:
+        """Return what is wrong with the stored data: holes, broken pages, forgotten rows.
+
+        *thorough* reads everything and folds every subject again; it takes as long as a rebuild.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back files and connections; further calls raise `StoreUnavailable`."""
+        ...

@@ -1,0 +1,61 @@
+"""Promises of the store that could not be kept.
+
+StoreError                      code
+├── StoreUnavailable            store_unavailable   full disk, lock held by another, closed
+├── Overloaded                  overloaded          the queue of appends is full
+├── UnknownModel                model_not_found     no such model or version
+├── VersionMismatch             version_mismatch    `If-Match` named another version
+└── SchemaMismatch              schema_mismatch     written by another release
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StoreError(Exception):
+    """A promise of the store that could not be kept; `code` is stable."""
+
+    code: ClassVar[str] = "store_error"
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 -- it names a state of affairs
+    """The database cannot write now; reads go on. Nothing of the call was stored."""
+
+    code = "store_unavailable"
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Overloaded(StoreError):  # noqa: N818 -- it names a state of affairs
+    """More appends are waiting than fit the queue; nothing of the call was stored."""
+
+    code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UnknownModel(StoreError):  # noqa: N818 -- it names a state of affairs
+    """There is no such model, or it has no such version."""
+
+    code = "model_not_found"
+
+
+class VersionMismatch(StoreError):  # noqa: N818 -- it names a state of affairs
+    """The model's newest version is not the one that the caller expected."""
+
+    code = "version_mismatch"
+
+    def __init__(self, message: str, *, newest: int) -> None:
+        super().__init__(message)
+        self.newest = newest
+
+
+class SchemaMismatch(StoreError):  # noqa: N818 -- it names a state of affairs
+    """The database was written by another release and needs, or is beyond, a migration."""
+
+    code = "schema_mismatch"
