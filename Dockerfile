@@ -21,11 +21,11 @@ ENV PATH=/opt/stagefold/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     STAGEFOLD_DATA_DIR=/var/lib/stagefold \
     STAGEFOLD_HOST=0.0.0.0 \
-    STAGEFOLD_PORT=8000
+    STAGEFOLD_PORT=8080
 USER 10001:10001
 WORKDIR /var/lib/stagefold
 VOLUME ["/var/lib/stagefold"]
-EXPOSE 8000
+EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["stagefold", "health"]
 ENTRYPOINT ["stagefold"]
 CMD ["serve"]

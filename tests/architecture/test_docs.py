@@ -8,12 +8,14 @@ import doctest
 import io
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from service.settings import PREFIX, Settings
 from tests.architecture.documents import Block, blocks, documents, links, prose_of_all
-from tests.architecture.tree import ROOT, listed, name_of, python_files
+from tests.architecture.tree import ROOT, listed, name_of, text_files
 
 SETTING = re.compile(r"\bSTAGEFOLD_[A-Z][A-Z0-9_]*\b")
 ALL_BLOCKS = [block for path in documents() for block in blocks(path)]
@@ -88,13 +90,23 @@ def test_every_link_inside_the_tree_leads_to_a_file() -> None:
 def test_every_setting_is_documented() -> None:
     """A setting that is read in the code and explained nowhere is a trap."""
     documented = set(SETTING.findall(prose_of_all()))
-    used = {
-        name
-        for path in python_files("service", "stagefold", "migrations")
-        for name in SETTING.findall(path.read_text(encoding="utf-8"))
-    }
 
-    assert not used - documented, listed(sorted(used - documented))
+    settings = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
+
+    assert not settings - documented, listed(sorted(settings - documented))
+
+
+def test_every_setting_named_in_the_tree_exists() -> None:
+    """A name that was changed in the code must not live on in a page or a container."""
+    settings = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
+
+    breaches = [
+        f"{name_of(path)}: {name}"
+        for path in text_files()
+        for name in sorted(set(SETTING.findall(path.read_text(encoding="utf-8"))) - settings)
+    ]
+
+    assert not breaches, listed(breaches)
 
 
 def test_the_readme_gives_the_two_commands() -> None:

@@ -3,9 +3,12 @@
 import json
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from service.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 CONTINUED = re.compile(r"\\\n\s*")
@@ -58,6 +61,15 @@ def test_health_is_asked_without_a_shell_or_curl() -> None:
     (check,) = _all("HEALTHCHECK")
 
     assert json.loads(check.split("CMD ")[1]) == ["stagefold", "health"]
+
+
+def test_variables_of_the_image_are_settings() -> None:
+    known = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
+
+    used = set(re.findall(rf"{PREFIX}[A-Z_]+", " ".join(_all("ENV"))))
+
+    assert used
+    assert used <= known
 
 
 def test_dependencies_come_from_the_lock_file() -> None:
