@@ -43,9 +43,10 @@ SILENCED_WELL = re.compile(
     r"\W+\w.{7,}"
 )
 # Values that may change inside, each with its reason.
-MUTABLE = {
+UNFROZEN = {
     "domain/document/problems.py Problems": "gathers what is wrong while one document is read",
     "domain/events.py Event": "made by the million; remembers its decoded properties",
+    "projections/log.py NewEvent": "made by the million; a frozen one takes four times as long to make",
 }
 VAGUE_WORDS = {"util", "utils", "manager", "helper", "helpers", "misc", "move", "moves", "moved"}
 
@@ -200,7 +201,7 @@ def test_values_of_the_core_are_frozen_and_slotted() -> None:
         for path in python_files("domain", "projections")
         for node in ast.walk(parse(path))
         if isinstance(node, ast.ClassDef)
-        and _is_loose_dataclass(node, frozen=f"{name_of(path)} {node.name}" not in MUTABLE)
+        and _is_loose_dataclass(node, frozen=f"{name_of(path)} {node.name}" not in UNFROZEN)
     ]
 
     assert not breaches, listed(breaches)
