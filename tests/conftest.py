@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The suite gives one verdict for one tree; `--hypothesis-profile=search` goes looking for news.
+# The suite gives one verdict for one tree; `--hypothesis-profile=deep` goes looking for news.
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
-settings.register_profile("search", deadline=None, max_examples=2_000)
+settings.register_profile("deep", deadline=None, max_examples=2_000)
 settings.load_profile("steady")
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")

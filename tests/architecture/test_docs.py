@@ -5,19 +5,24 @@ A block opened with ```` ```python run ```` is executed; the blocks of one page 
 
 import contextlib
 import doctest
+import importlib
+import importlib.util
 import io
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import typer
 
 from service.settings import PREFIX, Settings
 from tests.architecture.documents import Block, blocks, documents, links, prose_of_all
 from tests.architecture.tree import ROOT, listed, name_of, text_files
 
 SETTING = re.compile(r"\bSTAGEFOLD_[A-Z][A-Z0-9_]*\b")
+HAS_COMMAND_LINE = importlib.util.find_spec("service.cli") is not None
 ALL_BLOCKS = [block for path in documents() for block in blocks(path)]
 
 
@@ -107,6 +112,29 @@ def test_every_setting_named_in_the_tree_exists() -> None:
     ]
 
     assert not breaches, listed(breaches)
+
+
+@pytest.mark.skipif(not HAS_COMMAND_LINE, reason="no command line yet; cure: write service.cli")
+def test_every_command_is_documented() -> None:
+    cli = importlib.import_module("service.cli")
+    text = prose_of_all()
+
+    missing = [
+        command
+        for command in _commands(typer.main.get_command(cli.app), "stagefold")
+        if command not in text
+    ]
+
+    assert not missing, listed(missing)
+
+
+def _commands(command: object, name: str) -> Iterator[str]:
+    """Yield the full names of a command and the commands below it, groups left out."""
+    children: dict[str, object] = getattr(command, "commands", {})
+    if not children:
+        yield name
+    for child_name, child in children.items():
+        yield from _commands(child, f"{name} {child_name}")
 
 
 def test_the_readme_gives_the_two_commands() -> None:

@@ -1,9 +1,11 @@
 """The wheel is what users run: it is built through the sdist, installed, and run elsewhere."""
 
+import importlib.util
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLAT_PACKAGES = ("domain", "migrations", "openapi", "projections", "service")
+HAS_COMMAND_LINE = importlib.util.find_spec("service.cli") is not None
 
 pytestmark = pytest.mark.packaging
 
@@ -110,3 +113,19 @@ def test_the_core_comes_from_the_wheel_and_not_from_the_checkout(installed: Path
     )
 
     assert "stagefold/_app/domain" in found
+
+
+@pytest.mark.skipif(not HAS_COMMAND_LINE, reason="no command line yet; cure: write service.cli")
+def test_the_installed_command_knows_its_version(installed: Path) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    said = _run(installed / "stagefold", "--version", cwd=Path("/"))
+
+    assert version["version"] in said
+
+
+@pytest.mark.skipif(not HAS_COMMAND_LINE, reason="no command line yet; cure: write service.cli")
+def test_the_installed_command_finds_its_ready_made_models(installed: Path) -> None:
+    listed = _run(installed / "stagefold", "model", "list", cwd=Path("/"))
+
+    assert all(path.stem in listed for path in (ROOT / "domain" / "models").glob("*.yaml"))
