@@ -46,7 +46,7 @@ SILENCED_WELL = re.compile(
 UNFROZEN = {
     "domain/document/problems.py Problems": "gathers what is wrong while one document is read",
     "domain/events.py Event": "made by the million; remembers its decoded properties",
-    "projections/log.py NewEvent": "made by the million; a frozen one takes four times as long to make",
+    "projections/log.py NewEvent": "made by the million; a frozen one takes four times as long",
 }
 VAGUE_WORDS = {"util", "utils", "manager", "helper", "helpers", "misc", "move", "moves", "moved"}
 
