@@ -110,7 +110,7 @@ class Settings:
     database_url: str = _setting(
         _database_url, "", "Where the log is kept; empty: SQLite in the data folder."
     )
-    data_dir: Path = _setting(
+    data_dir: Path = _setting(  # noqa: RUF009 -- a Path does not change
         _folder, _DATA_DIR, "Folder of the embedded database and the generated key."
     )
     host: str = _setting(_text, "127.0.0.1", "Address to listen on.")
