@@ -4,21 +4,21 @@ Days and weeks are exactly 24 hours and 7 days, because a window of silence shou
 night the clocks change. Months and years are what a contract means by them, so they follow the
 calendar and the wall clock of the model's time zone.
 
-Adding is monotone: a later instant never gets an earlier sum. The fold relies on it, since the
-oldest event of a window must be the first to leave it. That decides what a month later means where
-the calendar has holes:
+Where the calendar has holes, a month later means what calendars usually mean by it:
 
-- A day the month lacks becomes the last moment of the month: 31 January + 1 month is the end of
-  28 February, as in the German (BGB § 188 III) and the Japanese (民法 143 条 2 項) civil codes.
-- A wall clock time skipped by a clock change becomes the first instant after the gap.
+- A day the month lacks becomes its last day at the same time of day: 31 January 10:00 + 1 month is
+  28 February 10:00.
+- A wall clock time skipped by a clock change moves forward by the gap: 02:30 becomes 03:30.
 - A wall clock time shown twice becomes its first showing.
-- An instant in the second showing of an hour counts as the end of that hour.
+
+So two instants at the end of a month, or around a clock change, may swap order by less than a few
+days; what needs an order (a window) keeps it by a running maximum.
 """
 
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, tzinfo
 from typing import Final
 
 from domain.instants import (
@@ -28,8 +28,8 @@ from domain.instants import (
     LAST_INSTANT,
     MINUTE,
     SECOND,
-    first_instant_showing,
-    wall_clock,
+    from_datetime,
+    to_datetime,
 )
 
 _MONTHS_MAX: Final = 100 * 12
@@ -134,8 +134,7 @@ def format_duration(duration: Duration) -> str:
 def add(instant: int, duration: Duration, zone: tzinfo = UTC) -> int:
     """Return *instant* plus *duration*: first the months by the calendar of *zone*, then the rest.
 
-    Monotone in *instant*, see the module. The answer never leaves the years 1970 to 9999; it stops
-    at the first or last instant there is.
+    The answer never leaves the years 1970 to 9999; it stops at the first or last instant there is.
     """
     if duration.months:
         instant = _add_months(instant, duration.months, zone)
@@ -143,17 +142,14 @@ def add(instant: int, duration: Duration, zone: tzinfo = UTC) -> int:
 
 
 def _add_months(instant: int, months: int, zone: tzinfo) -> int:
-    reading = wall_clock(min(max(instant, FIRST_INSTANT), _LAST_INSTANT_WITH_CLOCK), zone)
+    within_reach = min(max(instant, FIRST_INSTANT), _LAST_INSTANT_WITH_CLOCK)
+    reading = to_datetime(within_reach).astimezone(zone)
     month_count = reading.year * 12 + reading.month - 1 + months
     year, month = month_count // 12, month_count % 12 + 1
     if year not in _YEARS:
         return LAST_INSTANT if months > 0 else FIRST_INSTANT
-    last_day = monthrange(year, month)[1]
-    if reading.day > last_day:
-        shifted = datetime.combine(reading.replace(year=year, month=month, day=last_day), time.max)
-    else:
-        shifted = reading.replace(year=year, month=month)
-    return first_instant_showing(shifted, zone)
+    day = min(reading.day, monthrange(year, month)[1])
+    return from_datetime(reading.replace(year=year, month=month, day=day, fold=0))
 
 
 def _from_parts(sign: str, parts: dict[str, int], *, microseconds: int = 0) -> Duration:

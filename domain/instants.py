@@ -104,20 +104,6 @@ def from_datetime(moment: datetime) -> int:
     return _count(moment - _EPOCH)
 
 
-def wall_clock(instant: int, zone: tzinfo) -> datetime:
-    """Return the latest reading that the clocks of *zone* have shown up to *instant*, naive.
-
-    Where clocks were set back, an hour is shown twice; during its second showing the answer stays
-    at the end of that hour. So a later instant never has an earlier reading.
-    """
-    moment = to_datetime(instant).astimezone(zone)
-    if moment.fold == 0:
-        return moment.replace(tzinfo=None)
-    before = _offset(moment.replace(fold=0))
-    set_back = _change_of_offset(instant - before + _offset(moment), instant, zone)
-    return _NAIVE_EPOCH + timedelta(microseconds=set_back + before)
-
-
 def first_instant_showing(reading: datetime, zone: tzinfo) -> int:
     """Return the first instant at which the clocks of *zone* show at least naive *reading*.
 

@@ -9,16 +9,13 @@ from hypothesis import strategies as st
 
 from domain.instants import (
     FIRST_INSTANT,
-    HOUR,
     LAST_INSTANT,
-    MINUTE,
     first_instant_showing,
     format_instant,
     from_datetime,
     parse_date_or_instant,
     parse_instant,
     to_datetime,
-    wall_clock,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -133,19 +130,6 @@ def test_what_is_no_date_is_refused(text: str) -> None:
         parse_date_or_instant(text, BERLIN)
 
 
-def test_the_second_showing_of_an_hour_reads_as_its_end() -> None:
-    last_showing_one = parse_instant("2025-10-26T00:59:59Z")
-
-    readings = [wall_clock(last_showing_one + step, BERLIN) for step in (0, MINUTE, HOUR, 2 * HOUR)]
-
-    assert [f"{reading:%H:%M:%S}" for reading in readings] == [
-        "02:59:59",
-        "03:00:00",
-        "03:00:00",
-        "03:59:59",
-    ]
-
-
 def test_a_skipped_half_hour_is_the_instant_after_it() -> None:
     skipped = datetime(2025, 10, 5, 2, 15)  # noqa: DTZ001 -- a reading of a wall clock
 
@@ -160,23 +144,12 @@ def test_a_skipped_day_is_the_instant_after_it() -> None:
     assert format_instant(parse_date_or_instant("2011-12-31", APIA)) == "2011-12-30T10:00:00Z"
 
 
-@given(lifetimes, lifetimes, zones)
-def test_clocks_never_run_backwards(one: int, other: int, zone: ZoneInfo) -> None:
-    """Neither reading a wall clock nor finding a reading's instant ever swaps two moments."""
-    early, late = sorted((one, other))
-
-    early_reading, late_reading = wall_clock(early, zone), wall_clock(late, zone)
-
-    assert early_reading <= late_reading
-    assert first_instant_showing(early_reading, zone) <= first_instant_showing(late_reading, zone)
-
-
 @given(lifetimes, zones)
 def test_an_unrepeated_reading_names_its_instant(instant: int, zone: ZoneInfo) -> None:
     """Away from the hours shown twice the two directions are inverse."""
     moment = to_datetime(instant).astimezone(zone)
     unrepeated = moment.replace(fold=0).utcoffset() == moment.replace(fold=1).utcoffset()
 
-    found = first_instant_showing(wall_clock(instant, zone), zone)
+    found = first_instant_showing(moment.replace(tzinfo=None), zone)
 
     assert not unrepeated or found == instant
