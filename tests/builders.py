@@ -131,3 +131,35 @@ class Story:
     def end(self) -> int | None:
         """The instant up to which time passes after the last event, if any."""
         return None if self.until is None else at(self.until, self.until_microseconds)
+
+
+# ---------------------------------------------------------------- model documents
+
+
+def rule(
+    name: str, source: str | list[str], target: str, /, **trigger: object
+) -> dict[str, object]:
+    """Return a transition of a model document; `hold_for` is spelled `for` there."""
+    return {"id": name, "from": source, "to": target, **_spelled(trigger)}
+
+
+def alert(name: str, /, **trigger: object) -> dict[str, object]:
+    """Return an alert of a model document; `inside` is spelled `in` there, `hold_for` `for`."""
+    return {"id": name, **_spelled(trigger)}
+
+
+def lifecycle(
+    stages: str, *transitions: Mapping[str, object], **sections: object
+) -> dict[str, object]:
+    """Return a model document with *stages*, named in order and entered at the first of them."""
+    return {
+        "model": "story",
+        "stages": [{"id": stage} for stage in stages.split()],
+        "transitions": list(transitions),
+        **sections,
+    }
+
+
+def _spelled(trigger: Mapping[str, object]) -> dict[str, object]:
+    spelling = {"hold_for": "for", "inside": "in"}
+    return {spelling.get(name, name): value for name, value in trigger.items()}

@@ -61,12 +61,18 @@ def _reading(signal: Signal, event: Event, names: Names) -> object:
 
 def value_at(signal: Signal, history: Sequence[Taken], instant: int, zone: tzinfo) -> object:
     """Return the value of *signal* at *instant*, given the part of the history in its scope."""
-    elements = [
-        (taken.event.effective_at, taken.brought[signal.name])
-        for taken in history
-        if signal.name in taken.brought
-        and (signal.within is None or instant < add(taken.event.effective_at, signal.within, zone))
-    ]
+    elements: list[tuple[int, object]] = []
+    end_of_older = 0
+    for taken in history:
+        if signal.name not in taken.brought:
+            continue
+        taken_at = taken.event.effective_at
+        if signal.within is not None:
+            # Months swap ends around the end of February; no event leaves before an older one.
+            end_of_older = max(end_of_older, add(taken_at, signal.within, zone))
+            if instant >= end_of_older:
+                continue
+        elements.append((taken_at, taken.brought[signal.name]))
     if signal.within is not None:
         elements = elements[-ELEMENTS_MAX:]
     return _summary(signal, [x for x, _ in elements], [value for _, value in elements])

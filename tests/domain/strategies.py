@@ -1,0 +1,282 @@
+"""Small random models and histories on a coarse grid of days, where coincidences are the rule.
+
+Windows, silences, holds and gaps between events are all a few whole days, so that an event often
+arrives on the very microsecond at which a deadline falls or a window closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from domain.document import parse_model
+from domain.events import Event
+from domain.model import Model
+from tests.builders import at, did, identified, numbered, put_into
+
+MODEL_KEY = "any-model"
+BEHAVIOURS = ("a", "b", "c")
+SPANS = ("1d", "2d", "3d", "5d")
+WINDOWS = (*SPANS, "1mo")
+
+Document = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A model, a history in order of arrival, and the instant at which somebody looks."""
+
+    model: Model
+    history: list[Event]
+    until: int
+
+
+# ---------------------------------------------------------------- signals
+
+_types = st.sampled_from(["a", "b", "c", ["a", "b"], "*"])
+_scopes = st.sampled_from(["all", "all", "cycle", "stage"])
+_windows = st.none() | st.sampled_from(WINDOWS)
+_wheres = st.sampled_from([None, None, 'properties.k == "p"', "traits.plan == 'pro'"])
+
+
+def _entry(kind: str, subject: object, on: object, options: Document) -> Document:
+    entry: Document = {kind: subject, **({} if on is None else {"on": on}), **options}
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+_options = st.fixed_dictionaries({"within": _windows, "scope": _scopes, "where": _wheres})
+_instant_options = st.fixed_dictionaries({"scope": _scopes, "where": _wheres})
+
+SIGNALS: Mapping[str, st.SearchStrategy[Document]] = {
+    "count": st.builds(_entry, st.just("count"), _types, st.none(), _options),
+    "total": st.builds(_entry, st.just("sum"), st.just("properties.v"), _types, _options),
+    "mean": st.builds(_entry, st.just("avg"), st.just("properties.v"), _types, _options),
+    "least": st.builds(_entry, st.just("min"), st.just("properties.v"), _types, _options),
+    "most": st.builds(_entry, st.just("max"), st.just("properties.v"), _types, _options),
+    "kinds": st.builds(_entry, st.just("distinct"), st.just("properties.k"), _types, _options),
+    "kind": st.builds(_entry, st.just("latest"), st.just("properties.k"), _types, _options),
+    "began": st.builds(_entry, st.just("first"), _types, st.none(), _instant_options),
+    "ended": st.builds(_entry, st.just("last"), _types, st.none(), _instant_options),
+}
+
+# ---------------------------------------------------------------- conditions
+
+_small = st.integers(0, 3)
+_hours = st.sampled_from(["24h", "48h", "72h"])
+_compare = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
+
+
+def _binary(left: str, operator: str, right: object) -> str:
+    return f"{left} {operator} {right}"
+
+
+def _elapsed(since: str, operator: str, hours: str) -> str:
+    return f'now - {since} {operator} duration("{hours}")'
+
+
+_STANDING = st.one_of(
+    st.builds(_binary, st.sampled_from(["signals.count", "signals.kinds"]), _compare, _small),
+    st.builds(
+        _binary,
+        st.sampled_from(["signals.total", "signals.mean", "signals.least", "signals.most"]),
+        _compare,
+        _small,
+    ),
+    st.sampled_from(
+        [
+            "signals.count >= 2",
+            "signals.count == 0",
+            'signals.kind == "p"',
+            'traits.plan == "pro"',
+            "has(traits.plan)",
+            "!has(traits.plan)",
+            "cycle >= 2",
+            'stage == "s1"',
+            "signals.ended > signals.began",
+        ]
+    ),
+)
+_PASSING = st.one_of(
+    st.builds(
+        _elapsed,
+        st.sampled_from(["entered_at", "signals.ended", "signals.began"]),
+        st.sampled_from(["<", "<=", ">", ">="]),
+        _hours,
+    ),
+    st.sampled_from(["now >= timestamp(traits.until)", 'now < signals.ended + duration("48h")']),
+)
+_ARRIVING = st.sampled_from(
+    [
+        "properties.v >= 2",
+        'properties.k == "p"',
+        'properties.k != "q" || properties.v < 2',
+        "has(properties.v)",
+        'event.source == "test"',
+    ]
+)
+
+
+def _joined(atoms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pair = st.builds("({}) {} ({})".format, atoms, st.sampled_from(["&&", "||"]), atoms)
+    return st.one_of(atoms, atoms, pair, st.builds("!({})".format, atoms))
+
+
+standing = _joined(_STANDING | _PASSING)
+arriving = _joined(_ARRIVING | _STANDING)
+
+# ---------------------------------------------------------------- rules
+
+_holds = st.none() | st.sampled_from(SPANS)
+
+
+def _trigger(parts: Mapping[str, object]) -> Document:
+    """Return the trigger of *parts*, in which a hold stands only beside a condition."""
+    found = {name: value for name, value in parts.items() if value is not None}
+    if "when" not in found:
+        found.pop("for", None)
+    return found
+
+
+def _parts(**parts: st.SearchStrategy[object]) -> st.SearchStrategy[Document]:
+    return st.fixed_dictionaries(parts).map(_trigger)
+
+
+ON = _parts(**{"on": _types, "when": st.none() | arriving, "for": st.none() | _holds})
+LEVEL = _parts(**{"when": standing, "for": _holds})
+SILENCE = _parts(after=st.sampled_from(WINDOWS), when=st.none() | standing)
+SINCE = _parts(
+    **{
+        "after": st.sampled_from(WINDOWS),
+        "since": st.sampled_from(["began", "ended"]),
+        "when": st.none() | standing,
+        "for": _holds,
+    }
+)
+DATE = _parts(
+    **{
+        "at": st.sampled_from(["traits.until", 'signals.ended + duration("48h")']),
+        "offset": st.none() | st.sampled_from(["1d", "-1d", "-2d", "1mo"]),
+        "when": st.none() | standing,
+        "for": _holds,
+    }
+)
+_ANYTHING = st.one_of(ON, SILENCE, LEVEL, SINCE, DATE)
+
+
+@st.composite
+def _rule(draw: st.DrawFn, number: int, stages: list[str], *, may_turn: bool) -> Document:
+    """Return a rule; unless it may turn, one that could fire again at once leads onwards.
+
+    Nothing loops at one instant that way, as in every model that can be published.
+    """
+    target = draw(st.sampled_from(stages))
+    earlier = stages[: stages.index(target)]
+    takes_time = not earlier or draw(st.booleans())
+    trigger = draw(ON | SILENCE if takes_time and not may_turn else _ANYTHING)
+    others = [stage for stage in stages if stage != target] if takes_time or may_turn else earlier
+    sources = draw(st.lists(st.sampled_from(others), min_size=1, max_size=3, unique=True))
+    return {"id": f"r{number}", "from": sources, "to": target, **trigger}
+
+
+@st.composite
+def _alert(draw: st.DrawFn, number: int, stages: list[str]) -> Document:
+    trigger = draw(st.one_of(ON, LEVEL, SILENCE, SINCE, DATE))
+    where = draw(st.none() | st.lists(st.sampled_from(stages), min_size=1, unique=True))
+    return {"id": f"w{number}", **({} if where is None else {"in": where}), **trigger}
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Document:
+    """Return the document of a small model with every kind of trigger."""
+    stages = [f"s{number}" for number in range(draw(st.integers(2, 5)))]
+    direction = draw(st.sampled_from(["free", "free", "free", "forward_only"]))
+    count = draw(st.integers(1, 6))
+    may_turn = direction == "forward_only"
+    return {
+        "model": MODEL_KEY,
+        "direction": direction,
+        "initial": draw(st.sampled_from([stages[0], stages[0], stages[1]])),
+        "timezone": draw(st.sampled_from(["UTC", "UTC", "Europe/Berlin", "Asia/Tokyo"])),
+        "events": {"a": ["A Done"]},
+        "signals": {name: draw(signal) for name, signal in SIGNALS.items()},
+        "stages": [{"id": stage} for stage in stages],
+        "transitions": [draw(_rule(number, stages, may_turn=may_turn)) for number in range(count)],
+        "alerts": [draw(_alert(number, stages)) for number in range(draw(st.integers(0, 3)))],
+        "personas": [{"id": "fits", "when": draw(standing)}],
+    }
+
+
+models = documents().map(parse_model)
+
+# ---------------------------------------------------------------- histories
+
+_properties = st.fixed_dictionaries(
+    {},
+    optional={
+        "v": st.sampled_from([0, 1, 2, 3, 0.5, 2.5, "x"]),
+        "k": st.sampled_from(["p", "q"]),
+    },
+)
+_traits = st.fixed_dictionaries(
+    {},
+    optional={
+        "plan": st.sampled_from(["pro", "free", None]),
+        "until": st.sampled_from(
+            ["2026-01-04", "2026-01-06T00:00:00Z", "2026-01-12T00:00:00+09:00", "soon", None]
+        ),
+    },
+)
+_days = st.integers(0, 14)
+_off_grid = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, -1])
+
+
+def _behaviour(name: str, day: int, off: int, properties: Document) -> Event:
+    return did(name, day + 1, off, **properties)
+
+
+def _identify(day: int, off: int, traits: Document) -> Event:
+    return identified(day + 1, off, **traits)
+
+
+def _manual(day: int, stage: str, model: str) -> Event:
+    return put_into(stage, day + 1, model=model)
+
+
+_behaviours = st.builds(
+    _behaviour, st.sampled_from([*BEHAVIOURS, "A Done"]), _days, _off_grid, _properties
+)
+_events = st.one_of(
+    _behaviours,
+    _behaviours,
+    _behaviours,
+    st.builds(_identify, _days, _off_grid, _traits),
+    st.builds(
+        _manual,
+        _days,
+        st.sampled_from(["s0", "s1", "s2", "unknown"]),
+        st.sampled_from([MODEL_KEY, MODEL_KEY, "another-model"]),
+    ),
+)
+
+
+def histories(min_size: int = 1, max_size: int = 10) -> st.SearchStrategy[list[Event]]:
+    """Return events in order of arrival, which is not always the order of what they tell."""
+    return st.lists(_events, min_size=min_size, max_size=max_size).flatmap(_arriving)
+
+
+def _arriving(events: list[Event]) -> st.SearchStrategy[list[Event]]:
+    ordered = sorted(events, key=lambda event: event.effective_at)
+    return st.one_of(st.just(ordered), st.just(events)).map(numbered)
+
+
+instants = st.builds(at, st.integers(0, 50), _off_grid)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Return a model with a history and an instant not before its last event."""
+    history = draw(histories())
+    last = max(event.effective_at for event in history)
+    return Case(draw(models), history, max(last, draw(instants)))
