@@ -92,13 +92,11 @@ def _parse_alert(section: Section, name: str | None, names: Names) -> Alert | No
 
 
 def _parse_stages(section: Section, key: str, stages: Mapping[str, Stage]) -> tuple[str, ...]:
-    """Return the stages under *key* in model order; `"*"` is every stage that is not final."""
+    """Return the stages under *key* in model order; `"*"` is every stage."""
     found = section.texts(key)
     if ANY in found:
         if len(found) > 1:
             section.note(key, "any_and_more", 'expected "*" alone, since it means any stage')
-        if key == "from":
-            return tuple(name for name, stage in stages.items() if stage.kind != "final")
         return tuple(stages)
     for name in found:
         if name not in stages:
@@ -121,9 +119,6 @@ def _parse_trigger(section: Section, names: Names) -> Trigger | None:
     kind = _trigger_kind(section)
     hold = section.duration("for")
     when = section.expression("when")
-    if hold is not None and not section.has("when"):
-        message = "`for` says how long a condition has to hold; add `when:` or use `after:`"
-        section.note("for", "for_without_when", message)
     match kind:
         case "on":
             types = names.events.types(section, "on")

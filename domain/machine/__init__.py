@@ -1,0 +1,20 @@
+"""The machine: a model compiled to Python functions, and the fold they make up.
+
+Read `machine` first (what a machine does), then `handlers` (what an event does), `watches` (how
+rules, deadlines and holds are decided), `signals` (how values are kept), `build` (how it is put
+together) and `recorder` (how transitions are written down).
+"""
+
+from domain.machine.codec import StateCodecError
+from domain.machine.machine import Machine, StageView, Upcoming, compile_model
+from domain.machine.state import NEVER, State
+
+__all__ = [
+    "NEVER",
+    "Machine",
+    "StageView",
+    "State",
+    "StateCodecError",
+    "Upcoming",
+    "compile_model",
+]

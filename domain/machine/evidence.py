@@ -1,0 +1,61 @@
+"""The names a rule read and their values at the instant it fired: the evidence of a transition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from domain.cel.compiler import ERRORS, compile_expression
+from domain.cel.errors import CelCheckError
+from domain.cel.parser import parse
+from domain.machine.runtime import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from domain.cel.types import Environment
+    from domain.machine.recorder import Evidence
+    from domain.machine.source import Source
+    from domain.model import Trigger
+
+Reader = tuple[str, str, str]
+"""A name, the generated function that reads it, and its static type."""
+
+
+def readers(trigger: Trigger, environment: Environment, source: Source) -> tuple[Reader, ...]:
+    """Write a function for each name that *trigger* reads."""
+    read: list[str] = []
+    if trigger.kind == "after":
+        read.append(f"signals.{trigger.since}" if trigger.since else "entered_at")
+    for expression in (trigger.at, trigger.when):
+        if expression is not None:
+            read += compile_expression(expression, environment).reads
+    found = (_reader(name, environment, source) for name in dict.fromkeys(read))
+    return tuple(reader for reader in found if reader is not None)
+
+
+def of_trigger(found: tuple[Reader, ...], functions: Mapping[str, Any]) -> Evidence:
+    """Return the function that collects the values; names without a value are left out."""
+    bound: tuple[tuple[str, Callable[..., object], str], ...] = tuple(
+        (name, functions[function], kind) for name, function, kind in found
+    )
+
+    def evidence(s: Any, e: Any, p: Any, now: int) -> Mapping[str, object]:  # noqa: ANN401 - the state's class is generated
+        values: dict[str, object] = {}
+        for name, read, kind in bound:
+            try:
+                values[name] = plain(read(s, e, p, now), kind)
+            except ERRORS:
+                continue
+        return values
+
+    return evidence
+
+
+def _reader(name: str, environment: Environment, source: Source) -> Reader | None:
+    try:
+        compiled = compile_expression(parse(name), environment)
+    except CelCheckError:
+        return None
+    body = [f"return {compiled.source}"]
+    function = source.function(source.numbered("read"), "s, e, p, now", body)
+    return name, function, compiled.type.kind

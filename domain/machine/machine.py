@@ -1,0 +1,225 @@
+"""A model that runs: events in, transitions out, and nothing else.
+
+`step` is the whole semantics; `fold` repeats it. Both copy the state once and change only the copy,
+so that from outside a state is a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.machine.build import build, namespace
+from domain.machine.codec import StateCodec
+from domain.machine.explain import Explainer
+from domain.machine.runtime import plain
+from domain.machine.state import NEVER, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from domain.events import Event
+    from domain.machine.explain import RuleExplanation
+    from domain.model import Model
+    from domain.transitions import Transition
+
+_LOOKAHEAD_MAX = 1_000
+"""Instants at which `next_transition` looks before it answers that none is in sight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """The transition that comes if nothing happens: when, to which stage, by which rule."""
+
+    at: int
+    stage: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """Where a subject stands, for people and programs to read.
+
+    Attributes:
+        stage: None before the first event; then `entered_at` means nothing.
+        previous: The stage before; None where there was none.
+        entries: Per stage, how often it was entered.
+        signals: Values as JSON; instants as RFC 3339 text.
+        coarse: Signals whose window outgrew its bound: their values are lower bounds.
+    """
+
+    stage: str | None
+    entered_at: int
+    cycle: int
+    sequence: int
+    previous: str | None
+    entries: Mapping[str, int]
+    signals: Mapping[str, object]
+    coarse: tuple[str, ...]
+
+
+class Machine:
+    """A compiled model. Pure: the same state and event always give the same answer."""
+
+    def __init__(self, model: Model) -> None:
+        """Compile *model*.
+
+        Raises:
+            CelCheckError: A condition names what does not exist, or its types do not fit.
+        """
+        self.model = model
+        self.hash = model.hash
+        self._program = build(model)
+        self._codec = StateCodec(model.hash, self._program.fields, self.initial)
+        self._explainer: Explainer | None = None
+
+    def __reduce__(self) -> tuple[type[Machine], tuple[Model]]:
+        """Pickle by the model; it is compiled again where it arrives."""
+        return (Machine, (self.model,))
+
+    @property
+    def source(self) -> str:
+        """The generated Python, for those who want to read what runs."""
+        return self._program.text
+
+    def initial(self) -> State:
+        """Return the state before the first event."""
+        state = self._program.state_class()
+        state.stage = state.previous = state.last_at = state.at = state.guard_at = -1
+        state.entered_at = state.sequence = state.last_position = 0
+        state.guard_mask = state.coarse = 0
+        state.cycle = 1
+        state.due = NEVER
+        state.entries = [0] * len(self.model.stages)
+        state.traits = {}
+        for field in self._program.fields:
+            setattr(state, field.name, field.empty())
+        return state
+
+    def step(self, state: State, event: Event) -> tuple[State, tuple[Transition, ...]]:
+        """Return the state after *event*, and what was recorded on the way to it.
+
+        Deadlines due at or before the event's instant fire first. *event* must not stand before
+        the newest event folded.
+        """
+        after, recorded = self.fold((event,), state)
+        return after, tuple(recorded)
+
+    def advance(self, state: State, instant: int) -> tuple[State, tuple[Transition, ...]]:
+        """Return the state at *instant* if nothing happens, and what time alone brought about.
+
+        Never moves the newest event's key, so looking early or often changes no later answer.
+        """
+        if instant < state.due:
+            return state, ()
+        after: State = self._program.copy(state)
+        recorded: list[Transition] = []
+        self._pass_time(after, instant, recorded)
+        return after, tuple(recorded)
+
+    def fold(
+        self, events: Iterable[Event], state: State | None = None
+    ) -> tuple[State, list[Transition]]:
+        """Return the state after *events*, and everything recorded, in order.
+
+        *events* are in fold order (`canonical_history`), none before the newest event of *state*.
+        """
+        program = self._program
+        after: State = self.initial() if state is None else program.copy(state)
+        handlers, behaviour, control = program.handlers, program.behaviour, program.control
+        recorded: list[Transition] = []
+        for event in events:
+            now = event.effective_at
+            if now >= after.due:
+                self._pass_time(after, now, recorded)
+            after.at = now
+            handler = handlers.get(event.type)
+            if handler is None:
+                handler = control if event.type.startswith("$") else behaviour
+            handler(after, event, now, recorded)
+            after.last_at = now
+            after.last_position = event.position
+        return after, recorded
+
+    def next_deadline(self, state: State) -> int | None:
+        """Return the earliest instant at which time alone may change anything, if there is one."""
+        due = self._due(state)
+        return None if due >= NEVER else due
+
+    def next_transition(self, state: State) -> Upcoming | None:
+        """Return the transition that comes if nothing happens, None where none is in sight."""
+        after: State = self._program.copy(state)
+        recorded: list[Transition] = []
+        for _ in range(_LOOKAHEAD_MAX):
+            due = self._due(after)
+            if due >= NEVER:
+                return None
+            self._pass_time(after, due, recorded)
+            for record in recorded:
+                if record.kind == "transition":
+                    return Upcoming(record.effective_at, record.to_stage, record.cause.rule)
+            recorded.clear()
+        return None
+
+    def view(self, state: State, now: int) -> StageView:
+        """Return where *state*, already advanced to *now*, stands."""
+        stages, read = state.stage_ids, self._program.read
+        named = enumerate(self.model.signals)
+        return StageView(
+            stage=state.stage_id,
+            entered_at=state.entered_at,
+            cycle=state.cycle,
+            sequence=state.sequence,
+            previous=stages[state.previous] if state.previous >= 0 else None,
+            entries=dict(zip(stages, state.entries, strict=True)),
+            signals={name: plain(value(state, now), kind) for name, (value, kind) in read.items()},
+            coarse=tuple(signal.name for bit, signal in named if state.coarse >> bit & 1),
+        )
+
+    def personas(self, state: State, now: int) -> tuple[str, ...]:
+        """Return the personas that a subject in *state* answers to at *now*."""
+        return tuple(name for name, holds in self._program.personas if holds(state, now))
+
+    def explain(
+        self, state: State, now: int, event: Event | None = None
+    ) -> tuple[RuleExplanation, ...]:
+        """Return why each rule that leaves the stage of *state* does or does not fire at *now*.
+
+        *state* is already advanced to *now*. `on` rules are asked as if *event* arrived then;
+        without one their conditions on `event` and `properties` have no value.
+        """
+        if self._explainer is None:
+            self._explainer = Explainer(self.model, namespace(self.model))
+        return self._explainer.explain(state, now, event)
+
+    def encode(self, state: State) -> bytes:
+        """Return the canonical bytes of *state*, marked with the model's hash."""
+        return self._codec.encode(state)
+
+    def decode(self, data: bytes | str) -> State:
+        """Return the state that *data* holds.
+
+        Raises:
+            StateCodecError: They were not written by this model version.
+        """
+        return self._codec.decode(data)
+
+    def _due(self, state: State) -> int:
+        return NEVER if state.stage < 0 else self._program.due[state.stage](state, state.at)
+
+    def _pass_time(self, state: State, instant: int, recorded: list[Transition]) -> None:
+        """Settle every instant up to *instant* at which time alone may change something."""
+        due, settle = self._program.due, self._program.settle
+        state.due = due[state.stage](state, state.at)
+        while state.due <= instant:
+            state.at = state.due
+            settle(state, state.at, None, recorded)
+
+
+def compile_model(model: Model) -> Machine:
+    """Return the machine of *model*.
+
+    Raises:
+        CelCheckError: A condition names what does not exist, or its types do not fit.
+    """
+    return Machine(model)
