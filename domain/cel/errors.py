@@ -14,7 +14,7 @@ FindingCode = Literal[
     "unknown_function",
     "type_mismatch",
     "wrong_arity",
-    "invalid_pattern",
+    "invalid_constant",
 ]
 
 

@@ -195,7 +195,8 @@ class _Parser(_Cursor):
     def _chain(self, operand: Callable[[], Node], operators: frozenset[str]) -> Node:
         left = operand()
         while self.here.kind in {"symbol", "name"} and self.here.text in operators:
-            function = f"_{self.take().text}_"
+            symbol = self.take().text
+            function = "@in" if symbol == "in" else f"_{symbol}_"
             left = self._call(function, left, operand())
         return left
 

@@ -1,8 +1,8 @@
 """The syntax tree of a condition: small frozen nodes that know where they stand in the source.
 
 Equality ignores positions, so two spellings of one condition compare equal.
-Operators are calls with the names of the CEL specification ("_+_", "_&&_", "_[_]"; membership is
-"_in_"); `has()` and the bounded macros have nodes of their own.
+Operators are calls with names that no identifier can have ("_+_", "_&&_", "_[_]", "-_", "@in");
+`has()` and the bounded macros have nodes of their own.
 """
 
 from collections.abc import Iterator
@@ -124,6 +124,14 @@ def walk(node: Node) -> Iterator[Node]:
         current = waiting.pop()
         yield current
         waiting.extend(reversed(children(current)))
+
+
+def operands(node: Node, function: str) -> list[Node]:
+    """Return what a chain of one operator joins: `a && b && c` gives a, b and c."""
+    match node:
+        case Call(function=name, args=(left, right)) if name == function:
+            return operands(left, function) + operands(right, function)
+    return [node]
 
 
 def path(node: Node) -> str | None:
