@@ -16,6 +16,7 @@ from service.door.bounds import Bounds
 from service.door.faults import Fault, shown, step
 
 _FAULTS_MAX = 20
+_BLANKS = frozenset(" \t\r\n")
 _UTF8_BYTES_MAX = 4
 _NUMBER_SHOWN = 40
 _BROKEN = -(1 << 40)
@@ -67,31 +68,67 @@ def read(text: str, bounds: Bounds) -> tuple[object, tuple[Fault, ...]]:
     return value, tuple(walk.faults)
 
 
-def slices(text: str, start: int) -> Iterator[tuple[str, int]]:
-    """Yield the text of each element of the array whose `[` is at *start*, and where it ends.
+def elements(text: str) -> Iterator[str]:
+    """Yield the text of each element of the array that *text* is.
 
     Raises:
         json.JSONDecodeError: The array is not JSON even for a lenient reader.
         RecursionError: An element is nested too deeply to be read at all.
     """
-    at = _skip(text, start + 1)
+    at = _skip(text, 1)
     if text[at : at + 1] == "]":
-        yield "", at + 1
+        _expect_end(text, at + 1)
         return
     while True:
         _, end = _scan(text, at)
-        after = _skip(text, end)
-        mark = text[after : after + 1]
-        if mark not in {",", "]"}:
-            raise json.JSONDecodeError("expected ',' or ']'", text, after)
-        yield text[at:end], after + 1
-        if mark == "]":
+        yield text[at:end]
+        at, ended = _next(text, end, "]")
+        if ended:
             return
-        at = _skip(text, after + 1)
+
+
+def members(text: str) -> Iterator[tuple[str, str]]:
+    """Yield key and text of the value of each member of the object that *text* is.
+
+    Raises:
+        json.JSONDecodeError: The object is not JSON even for a lenient reader.
+        RecursionError: A value is nested too deeply to be read at all.
+    """
+    at = _skip(text, 1)
+    if text[at : at + 1] == "}":
+        _expect_end(text, at + 1)
+        return
+    while True:
+        key, end = _scan(text, at)
+        colon = _skip(text, end)
+        if not isinstance(key, str) or text[at] != '"' or text[colon : colon + 1] != ":":
+            raise json.JSONDecodeError("Expected a key and ':'", text, at)
+        start = _skip(text, colon + 1)
+        _, end = _scan(text, start)
+        yield key, text[start:end]
+        at, ended = _next(text, end, "}")
+        if ended:
+            return
+
+
+def _next(text: str, end: int, closing: str) -> tuple[int, bool]:
+    """Return where the next element begins, or the end of the text behind *closing*."""
+    mark = _skip(text, end)
+    if text[mark : mark + 1] == closing:
+        _expect_end(text, mark + 1)
+        return mark, True
+    if text[mark : mark + 1] != ",":
+        raise json.JSONDecodeError(f"Expected ',' or '{closing}'", text, mark)
+    return _skip(text, mark + 1), False
+
+
+def _expect_end(text: str, at: int) -> None:
+    if _skip(text, at) != len(text):
+        raise json.JSONDecodeError("Expected the end of the text", text, at)
 
 
 def _skip(text: str, at: int) -> int:
-    while text[at : at + 1] in {" ", "\t", "\r", "\n"}:
+    while text[at : at + 1] in _BLANKS:
         at += 1
     return at
 

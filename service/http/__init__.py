@@ -1,0 +1,1 @@
+"""HTTP: requests read, use cases called, answers written; nothing is decided here."""

@@ -1,0 +1,122 @@
+"""Events come in: texts are judged by the door, offered to the log, and each gets its answer.
+
+An answer is per event. A bad event does not keep the good ones out, unless the caller asked for
+all or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.door.bounds import Bounds
+from service.door.events import Door, Origin, Refused
+from service.door.faults import Fault
+from service.ports import NewEvent, Receipt, Submission
+
+_BYTES_AT_ONCE = 256 << 10
+"""Text judged before other requests get their turn: a few milliseconds of the event loop."""
+
+
+class Appends(Protocol):
+    """Takes submissions of many callers and stores them in batches."""
+
+    async def append(self, submission: Submission) -> list[Receipt]:
+        """Return a receipt for each event once it is durable.
+
+        Raises:
+            Overloaded: Too many events are waiting.
+            StoreUnavailable: Nothing was stored.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one text: a receipt, or why the door refused it.
+
+    Attributes:
+        warning: What is odd about an accepted event.
+    """
+
+    receipt: Receipt | None
+    refused: Refused | None = None
+    warning: str | None = None
+
+    @property
+    def status(self) -> str:
+        """`accepted`, `duplicate` or `rejected`."""
+        if self.receipt is None or self.receipt.status == "conflict":
+            return "rejected"
+        return self.receipt.status
+
+    @property
+    def event_id(self) -> str | None:
+        """The event's id, if it has one."""
+        if self.receipt is not None:
+            return self.receipt.event_id
+        return self.refused.event_id if self.refused else None
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Why it was rejected; empty when it was not."""
+        if self.refused is not None:
+            return self.refused.faults
+        if self.receipt is None or self.receipt.code is None:
+            return ()
+        return (Fault("", self.receipt.code, self.receipt.message or self.receipt.code),)
+
+
+class Intake:
+    """Takes events in."""
+
+    def __init__(self, appender: Appends, bounds: Bounds) -> None:
+        self._appender = appender
+        self.bounds = bounds
+
+    async def take(
+        self, texts: Sequence[str], origin: Origin, *, atomic: bool = False
+    ) -> list[Outcome]:
+        """Return what became of each of *texts*, in their order.
+
+        With *atomic*, one bad event keeps all out.
+        """
+        door = Door(self.bounds, origin)
+        judged = await _judge(door, texts)
+        good = [each for each in judged if isinstance(each, NewEvent)]
+        if atomic and len(good) < len(judged):
+            return [_kept_out(each) for each in judged]
+        receipts = iter(await self.append(good, atomic=atomic))
+        return [
+            Outcome(None, refused=each)
+            if isinstance(each, Refused)
+            else Outcome(next(receipts), warning=door.warning(each))
+            for each in judged
+        ]
+
+    async def append(self, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Receipt]:
+        """Return the receipts of *events* that need no judging, because we made them."""
+        if not events:
+            return []
+        return await self._appender.append(Submission(events, atomic=atomic))
+
+
+async def _judge(door: Door, texts: Sequence[str]) -> list[NewEvent | Refused]:
+    judged: list[NewEvent | Refused] = []
+    since_pause = 0
+    for text in texts:
+        since_pause += len(text)
+        if since_pause > _BYTES_AT_ONCE:
+            since_pause = 0
+            await asyncio.sleep(0)
+        judged.append(door.check(text))
+    return judged
+
+
+def _kept_out(judged: NewEvent | Refused) -> Outcome:
+    if isinstance(judged, Refused):
+        return Outcome(None, refused=judged)
+    fault = Fault("", "batch_rejected", "another event of this atomic batch is bad")
+    return Outcome(None, refused=Refused(judged.event_id, (fault,)))

@@ -1,0 +1,36 @@
+"""What one running process is made of: the parts that requests and loops share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from service.catalogue import Catalogue
+from service.ingest import Intake
+from service.keys import KeyRing
+from service.metrics import Metrics
+from service.ports import Clock, Randomness, Store
+from service.settings import Settings
+
+
+class Lifecycle:
+    """Whether the process is starting, serving or leaving; probes tell it to the outside."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self.draining = False
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts, put together by `service.bootstrap` and nobody else."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    randomness: Randomness
+    intake: Intake
+    keys: KeyRing
+    catalogue: Catalogue
+    metrics: Metrics
+    cursor_secret: bytes
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
