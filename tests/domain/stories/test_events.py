@@ -1,4 +1,4 @@
-"""Events: the first one, the rule that wins, order at one instant, traits and manual transitions."""
+"""Events: the first one, the rule that wins, order, traits and manual transitions."""
 
 from __future__ import annotations
 
