@@ -101,7 +101,7 @@ def constant(value: object) -> Code:
 Severity = Literal["loud", "quiet"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What all scopes of one compilation share."""
 

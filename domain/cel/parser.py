@@ -195,8 +195,7 @@ class _Parser(_Cursor):
     def _chain(self, operand: Callable[[], Node], operators: frozenset[str]) -> Node:
         left = operand()
         while self.here.kind in {"symbol", "name"} and self.here.text in operators:
-            symbol = self.take().text
-            function = "@in" if symbol == "in" else f"_{symbol}_"
+            function = f"_{self.take().text}_"
             left = self._call(function, left, operand())
         return left
 
@@ -234,7 +233,13 @@ class _Parser(_Cursor):
         if name in _MACROS:
             return self._macro(operand, token)
         args = self._items(")", "after the arguments")
-        return self._made(Call(name, args, operand, start=operand.start, end=self.end))
+        return self._written_call(token, args, operand)
+
+    def _written_call(self, token: Token, args: tuple[Node, ...], target: Node | None) -> Node:
+        if token.text == "_in_":
+            self.refuse("the operator is written 'in', between its operands", token.start)
+        start = token.start if target is None else target.start
+        return self._made(Call(token.text, args, target, start=start, end=self.end))
 
     def _macro(self, operand: Node, token: Token) -> Node:
         name = cast("MacroName", token.text)
@@ -335,7 +340,7 @@ class _Parser(_Cursor):
     def _function(self, token: Token, args: tuple[Node, ...]) -> Node:
         name = token.text
         if name != "has":
-            return self._made(Call(name, args, start=token.start, end=self.end))
+            return self._written_call(token, args, None)
         if len(args) != 1 or not isinstance(args[0], Select):
             self.refuse("has() takes one member, such as has(properties.plan)", token.start)
         member = args[0]

@@ -1,8 +1,8 @@
 """The syntax tree of a condition: small frozen nodes that know where they stand in the source.
 
 Equality ignores positions, so two spellings of one condition compare equal.
-Operators are calls with names that no identifier can have ("_+_", "_&&_", "_[_]", "-_", "@in");
-`has()` and the bounded macros have nodes of their own.
+Operators are calls with the names of the CEL specification ("_+_", "_&&_", "_[_]", "-_"; membership
+is "_in_", which no written call can be); `has()` and the bounded macros have nodes of their own.
 """
 
 from collections.abc import Iterator

@@ -159,13 +159,13 @@ def _has(node: Has, scope: Scope) -> Code:
 def _call(node: Call, scope: Scope) -> Code:
     if node.function in _LOGIC:
         return _logic(node, scope)
-    if node.function == "@in":
+    if node.function == "_in_":
         return _membership(node, scope)
     target = () if node.target is None else (node.target,)
     args = tuple(value_of(arg, scope) for arg in (*target, *node.args))
-    if not node.function.isidentifier():
-        return _operator(node, args, scope)
-    return functions.call(scope, node, args)
+    if node.function.isidentifier():
+        return functions.call(scope, node, args)
+    return _operator(node, args, scope)
 
 
 def _operator(node: Call, args: tuple[Code, ...], scope: Scope) -> Code:
