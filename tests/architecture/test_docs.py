@@ -94,21 +94,23 @@ def test_every_link_inside_the_tree_leads_to_a_file() -> None:
 
 def test_every_setting_is_documented() -> None:
     """A setting that is read in the code and explained nowhere is a trap."""
-    documented = set(SETTING.findall(prose_of_all()))
+    undocumented = _settings() - set(SETTING.findall(prose_of_all()))
 
-    settings = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
+    assert not undocumented, listed(sorted(undocumented))
 
-    assert not settings - documented, listed(sorted(settings - documented))
+
+def _settings() -> set[str]:
+    """Return the variables that the service reads: the fields that say how they are read."""
+    return {f"{PREFIX}{field.name.upper()}" for field in fields(Settings) if field.metadata}
 
 
 def test_every_setting_named_in_the_tree_exists() -> None:
     """A name that was changed in the code must not live on in a page or a container."""
-    settings = {f"{PREFIX}{field.name.upper()}" for field in fields(Settings)}
-
     breaches = [
         f"{name_of(path)}: {name}"
         for path in text_files()
-        for name in sorted(set(SETTING.findall(path.read_text(encoding="utf-8"))) - settings)
+        if path.relative_to(ROOT).parts[0] != "tests"  # tests also try names that do not exist
+        for name in sorted(set(SETTING.findall(path.read_text(encoding="utf-8"))) - _settings())
     ]
 
     assert not breaches, listed(breaches)

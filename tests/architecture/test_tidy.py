@@ -46,9 +46,11 @@ SILENCED_WELL = re.compile(
 UNFROZEN = {
     "domain/document/problems.py Problems": "gathers what is wrong while one document is read",
     "domain/events.py Event": "made by the million; remembers its decoded properties",
+    "domain/machine/handlers.py _Handler": "the fold's inner loop; never leaves one fold",
+    "domain/machine/recorder.py Recorder": "the fold's inner loop; never leaves one fold",
     "projections/log.py NewEvent": "made by the million; a frozen one takes four times as long",
 }
-VAGUE_WORDS = {"util", "utils", "manager", "helper", "helpers", "misc", "move", "moves", "moved"}
+VAGUE_WORDS = {"util", "utils", "manager", "helper", "helpers", "misc", "move", "moves"}
 
 
 def test_files_stay_short_enough_to_be_read() -> None:
@@ -217,16 +219,21 @@ def _is_loose_dataclass(node: ast.ClassDef, *, frozen: bool) -> bool:
 
 
 def test_test_names_are_promises() -> None:
+    """In a table of stories the promise is the name of the story, so its test may be brief."""
     breaches = [
         f"{name_of(path)}:{node.lineno} {node.name}"
         for path in _test_files()
         for node in functions(path)
         if node.name.startswith("test_")
-        and not ast.get_docstring(node)
+        and not (ast.get_docstring(node) or _is_table(node))
         and len(node.name.split("_")) <= TEST_NAME_WORDS_MIN
     ]
 
     assert not breaches, listed(breaches)
+
+
+def _is_table(node: Function) -> bool:
+    return any("parametrize" in ast.unparse(decorator) for decorator in node.decorator_list)
 
 
 def test_tests_neither_sleep_nor_mock() -> None:
