@@ -104,7 +104,7 @@ BROKEN = [
     (with_transition(on="a", after="3d"), "transitions[0]", "two_triggers"),
     (with_transition(since="last_order"), "transitions[0].since", "since_without_after"),
     (with_transition(on="a", offset="3d"), "transitions[0].offset", "offset_without_at"),
-    (with_transition(on="a", **{"for": "3d"}), "transitions[0].for", "for_without_when"),
+    (with_transition(on="a", **{"for": "0s"}), "transitions[0].for", "bad_duration"),
     (with_transition(on=1), "transitions[0].on", "wrong_type"),
     (with_transition(after="soon"), "transitions[0].after", "bad_duration"),
     (with_transition(after="3d", since="last_oder"), "transitions[0].since", "unknown_signal"),
