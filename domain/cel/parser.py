@@ -6,6 +6,7 @@ list of alternatives stays shallow.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, NoReturn, cast
 
 from domain.cel.lexer import RESERVED, Token, syntax_error, tokens
@@ -300,7 +301,7 @@ class _Parser(_Cursor):
         if self.skip("("):
             node = self._expression()
             self.expect(")", "to close the parenthesis")
-            return node
+            return replace(node, start=token.start, end=self.end)
         if self.skip("["):
             items = self._items("]", "after the item")
             return self._made(ListExpr(items, start=token.start, end=self.end))
