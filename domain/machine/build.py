@@ -33,6 +33,7 @@ class Program:
     Attributes:
         handlers: By event type as sent, other names included.
         behaviour, control: For behaviour events and `$…` events that the model does not name.
+        begin: Enters the initial stage.
         settle: Decides everything that may fire at an instant.
         due: Per stage: the next instant at which time alone may change anything.
         read: Per signal: its value at an instant.
@@ -45,6 +46,7 @@ class Program:
     handlers: Mapping[str, Callable[[Any, Event, int, Records], None]]
     behaviour: Callable[[Any, Event, int, Records], None]
     control: Callable[[Any, Event, int, Records], None]
+    begin: Callable[[Any, Event, Records], None]
     settle: Callable[[Any, int, Event | None, Records], None]
     due: tuple[Callable[[Any, int], int], ...]
     read: Mapping[str, tuple[Callable[[Any, int], object], str]]
@@ -77,9 +79,8 @@ class _Builder:
         reading = self._write_readings()
         personas = self._write_personas()
         found = tuple(self._evidence_readers(watch) for watch in self.watches)
-        written = Handlers(self.model, self.conditions, self.decisions, self.watches).write(
-            self.source, timed
-        )
+        handlers = Handlers(self.model, self.conditions, self.decisions, self.watches)
+        written = handlers.write(self.source)
         stages = range(len(self.model.stages))
         self.source.table("dues", [self._write_due(stage, timed) for stage in stages])
         self._write_settle(timed)
@@ -88,7 +89,6 @@ class _Builder:
         copy = self._write_copy(state_class)
         recorder = self._recorder()
         self.source.names |= {
-            "_begin": recorder.begin,
             "_fire": recorder.fire,
             "_fire_by_time": recorder.fire_by_time,
             "_alert": recorder.alert,
@@ -98,13 +98,14 @@ class _Builder:
         run = self.source.run()
         recorder.enter = run["enter"]
         recorder.evidence = tuple(evidence.of_trigger(readers, run) for readers in found)
-        handlers = {name: run[function] for name, function in written.items()}
+        run_by_type = {name: run[function] for name, function in written.items()}
         return Program(
             state_class=state_class,
             fields=self.fields,
-            handlers=_by_sent_name(self.model, handlers),
-            behaviour=handlers[BEHAVIOUR],
-            control=handlers[CONTROL],
+            handlers=_by_sent_name(self.model, run_by_type),
+            behaviour=run_by_type[BEHAVIOUR],
+            control=run_by_type[CONTROL],
+            begin=recorder.begin,
             settle=run["settle"],
             due=run["dues"],
             read={name: (run[function], kind) for name, function, kind in reading},

@@ -16,6 +16,8 @@ from domain.machine.source import indent, when
 from domain.model import ANY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from domain.machine.conditions import Conditions
     from domain.machine.signals import Slot
     from domain.machine.source import Source
@@ -28,16 +30,16 @@ BEHAVIOUR = "*"
 CONTROL = "$"
 """Name of the handler of `$…` events that the model does not name."""
 
-_PARAMETERS = "s, e, now, out"
+_SETTLED = "return settle(s, now, e, out)"
 _NUMERIC = frozenset({"sum", "avg", "min", "max"})
 
 
-@dataclass(slots=True)  # noqa: RUF100 - filled while one handler is written, then thrown away
+@dataclass(slots=True)  # filled while one handler is written, then thrown away
 class _Handler:
     type: str
     touched: set[str] = field(default_factory=set)
     reads_properties: bool = False
-    needs_properties_argument: bool = False
+    passes_properties: bool = False
     body: list[str] = field(default_factory=list)
 
 
@@ -51,64 +53,49 @@ class Handlers:
         decisions: Decisions,
         watches: tuple[Watch, ...],
     ) -> None:
-        """Prepare the decisions that events may call for."""
+        """Prepare to decide *watches*, those that time can decide through *decisions*."""
         self._model = model
         self._conditions = conditions
-        self._decisions = decisions
         self._watches = watches
-        self._timed: tuple[Decision, ...] = ()
+        self._ends = decisions.hold_ends
+        self._timed = tuple(decisions.of(w) for w in watches if not w.is_immediate)
 
-    def write(self, source: Source, timed: tuple[Decision, ...]) -> dict[str, str]:
+    def write(self, source: Source) -> dict[str, str]:
         """Write a handler per type the model names, and return their names by canonical type."""
-        self._timed = timed
         named = {BEHAVIOUR, CONTROL, IDENTIFY, STAGE_SET}
         named |= {name for signal in self._model.signals for name in signal.types}
         named |= {name for watch in self._watches for name in watch.trigger.types}
         written: dict[str, str] = {}
         for index, name in enumerate(sorted(named)):
-            body = self._body(_Handler(name))
-            written[name] = source.function(f"on{index}", _PARAMETERS, body)
+            handler = _Handler(name)
+            self._write_body(handler)
+            body = [*_opening(handler), *handler.body]
+            written[name] = source.function(f"on{index}", "s, e, now, out", body)
         return written
 
-    def _body(self, handler: _Handler) -> list[str]:
+    def _write_body(self, handler: _Handler) -> None:
         for place in self._conditions.places:
             if _concerns(handler.type, place.signal.types):
                 self._take_in(handler, place)
-        handler.body.append("g = s.stage")
-        self._alerts(handler)
-        self._holds(handler)
-        self._early(handler)
-        self._transitions(handler)
-        self._deadlines_moved(handler)
-        needed = self._stages_needing(handler, alerts_only=False)
-        settle = f"moved or {needed} >> g & 1" if needed else "moved"
-        first = ["moved = s.stage < 0", "if moved: _begin(s, e, out)"]
-        return [
-            *first,
-            *self._opening(handler),
-            *handler.body,
-            *when(settle, ["settle(s, now, e, out)"]),
-        ]
-
-    def _opening(self, handler: _Handler) -> list[str]:
-        lines = []
-        if handler.reads_properties or handler.type in (IDENTIFY, STAGE_SET):
-            lines.append("p = e.properties")
-        elif handler.needs_properties_argument:
-            lines.append("p = None")
-        if handler.type == IDENTIFY:
-            lines.append("_identify(s, p)")
-        return lines
+        entry = len(handler.body)
+        self._raise_alerts(handler)
+        self._begin_holds(handler)
+        self._decide_early(handler)
+        if handler.type == STAGE_SET:
+            handler.body += ["s.at = now", "if _manual(s, p, e, out):", f"    {_SETTLED}"]
+        self._decide_by_stage(handler)
+        if len(handler.body) > entry:
+            handler.body.insert(entry, "g = s.stage")
 
     def _take_in(self, handler: _Handler, place: Slot) -> None:
         signal = place.signal
         handler.touched.add(signal.name)
         where = self._conditions.on_taking_in(signal.where)
-        self._note_reading(handler, where.reads, where.source)
+        _note_reading(handler, where.reads, where.source)
         value = None
         if signal.value is not None:
             compiled = self._conditions.value(signal.value)
-            self._note_reading(handler, compiled.reads, compiled.source)
+            _note_reading(handler, compiled.reads, compiled.source)
             value = compiled.source
             if signal.kind in _NUMERIC:
                 value = f"_number({value})"
@@ -121,59 +108,56 @@ class Handlers:
             lines = ["try:", *indent(lines), "except _errors:", "    pass"]
         handler.body += lines
 
-    def _alerts(self, handler: _Handler) -> None:
+    def _raise_alerts(self, handler: _Handler) -> None:
         for watch in self._on(handler, alerts=True):
             if watch.is_immediate:
-                raising = [f"_alert(s, {watch.index}, e, out)"]
-                asked = when(self._asked(handler, watch), raising)
+                raising = ["s.at = now", f"_alert(s, {watch.index}, e, out)"]
+                asked = when(self._condition(handler, watch), raising)
                 handler.body += when(f"{watch.mask} >> g & 1", asked)
 
-    def _holds(self, handler: _Handler) -> None:
+    def _begin_holds(self, handler: _Handler) -> None:
         for watch in (*self._on(handler, alerts=True), *self._on(handler, alerts=False)):
             if watch.is_immediate:
                 continue
             k = watch.index
-            begin = [f"if s.h{k} < 0: s.h{k} = now; moved = True"]
-            asked = self._asked(handler, watch)
-            lines = when(asked, begin)
-            if len(lines) > 1:
-                lines += [f"else: s.h{k} = -1"]
+            begun = [f"s.h{k} = now", f"x = {self._ends(watch)}", "if x < s.due: s.due = x"]
+            condition = self._condition(handler, watch)
+            lines = when(condition, [f"if s.h{k} < 0:", *indent(begun)])
+            if condition != "True":
+                lines.append(f"else: s.h{k} = -1")
             handler.body += when(f"{watch.mask} >> g & 1", lines)
 
-    def _early(self, handler: _Handler) -> None:
-        needed = self._stages_needing(handler, alerts_only=True)
+    def _decide_early(self, handler: _Handler) -> None:
+        needed = 0
+        for decision in self._affected(handler):
+            if decision.watch.is_alert and decision.watch.trigger.kind in ("after", "at"):
+                needed |= decision.watch.mask
         if needed:
-            handler.body.append(f"if {needed} >> g & 1: early(s, now, e, out)")
+            early = ["s.at = now", "early(s, now, e, out)"]
+            handler.body += when(f"{needed} >> g & 1", early)
 
-    def _transitions(self, handler: _Handler) -> None:
+    def _decide_by_stage(self, handler: _Handler) -> None:
         rules = [watch for watch in self._on(handler, alerts=False) if watch.is_immediate]
-        if handler.type == STAGE_SET:
-            handler.body.append("if _manual(s, p, e, out): moved = True")
-        asked = {watch.index: self._asked(handler, watch) for watch in rules}
-        word = "elif" if handler.type == STAGE_SET else "if"
+        condition_of = {watch.index: self._condition(handler, watch) for watch in rules}
+        affected = self._affected(handler)
+        word = "if"
         for stage in range(len(self._model.stages)):
             chosen = [watch for watch in rules if watch.watches(stage)]
-            if chosen:
-                handler.body.append(f"{word} g == {stage}:")
-                handler.body += indent(_first_of(chosen, asked))
+            lines = _first_of(chosen, condition_of)
+            lines += _delayed(stage, handler, self._timed)
+            lines += _questions([one for one in affected if one.watch.watches(stage)])
+            if lines:
+                handler.body += [f"{word} g == {stage}:", *indent(lines)]
                 word = "elif"
 
-    def _deadlines_moved(self, handler: _Handler) -> None:
-        for decision in self._timed:
-            if decision.since in handler.touched:
-                due = self._decisions.due(decision.watch)
-                sooner = [f"x = {due}", "if x < s.due: s.due = x"]
-                handler.body += when(f"{decision.watch.mask} >> s.stage & 1", sooner)
-
-    def _stages_needing(self, handler: _Handler, *, alerts_only: bool) -> int:
-        needed = 0
-        for decision in self._timed:
-            read = bool(decision.signals & handler.touched)
-            read = read or (handler.type == IDENTIFY and decision.reads_traits)
-            dated = decision.watch.is_alert and decision.watch.trigger.kind in ("after", "at")
-            if read and (dated or not alerts_only):
-                needed |= decision.watch.mask
-        return needed
+    def _affected(self, handler: _Handler) -> list[Decision]:
+        """Return the decisions whose answer the event may change at once."""
+        identifies = handler.type == IDENTIFY
+        return [
+            decision
+            for decision in self._timed
+            if decision.signals & handler.touched or (identifies and decision.reads_traits)
+        ]
 
     def _on(self, handler: _Handler, *, alerts: bool) -> list[Watch]:
         return [
@@ -184,29 +168,60 @@ class Handlers:
             and _concerns(handler.type, watch.trigger.types)
         ]
 
-    def _asked(self, handler: _Handler, watch: Watch) -> str:
+    def _condition(self, handler: _Handler, watch: Watch) -> str:
         condition = self._conditions.on_event(watch.trigger.when)
-        self._note_reading(handler, condition.reads, condition.source)
+        _note_reading(handler, condition.reads, condition.source)
         return condition.source
-
-    @staticmethod
-    def _note_reading(handler: _Handler, reads: tuple[str, ...], source: str) -> None:
-        if any(name.partition(".")[0] == "properties" for name in reads):
-            handler.reads_properties = True
-        if "p" in source:
-            handler.needs_properties_argument = True
 
 
 def _concerns(name: str, types: tuple[str, ...]) -> bool:
     return name in types or (ANY in types and not name.startswith("$"))
 
 
-def _first_of(chosen: list[Watch], asked: dict[int, str]) -> list[str]:
+def _note_reading(handler: _Handler, reads: tuple[str, ...], source: str) -> None:
+    if any(name.partition(".")[0] == "properties" for name in reads):
+        handler.reads_properties = True
+    if "p" in source:
+        handler.passes_properties = True
+
+
+def _opening(handler: _Handler) -> list[str]:
+    if handler.type == IDENTIFY:
+        return ["p = e.properties", "_identify(s, p)"]
+    if handler.reads_properties or handler.type == STAGE_SET:
+        return ["p = e.properties"]
+    return ["p = None"] if handler.passes_properties else []
+
+
+def _first_of(chosen: list[Watch], condition_of: Mapping[int, str]) -> list[str]:
+    """Return statements that make the first transition whose condition holds, and settle."""
     lines: list[str] = []
     for watch in chosen:
-        fire = f"moved = _fire(s, {watch.index}, e, out) or moved"
-        condition = asked[watch.index]
+        fire = ["s.at = now", f"if _fire(s, {watch.index}, e, out):", f"    {_SETTLED}"]
+        condition = condition_of[watch.index]
         if condition == "True":
-            return [*lines, "else:", f"    {fire}"] if lines else [fire]
-        lines += [f"{'elif' if lines else 'if'} {condition}:", f"    {fire}"]
+            return [*lines, "else:", *indent(fire)] if lines else fire
+        lines += [f"{'elif' if lines else 'if'} {condition}:", *indent(fire)]
     return lines
+
+
+def _delayed(stage: int, handler: _Handler, timed: tuple[Decision, ...]) -> list[str]:
+    """Return statements for deadlines that count from what the event has just renewed."""
+    return [
+        line
+        for decision in timed
+        if decision.since in handler.touched and decision.watch.watches(stage)
+        for line in (f"x = {decision.renewed}", "if x < s.due: s.due = x")
+    ]
+
+
+def _questions(affected: list[Decision]) -> list[str]:
+    """Return statements that settle if any of *affected* may now be answered otherwise."""
+    if not affected:
+        return []
+    settle = ["s.at = now", _SETTLED]
+    if any(decision.question is None for decision in affected):
+        return settle
+    question = " or ".join(dict.fromkeys(str(decision.question) for decision in affected))
+    sooner = [line for decision in affected for line in decision.sooner]
+    return [*when(question, settle), *dict.fromkeys(sooner)]

@@ -16,7 +16,7 @@ from domain.machine.runtime import plain
 from domain.machine.state import NEVER, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from domain.events import Event
     from domain.machine.explain import RuleExplanation
@@ -126,19 +126,23 @@ class Machine:
         """
         program = self._program
         after: State = self.initial() if state is None else program.copy(state)
-        handlers, behaviour, control = program.handlers, program.behaviour, program.control
         recorded: list[Transition] = []
-        for event in events:
-            now = event.effective_at
+        coming = iter(events)
+        if after.stage < 0:
+            self._fold_first(after, coming, recorded)
+        handlers, behaviour, control = program.handlers, program.behaviour, program.control
+        event = None
+        for following in coming:
+            now = following.effective_at
             if now >= after.due:
+                _note_folded(after, event)
                 self._pass_time(after, now, recorded)
-            after.at = now
+            event = following
             handler = handlers.get(event.type)
             if handler is None:
                 handler = control if event.type.startswith("$") else behaviour
             handler(after, event, now, recorded)
-            after.last_at = now
-            after.last_position = event.position
+        _note_folded(after, event)
         return after, recorded
 
     def next_deadline(self, state: State) -> int | None:
@@ -204,6 +208,22 @@ class Machine:
         """
         return self._codec.decode(data)
 
+    def _fold_first(
+        self, state: State, coming: Iterator[Event], recorded: list[Transition]
+    ) -> None:
+        """Fold the event with which the subject enters the initial stage, if one is coming."""
+        program = self._program
+        for event in coming:
+            now = state.at = event.effective_at
+            program.begin(state, event, recorded)
+            handler = program.handlers.get(event.type)
+            if handler is None:
+                handler = program.control if event.type.startswith("$") else program.behaviour
+            handler(state, event, now, recorded)
+            program.settle(state, now, event, recorded)
+            _note_folded(state, event)
+            return
+
     def _due(self, state: State) -> int:
         return NEVER if state.stage < 0 else self._program.due[state.stage](state, state.at)
 
@@ -214,6 +234,13 @@ class Machine:
         while state.due <= instant:
             state.at = state.due
             settle(state, state.at, None, recorded)
+
+
+def _note_folded(state: State, event: Event | None) -> None:
+    """Move the state's key to *event*, the newest folded; the loop does so only when it matters."""
+    if event is not None:
+        state.at = state.last_at = event.effective_at
+        state.last_position = event.position
 
 
 def compile_model(model: Model) -> Machine:

@@ -90,7 +90,11 @@ class Decision:
         awaiting: Statements that lower `best` to the next instant at which to ask again.
         signals: Names of the signals on which the answer depends at once.
         since: Name of the signal a deadline counts from, where moving it only delays the deadline.
+        renewed: The due instant if that signal is renewed at `now`.
         reads_traits: Whether the subject's traits matter.
+        question: A condition that is false only where asking would change nothing; None where
+            there is no such condition and it must be asked.
+        sooner: Statements that lower `s.due` where the question is false.
     """
 
     watch: Watch
@@ -98,7 +102,10 @@ class Decision:
     awaiting: tuple[str, ...]
     signals: frozenset[str] = frozenset()
     since: str | None = None
+    renewed: str = ""
     reads_traits: bool = False
+    question: str | None = None
+    sooner: tuple[str, ...] = ()
 
 
 class Decisions:
@@ -148,9 +155,17 @@ class Decisions:
             f"elif s.a{k}:",
             f"    s.a{k} = 0",
         ]
+        rises = condition.rises_only
         changes = _sooner(condition.changes)
-        awaiting = when(f"s.a{k}", changes) if condition.rises_only and changes else changes
-        return _decision(watch, asking, awaiting, condition)
+        return Decision(
+            watch,
+            tuple(asking),
+            tuple(when(f"s.a{k}", changes) if rises and changes else changes),
+            condition.signals,
+            reads_traits=condition.reads_traits,
+            question=f"{condition.source} or s.a{k}",
+            sooner=() if rises else tuple(_sooner(condition.changes, "s.due")),
+        )
 
     def _deadline(self, watch: Watch) -> Decision:
         k, due = watch.index, self.due(watch)
@@ -163,7 +178,9 @@ class Decisions:
         ]
         awaiting = [f"d = {due}", "if now < d < best: best = d"]
         if watch.trigger.at is None:
-            return Decision(watch, tuple(asking), tuple(awaiting), since=watch.trigger.since)
+            renewed = self._plus("now", watch.trigger.after, f"_after{k}")
+            since = watch.trigger.since
+            return Decision(watch, tuple(asking), tuple(awaiting), since=since, renewed=renewed)
         dated = self._conditions.reads(watch.trigger.at)
         return Decision(watch, tuple(asking), tuple(awaiting), dated, reads_traits=True)
 
@@ -215,8 +232,10 @@ def _fire(watch: Watch) -> list[str]:
     return [f"if _fire_by_time(s, {watch.index}, e, out): return True"]
 
 
-def _sooner(changes: tuple[str, ...]) -> list[str]:
-    return [line for change in changes for line in (f"x = {change}", "if x < best: best = x")]
+def _sooner(changes: tuple[str, ...], lowest: str = "best") -> list[str]:
+    return [
+        line for change in changes for line in (f"x = {change}", f"if x < {lowest}: {lowest} = x")
+    ]
 
 
 def _decision(
