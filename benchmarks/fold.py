@@ -20,7 +20,14 @@ from domain.machine import compile_model
 from domain.transitions import Cause, Transition
 
 DAY = 86_400_000_000
-TYPES = ("page_viewed", "trial_started", "order_completed", "review_posted", "login", "email_opened")
+TYPES = (
+    "page_viewed",
+    "trial_started",
+    "order_completed",
+    "review_posted",
+    "login",
+    "email_opened",
+)
 WEIGHTS = (40, 4, 14, 4, 30, 8)
 
 MODEL = {
@@ -101,7 +108,7 @@ LEAVING = {
 
 def histories(events: int, seed: int = 7) -> list[list[Event]]:
     """Return *events* events of customers with fifty each, one every few days."""
-    chance = random.Random(seed)  # noqa: S311 - a benchmark's input, not a secret
+    chance = random.Random(seed)
     found = []
     for customer in range(events // 50):
         at, history = customer * 1_000_003, []
