@@ -68,7 +68,7 @@ def widened(value: Any) -> Any:  # noqa: ANN401  # any value of any event
         try:
             return float(value)
         except OverflowError:
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
     return value
 
 

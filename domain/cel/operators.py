@@ -189,6 +189,8 @@ def equality(scope: Scope, node: Node, symbol: str, left: Code, right: Code) -> 
         return _mismatch(scope, node, symbol, left, right)
     if left.constant is not UNKNOWN:
         left, right = right, left
+    if left.constant is not UNKNOWN:
+        return scope.call(_FUNCTIONS[symbol], left, right, result=BOOL, fails=False)
     can_fail = left.can_fail or right.can_fail
     if right.constant is None and not (scope.quiet and can_fail):
         return Code(f"({left.text} {'is' if symbol == '==' else 'is not'} None)", BOOL, can_fail)
