@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from domain.cel.types import Environment
+    from domain.events import Event
     from domain.machine.recorder import Evidence
     from domain.machine.source import Source
     from domain.model import Trigger
@@ -39,8 +40,12 @@ def of_trigger(found: tuple[Reader, ...], functions: Mapping[str, Any]) -> Evide
         (name, functions[function], kind) for name, function, kind in found
     )
 
-    def evidence(s: Any, e: Any, p: Any, now: int) -> Mapping[str, object]:  # noqa: ANN401 - the state's class is generated
+    if not bound:
+        return _nothing
+
+    def evidence(s: Any, e: Event | None) -> Mapping[str, object]:  # noqa: ANN401 - the state's class is generated
         values: dict[str, object] = {}
+        p, now = None if e is None else e.properties, s.at
         for name, read, kind in bound:
             try:
                 values[name] = plain(read(s, e, p, now), kind)
@@ -49,6 +54,10 @@ def of_trigger(found: tuple[Reader, ...], functions: Mapping[str, Any]) -> Evide
         return values
 
     return evidence
+
+
+def _nothing(_state: object, _event: object) -> Mapping[str, object]:
+    return {}
 
 
 def _reader(name: str, environment: Environment, source: Source) -> Reader | None:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from domain.events import Event
     from domain.machine.state import State
     from domain.machine.watches import Watch
-    from domain.transitions import CauseKind, TransitionDirection
+    from domain.transitions import CauseKind
 
 Records = list[Transition]
-Evidence = Callable[[Any, Any, Any, int], Mapping[str, object]]
-"""Of state, event or None, properties and instant: the names a rule read, and their values."""
+Evidence = Callable[[Any, Any], Mapping[str, object]]
+"""Of a state and the event being stepped or None: the names a rule read, and their values."""
 
 
 @dataclass(slots=True)  # `enter` comes from the generated text, which in turn calls the recorder
@@ -120,9 +120,8 @@ class Recorder:
         return self._change(s, self.watches[index].target, cause, position, out)
 
     def _cause(self, s: State, index: int, kind: CauseKind, e: Event | None) -> Cause:
-        properties = None if e is None else e.properties
-        evidence = self.evidence[index](s, e, properties, s.at)
-        return Cause(kind, self.watches[index].id, None if e is None else e.event_id, evidence)
+        event_id = None if e is None else e.event_id
+        return Cause(kind, self.watches[index].id, event_id, self.evidence[index](s, e))
 
     def _change(self, s: State, to: int, cause: Cause, position: int, out: Records) -> bool:
         """Record the transition to *to*, and make it unless the model only goes forward."""
@@ -139,7 +138,7 @@ class Recorder:
                 sequence=s.sequence,
                 from_stage=source,
                 to_stage=self.stages[to],
-                direction=_direction(begins=begins, steps=steps),
+                direction="none" if begins else "forward" if steps > 0 else "backward",
                 steps=0 if begins else steps,
                 effective_at=now,
                 cause=cause,
@@ -149,9 +148,3 @@ class Recorder:
             )
         )
         return not suppressed
-
-
-def _direction(*, begins: bool, steps: int) -> TransitionDirection:
-    if begins:
-        return "none"
-    return "forward" if steps > 0 else "backward"
