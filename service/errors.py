@@ -9,8 +9,9 @@ The HTTP status of each code stands in one table, `service/http/problems.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from service.ports import (
     Overloaded,
@@ -37,7 +38,10 @@ class Problem(Exception):  # noqa: N818 -- it is named as RFC 9457 names it
         code: Stable; one of the table in `service/http/problems.py`.
         errors: Places in the request, where there are any.
         retry_after_seconds: When it makes sense to ask again; None where it does not.
+        headers: Header fields that the answer carries.
     """
+
+    headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,

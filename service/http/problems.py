@@ -56,6 +56,7 @@ KINDS: Mapping[str, Kind] = {
     "rebuild_not_found": Kind(404, "Rebuild not found", "See /v1/rebuilds for the jobs there are."),
     "method_not_allowed": Kind(405, "Method not allowed", "Use a method of the Allow header."),
     "request_timeout": Kind(408, "Request too slow", "Send the request without long pauses."),
+    "event_id_conflict": Kind(409, "Event id taken", "Give a new event a new id."),
     "alias_refused": Kind(409, "Alias refused", "Unmerge first, or join other subjects."),
     "transition_refused": Kind(409, "Transition refused", "See the message for the rule."),
     "precondition_failed": Kind(412, "Precondition failed", "Read again, then repeat If-Match."),
@@ -129,7 +130,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _on_problem(request: Request, error: Problem) -> Response:
-    return response(error, request_id_of(request))
+    return response(error, request_id_of(request), error.headers)
 
 
 async def _on_store_error(request: Request, error: StoreError) -> Response:

@@ -1,0 +1,63 @@
+"""The HTTP application: routers, one shape of refusal, and the layers that every request passes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from service.bootstrap import build, close
+from service.http import health, problems
+from service.http.edge import BodyLimit, Edge
+from service.http.events_in import post_events
+from service.services import Services
+from service.settings import Settings
+
+TITLE = "stagefold"
+ABOUT = "An event-sourced lifecycle stage engine: a stage is a pure function of its history."
+
+
+def create_app(services: Services | None = None) -> FastAPI:
+    """Return the application over *services*; without them it builds its own from the environment.
+
+    Who passes services in starts and closes them; otherwise the application does, at its lifespan.
+    """
+    app = FastAPI(
+        title=TITLE,
+        summary=ABOUT,
+        version=version("stagefold"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    problems.install(app)
+    app.router.routes.append(Route("/v1/events", post_events, methods=["POST"]))
+    app.include_router(health.router)
+
+    def current() -> Services:
+        found: Services = app.state.services
+        return found
+
+    app.add_middleware(BodyLimit, services=current)
+    app.add_middleware(problems.LastResort)
+    app.add_middleware(Edge, services=current)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    if app.state.services is not None:
+        yield
+        return
+    services = app.state.services = await build(Settings.from_environment(os.environ))
+    try:
+        yield
+    finally:
+        await close(services)

@@ -1,0 +1,169 @@
+"""Models: documents read, checked, stored as versions, and made active by folding history anew.
+
+A parsed model is kept by its hash, because a version never changes. Activation is a job: the new
+generation is built beside the one that readers see, and takes its place in one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from domain.document import ModelError, parse_model
+from domain.document import Problem as Finding
+from domain.model import Model
+from service.errors import Place, Problem
+from service.model_files import read_located
+from service.ports import Clock, Generation, ModelVersion, Store, StoreError
+
+EVENTS_AT_ONCE = 5_000
+"""Events that one page of a rebuild folds; other work gets its turn between pages."""
+
+_KEPT_MAX = 1_000
+_log = structlog.get_logger("stagefold.catalogue")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A model document that can be stored.
+
+    Attributes:
+        source: The text it was read from.
+        warnings: What its author may want to mend.
+    """
+
+    model: Model
+    source: str
+    warnings: tuple[Finding, ...] = ()
+
+
+class Catalogue:
+    """The models of all tenants."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._parsed: dict[str, Model] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    def read(self, text: bytes, kind: str, *, key: str | None = None) -> Draft:
+        """Return the model that *text* describes.
+
+        Args:
+            text: YAML or JSON.
+            kind: Media type or suffix.
+            key: The name it must have; None for any.
+
+        Raises:
+            Problem: `model_invalid`, with every problem and its path.
+        """
+        try:
+            located = read_located(text, kind)
+        except ModelError as error:
+            raise _invalid(error.problems) from None
+        try:
+            model = parse_model(located.document)
+        except ModelError as error:
+            raise _invalid(located.locate(error.problems)) from None
+        if key is not None and model.key != key:
+            message = f"the path names {key!r}, the document {model.key!r}; make them one"
+            raise _invalid([Finding("model", "wrong_key", message)])
+        return Draft(model, text.decode())
+
+    def model_of(self, version: ModelVersion) -> Model:
+        """Return the parsed model of *version*."""
+        model = self._parsed.get(version.hash)
+        if model is None:
+            if len(self._parsed) >= _KEPT_MAX:
+                self._parsed.clear()
+            model = self._parsed[version.hash] = parse_model(json.loads(version.document))
+        return model
+
+    async def put(
+        self, draft: Draft, *, tenant: str, author: str, expected_version: int | None = None
+    ) -> ModelVersion:
+        """Store *draft* as the next version of its model and return that version.
+
+        Raises:
+            VersionMismatch: The newest version is not *expected_version*.
+        """
+        model = draft.model
+        version = ModelVersion(
+            tenant=tenant,
+            model=model.key,
+            version=0,
+            document=json.dumps(model.document, ensure_ascii=False, separators=(",", ":")),
+            source=draft.source,
+            hash=model.hash,
+            created_at=self._clock.now(),
+            created_by=author,
+        )
+        return await self._store.put_model(version, expected_version=expected_version)
+
+    async def find(self, tenant: str, key: str, version: int | None = None) -> ModelVersion:
+        """Return that version, or the active one, or the newest.
+
+        Raises:
+            Problem: `model_not_found`.
+        """
+        found = await self._store.model(tenant, key, version)
+        if found is None:
+            name = key if version is None else f"{key} version {version}"
+            raise Problem("model_not_found", f"there is no model {name[:120]!a}")
+        return found
+
+    async def activate(self, tenant: str, key: str, version: int) -> Generation:
+        """Return the job that folds history by that version and then makes it the active one."""
+        found = await self.find(tenant, key, version)
+        begun = await self._store.begin_generation(tenant, key, found.version, self._clock.now())
+        job = asyncio.create_task(self._build(begun), name=f"rebuild {begun.generation}")
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+        return begun
+
+    async def activate_and_wait(self, version: ModelVersion) -> None:
+        """Make *version* the active one before returning: at a first start there is no history."""
+        begun = await self._store.begin_generation(
+            version.tenant, version.model, version.version, self._clock.now()
+        )
+        await self._build(begun)
+
+    async def _build(self, begun: Generation) -> None:
+        number = begun.generation
+        try:
+            job = begun
+            while job.status == "building":
+                job = await self._store.build_generation(
+                    number, self._clock.now(), limit=EVENTS_AT_ONCE
+                )
+                await asyncio.sleep(0)
+            await self._store.activate_generation(number, self._clock.now())
+            _log.info("rebuild_finished", generation=number, model=begun.model)
+        except StoreError as error:
+            _log.warning("rebuild_failed", generation=number, model=begun.model, error=str(error))
+            await self._store.fail_generation(number, str(error), self._clock.now())
+
+    async def close(self) -> None:
+        """Stop the jobs under way; what they built so far is taken up or removed later."""
+        for job in tuple(self._jobs):
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+
+
+def _invalid(found: Iterable[Finding]) -> Problem:
+    places = [place_of(each) for each in found]
+    count = "1 problem" if len(places) == 1 else f"{len(places)} problems"
+    message = f"the model has {count}: " + "; ".join(each.message for each in places[:3])
+    return Problem("model_invalid", message, errors=places)
+
+
+def place_of(finding: Finding) -> Place:
+    """Return where in a document *finding* is, in the words of the document."""
+    message = finding.message
+    if finding.line is not None:
+        message = f"{message} (line {finding.line}, column {finding.column})"
+    return Place(finding.path, finding.code, message)

@@ -1,0 +1,143 @@
+"""The outermost layer: each request gets an id, a bound on its body, headers, a log line, a count.
+
+Plain ASGI, because a layer that every request passes must cost nothing worth measuring.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import Problem
+from service.http.problems import response
+from service.services import Services
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
+}
+LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl"})
+
+_is_request_id = re.compile(r"[A-Za-z0-9_.-]{8,64}").fullmatch
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics"})
+_log = structlog.get_logger("stagefold.http")
+
+
+class Edge:
+    """Wraps the application; see the module."""
+
+    def __init__(self, app: ASGIApp, *, services: Callable[[], Services]) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        services = self._services()
+        began = time.perf_counter()
+        request_id = _request_id(Headers(scope=scope), services)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 500
+
+        async def dress(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, dress)
+        finally:
+            _note(services, scope, status, time.perf_counter() - began)
+
+
+def _request_id(headers: Headers, services: Services) -> str:
+    sent = headers.get("x-request-id", "")
+    return sent if _is_request_id(sent) else f"req_{services.randomness.token(10).hex()}"
+
+
+def _note(services: Services, scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path_format", None) or getattr(
+        scope.get("route"), "path", "(none)"
+    )
+    method = scope["method"] if scope["method"] in _METHODS else "(other)"
+    services.metrics.requests.labels(method, route, str(status)).inc()
+    services.metrics.request_seconds.labels(route).observe(seconds)
+    if scope["path"] not in _QUIET:
+        state = scope["state"]
+        _log.info(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            milliseconds=round(seconds * 1_000, 1),
+            request_id=state["request_id"],
+            key_id=state.get("key_id"),
+        )
+
+
+class BodyLimit:
+    """Answers 413 as soon as a body is known to be too large: by its header, or when it is."""
+
+    def __init__(self, app: ASGIApp, *, services: Callable[[], Services]) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on while its body keeps within bounds."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        limit = self._limit(scope, headers)
+        announced = headers.get("content-length", "0")
+        if announced.isdigit() and int(announced) > limit:
+            problem = Problem("body_too_large", _too_large(limit))
+            request_id = scope["state"]["request_id"]
+            answer = response(problem, request_id, {"Connection": "close"})
+            await answer(scope, receive, send)
+            return
+        taken = 0
+
+        async def count() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise HTTPException(413, _too_large(limit), {"Connection": "close"})
+            return message
+
+        await self._app(scope, count, send)
+
+    def _limit(self, scope: Scope, headers: Headers) -> int:
+        settings = self._services().settings
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if scope["path"] == "/v1/events" and media_type in LINES_TYPES:
+            return settings.stream_bytes_max
+        return settings.body_bytes_max
+
+
+def _too_large(limit: int) -> str:
+    return f"expected a body of at most {limit} bytes; send it in parts, see /v1/limits"

@@ -1,0 +1,85 @@
+"""Probes and figures for whoever runs the service; open to all, and they tell no content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from service.http.requests import ServicesOf, only_known_parameters
+from service.ports import StoreError
+from service.services import Services
+
+router = APIRouter(tags=["ops"], dependencies=[Depends(only_known_parameters)])
+
+_DUE_ALARM = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that has to be well for the process to take requests."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+@router.get("/livez", summary="Whether the process runs", response_class=PlainTextResponse)
+async def livez() -> Response:
+    """Answer at once; the database is not asked, so its trouble restarts nobody."""
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/startupz", summary="Whether the start is over", response_class=PlainTextResponse)
+async def startupz(services: ServicesOf) -> Response:
+    """Answer 503 until migrations and models are in place."""
+    started = services.lifecycle.started
+    return PlainTextResponse("ok\n" if started else "starting\n", 200 if started else 503)
+
+
+@router.get("/readyz", summary="Whether requests are welcome", response_class=PlainTextResponse)
+async def readyz(request: Request, services: ServicesOf, verbose: str | None = None) -> Response:
+    """Answer 503 while starting, draining, behind or without a database.
+
+    The status is the contract; `?verbose` names each check, as text or, if accepted, JSON.
+    """
+    checks = await readiness(services)
+    ready = all(check.ok for check in checks)
+    status = 200 if ready else 503
+    headers = {} if ready else {"Retry-After": "1"}
+    if verbose is None:
+        return PlainTextResponse("ok\n" if ready else "not ready\n", status, headers)
+    if "application/json" in request.headers.get("accept", ""):
+        members = [{"name": each.name, "ok": each.ok, "found": each.found} for each in checks]
+        return JSONResponse({"ready": ready, "checks": members}, status, headers)
+    lines = [f"[{'+' if each.ok else '-'}] {each.name}: {each.found}\n" for each in checks]
+    return PlainTextResponse("".join(lines), status, headers)
+
+
+async def readiness(services: Services) -> list[Check]:
+    """Return everything that has to be well before requests are welcome."""
+    lifecycle = services.lifecycle
+    checks = [
+        Check("started", lifecycle.started, "yes" if lifecycle.started else "starting"),
+        Check("serving", not lifecycle.draining, "draining" if lifecycle.draining else "yes"),
+    ]
+    try:
+        positions = await services.store.positions()
+    except StoreError as error:
+        return [*checks, Check("store", ok=False, found=str(error))]
+    lag = positions.head - positions.applied
+    most = services.settings.lag_events_max
+    return [
+        *checks,
+        Check("store", ok=True, found=f"log position {positions.head}"),
+        Check("projection", lag <= most, f"{lag} events behind, at most {most} allowed"),
+    ]
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
+async def metrics(services: ServicesOf) -> Response:
+    """Return every figure in the text format of Prometheus."""
+    now = services.clock.now()
+    text = services.metrics.text(await services.store.health(now), now)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

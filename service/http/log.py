@@ -1,0 +1,112 @@
+"""The log and the feed: every event, and every transition in the order in which it was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response
+
+from domain.instants import SECOND
+from service.errors import Problem
+from service.http.answers import answer, event_of, feed_record_of, instant, listed
+from service.http.events_in import POSITION_HEADER
+from service.http.parameters import Cursor, Limit, MinPosition, Wait, reach
+from service.http.requests import Call, MaySeeCustomers, only_known_parameters
+from service.ports import FeedRecord, Page
+
+router = APIRouter(tags=["log"], dependencies=[Depends(only_known_parameters)])
+
+_POSITION_MAX = 2**63 - 1
+_POLL_SECONDS = 0.1
+
+
+@router.get("/v1/transitions", summary="The global feed")
+async def feed(
+    *,
+    call: MaySeeCustomers,
+    after: Annotated[int, Query(ge=0, le=_POSITION_MAX, description="Position last seen.")] = 0,
+    limit: Limit = 100,
+    wait: Annotated[int, Query(ge=0, le=30, description="Seconds to wait for news.")] = 0,
+) -> Response:
+    """Return records of the feed behind `after`, in order and without a hole.
+
+    With `wait`, an empty answer is held back until there is news, at most so many seconds.
+    """
+    page = await _news(call, after, limit, wait)
+    positions = await call.services.store.positions()
+    following = page.rows[-1].position if page.rows else after
+    members = {
+        "data": [feed_record_of(each) for each in page.rows],
+        "next_after": following,
+        "has_more": page.next_after is not None,
+    }
+    return answer(members, headers={POSITION_HEADER: str(positions.applied)})
+
+
+async def _news(call: Call, after: int, limit: int, wait: int) -> Page[FeedRecord]:
+    deadline = call.now + wait * SECOND
+    while True:
+        page = await call.services.store.feed(call.tenant, after=after, limit=limit)
+        leaving = call.services.lifecycle.draining
+        if page.rows or leaving or call.now >= deadline:
+            return page
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+@router.get("/v1/events", summary="Events of the whole log")
+async def list_events(
+    *,
+    call: MaySeeCustomers,
+    type: Annotated[  # noqa: A002 -- the name of the field that it filters by
+        str | None, Query(max_length=200, description="Only events of this type.")
+    ] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=_POSITION_MAX, description="Begin behind this position.")
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+    wait: Wait = None,
+) -> Response:
+    """Return events exactly as sent, in order of position."""
+    positions = await reach(call.services, min_position, wait)
+    cursors = call.cursors(type=type, after=after)
+    begun = cursors.read(cursor)
+    page = await call.services.store.log(
+        call.tenant,
+        after=int(begun[0]) if begun else after or 0,
+        limit=limit,
+        event_type=type,
+    )
+    data = [event_of(each) for each in page.rows]
+    headers = {POSITION_HEADER: str(positions.applied)}
+    return answer(listed(data, cursors.write(page.next_after)), headers=headers)
+
+
+@router.get("/v1/events/{event_id:path}", summary="One event by its producer's id")
+async def get_event(
+    *, call: MaySeeCustomers, event_id: Annotated[str, Path(min_length=1, max_length=250)]
+) -> Response:
+    """Return the event; where several subjects used the id, the first that was stored."""
+    found = await call.services.store.events_with_id(call.tenant, event_id)
+    if not found:
+        raise Problem("event_not_found", f"there is no event {event_id[:120]!a}")
+    return answer(event_of(found[0]), headers={POSITION_HEADER: str(found[0].position)})
+
+
+@router.get("/v1/event-types", summary="Event types seen so far")
+async def event_types(*, call: MaySeeCustomers) -> Response:
+    """Return each type with how often and when it was seen."""
+    found = await call.services.store.event_types(call.tenant)
+    rows: list[dict[str, object]] = [
+        {
+            "type": each.type,
+            "count": each.count,
+            "first_at": instant(each.first_at),
+            "last_at": instant(each.last_at),
+        }
+        for each in found
+    ]
+    return answer(listed(rows, None))

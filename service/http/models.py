@@ -1,0 +1,264 @@
+"""Models: read, checked, put, made active; and the board of each."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from service.errors import Problem
+from service.http.answers import answer, instant, listed, model_version_of, rebuild_of
+from service.http.bodies import read_body
+from service.http.events_in import POSITION_HEADER
+from service.http.parameters import (
+    InstantText,
+    KnownAt,
+    MinPosition,
+    Wait,
+    instant_of,
+    known_position,
+    reach,
+)
+from service.http.requests import (
+    Call,
+    MayChangeModels,
+    MayRebuild,
+    MaySeeCustomers,
+    MaySeeMetrics,
+    only_known_parameters,
+)
+from service.ports import BoardQuery, ModelVersion
+
+router = APIRouter(tags=["models"], dependencies=[Depends(only_known_parameters)])
+
+Key = Annotated[str, Path(max_length=64, description="Key of the model.")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version of the model.")]
+RebuildId = Annotated[str, Path(max_length=15)]
+_TAG = re.compile(r'(?:W/)?"(\d{1,9})(?:-[0-9a-f]+)?"')
+
+
+class Activation(BaseModel):
+    """How a version becomes the active one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    mode: Literal["rebuild"] = "rebuild"
+
+
+class RebuildOrder(BaseModel):
+    """Which model to fold anew."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str
+    version: int | None = None
+
+
+def tag_of(version: ModelVersion) -> str:
+    """Return the entity tag of a model: its newest version and the beginning of its hash."""
+    return f'"{version.version}-{version.hash[:16]}"'
+
+
+@router.get("/v1/models", summary="Models")
+async def list_models(*, call: MaySeeCustomers) -> Response:
+    """Return of each model the active version, or the newest where none is active."""
+    found = await call.services.store.models(call.tenant)
+    return answer(listed([model_version_of(each) for each in found], None))
+
+
+@router.post("/v1/models/validate", summary="What a model document would be refused for")
+async def validate(*, call: MaySeeCustomers) -> Response:
+    """Return every finding on a document, which is not stored."""
+    text = await read_body(call.request, call.services.settings)
+    try:
+        draft = call.services.catalogue.read(text, _kind_of(call.request))
+    except Problem as problem:
+        findings = [
+            {"severity": "error", "path": each.pointer, "code": each.code, "message": each.message}
+            for each in problem.errors
+        ]
+        return answer({"valid": False, "model": None, "hash": None, "findings": findings})
+    findings = [
+        {"severity": "warning", "path": each.path, "code": each.code, "message": each.message}
+        for each in draft.warnings
+    ]
+    model = draft.model
+    return answer({"valid": True, "model": model.key, "hash": model.hash, "findings": findings})
+
+
+@router.get("/v1/models/{key}", summary="One model")
+async def get_model(
+    *,
+    call: MaySeeCustomers,
+    key: Key,
+    if_none_match: Annotated[str | None, Header(max_length=1_000)] = None,
+) -> Response:
+    """Return the active version, or the newest where none is active; the tag is the newest's."""
+    found = await call.services.catalogue.find(call.tenant, key)
+    newest = await _newest(call, key)
+    tag = tag_of(newest or found)
+    headers = {"ETag": tag}
+    if if_none_match is not None and tag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    members = model_version_of(found, whole=True)
+    members["newest_version"] = (newest or found).version
+    return answer(members, headers=headers)
+
+
+async def _newest(call: Call, key: str) -> ModelVersion | None:
+    versions = await call.services.store.model_versions(call.tenant, key)
+    return versions[0] if versions else None
+
+
+@router.put("/v1/models/{key}", summary="Store a document as the next version")
+async def put_model(
+    *, call: MayChangeModels, key: Key, if_match: Annotated[str | None, Header()] = None
+) -> Response:
+    """Store a YAML or JSON document; the same document again changes nothing.
+
+    A model that exists is changed with If-Match only. Nobody sees the version until it is active.
+    """
+    text = await read_body(call.request, call.services.settings)
+    draft = call.services.catalogue.read(text, _kind_of(call.request), key=key)
+    newest = await _newest(call, key)
+    same = newest is not None and newest.hash == draft.model.hash
+    expected = None if same else _expected_version(newest, if_match)
+    stored = await call.services.catalogue.put(
+        draft, tenant=call.tenant, author=call.principal.key_id, expected_version=expected
+    )
+    members = model_version_of(stored)
+    members["warnings"] = [
+        {"path": each.path, "code": each.code, "message": each.message} for each in draft.warnings
+    ]
+    headers = {
+        "ETag": tag_of(stored),
+        "Location": f"/v1/models/{stored.model}/versions/{stored.version}",
+    }
+    return answer(members, status=200 if same else 201, headers=headers)
+
+
+def _expected_version(newest: ModelVersion | None, if_match: str | None) -> int | None:
+    """Return the version that the caller believes to be the newest; 0 for a new model.
+
+    Raises:
+        Problem: `precondition_required` or `precondition_failed`.
+    """
+    if newest is None:
+        if if_match is not None:
+            raise Problem("precondition_failed", "If-Match: there is no such model yet")
+        return 0
+    if if_match is None:
+        message = f"the model has version {newest.version}; send If-Match: {tag_of(newest)}"
+        raise Problem("precondition_required", message)
+    if if_match.strip() == "*":
+        return newest.version
+    numbers = [int(found) for found in _TAG.findall(if_match)]
+    if newest.version not in numbers:
+        message = f"If-Match: expected {if_match[:60]}, found {tag_of(newest)}"
+        raise Problem("precondition_failed", message)
+    return newest.version
+
+
+def _kind_of(request: Request) -> str:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if not kind.lower().endswith(("json", "yaml", "yml")):
+        message = (
+            f"Content-Type: expected application/yaml or application/json, found {kind[:60]!a}"
+        )
+        raise Problem("unsupported_media_type", message)
+    return kind
+
+
+@router.get("/v1/models/{key}/versions", summary="All versions of a model")
+async def list_versions(*, call: MaySeeCustomers, key: Key) -> Response:
+    """Return the versions, newest first."""
+    found = await call.services.store.model_versions(call.tenant, key)
+    if not found:
+        raise Problem("model_not_found", f"there is no model {key!a}")
+    return answer(listed([model_version_of(each) for each in found], None))
+
+
+@router.get("/v1/models/{key}/versions/{number}", summary="One version of a model")
+async def get_version(*, call: MaySeeCustomers, key: Key, number: Number) -> Response:
+    """Return the version with its document and the text it was put as."""
+    found = await call.services.catalogue.find(call.tenant, key, number)
+    return answer(model_version_of(found, whole=True), headers={"ETag": tag_of(found)})
+
+
+@router.post(
+    "/v1/models/{key}/versions/{number}/activate", status_code=202, summary="Make it the active one"
+)
+async def activate(
+    *, call: MayChangeModels, key: Key, number: Number, body: Activation | None = None
+) -> Response:
+    """Begin a rebuild of that version; readers see it once history has been folded."""
+    del body  # there is one mode so far; the model has checked it
+    begun = await call.services.catalogue.activate(call.tenant, key, number)
+    headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
+    return answer(rebuild_of(begun, call.now), status=202, headers=headers)
+
+
+@router.get("/v1/models/{key}/board", summary="How many are in each stage")
+async def board(
+    *,
+    call: MaySeeMetrics,
+    key: Key,
+    as_of: InstantText = None,
+    known_at: KnownAt = None,
+    min_position: MinPosition = None,
+    wait: Wait = None,
+) -> Response:
+    """Return counts and median times by stage, now or at another instant."""
+    positions = await reach(call.services, min_position, wait)
+    at = instant_of("as_of", as_of)
+    query = BoardQuery(
+        tenant=call.tenant,
+        model=key,
+        as_of=call.now if at is None else at,
+        known_at=await known_position(call.services, known_at),
+    )
+    found = await call.services.store.board(query)
+    members = {
+        "model": found.model,
+        "model_version": found.version,
+        "as_of": instant(found.as_of),
+        "stages": [
+            {
+                "stage": each.stage,
+                "count": each.count,
+                "median_seconds_in_stage": each.median_seconds_in_stage,
+            }
+            for each in found.stages
+        ],
+        "total": found.total,
+    }
+    return answer(members, headers={POSITION_HEADER: str(positions.applied)})
+
+
+@router.post("/v1/rebuilds", status_code=202, tags=["rebuilds"], summary="Fold a model anew")
+async def begin_rebuild(*, call: MayRebuild, body: RebuildOrder) -> Response:
+    """Begin to fold all history by the model's active version, or by the one named."""
+    found = await call.services.catalogue.find(call.tenant, body.model, body.version)
+    begun = await call.services.catalogue.activate(call.tenant, found.model, found.version)
+    headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
+    return answer(rebuild_of(begun, call.now), status=202, headers=headers)
+
+
+@router.get("/v1/rebuilds", tags=["rebuilds"], summary="Rebuilds")
+async def list_rebuilds(*, call: MaySeeMetrics) -> Response:
+    """Return the newest rebuilds first, at most 100."""
+    found = await call.services.store.generations(call.tenant, limit=100)
+    return answer(listed([rebuild_of(each, call.now) for each in found], None))
+
+
+@router.get("/v1/rebuilds/{rebuild}", tags=["rebuilds"], summary="Progress of a rebuild")
+async def get_rebuild(*, call: MaySeeMetrics, rebuild: RebuildId) -> Response:
+    """Return how far it has come and how long it will take."""
+    number = int(rebuild) if rebuild.isascii() and rebuild.isdigit() else 0
+    found = await call.services.store.generation(call.tenant, number)
+    if found is None:
+        raise Problem("rebuild_not_found", f"there is no rebuild {rebuild[:40]!a}")
+    return answer(rebuild_of(found, call.now))

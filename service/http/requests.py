@@ -1,0 +1,135 @@
+"""What every handler asks of a request: the services, who speaks, and only known parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+
+from service.errors import Place, Problem
+from service.http.cursors import Cursors
+from service.keys import Principal
+from service.services import Services
+
+ANY_SCOPE = ""
+"""What every key has."""
+
+_is_bearer = re.compile(r"[Bb]earer +([!-~]+) *").fullmatch
+
+
+def services_of(request: Request) -> Services:
+    """Return the parts of the process that answers *request*."""
+    services: Services = request.app.state.services
+    return services
+
+
+async def authorize(request: Request, scope: str) -> Principal:
+    """Return who speaks, and make sure that he may.
+
+    Raises:
+        Problem: `key_missing`, `key_invalid` or `scope_missing`.
+    """
+    header = request.headers.get("authorization")
+    if header is None:
+        raise Problem("key_missing", "this needs an API key: Authorization: Bearer sfk_…")
+    bearer = _is_bearer(header)
+    if bearer is None:
+        raise Problem("key_invalid", "expected Authorization: Bearer and one API key")
+    principal = await services_of(request).keys.identify(bearer[1])
+    request.scope["state"]["key_id"] = principal.key_id
+    if not principal.may(scope):
+        message = f"this needs a key with the scope {scope}; this one has not"
+        raise Problem("scope_missing", message)
+    return principal
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authorised request: the parts of the process, and who speaks."""
+
+    request: Request
+    services: Services
+    principal: Principal
+
+    @property
+    def tenant(self) -> str:
+        """Whose data the caller sees."""
+        return self.principal.tenant
+
+    @property
+    def now(self) -> int:
+        """The present instant."""
+        return self.services.clock.now()
+
+    def cursors(self, **filters: object) -> Cursors:
+        """Return what makes and reads the cursors of this list under *filters*."""
+        described = {**filters, "tenant": self.tenant}
+        return Cursors(self.services.cursor_secret, self.request.url.path, described)
+
+
+def needs(scope: str) -> Callable[[Request], Coroutine[None, None, Call]]:
+    """Return a dependency that gives the call, if its key has *scope*."""
+
+    async def call(request: Request) -> Call:
+        principal = await authorize(request, scope)
+        return Call(request, services_of(request), principal)
+
+    return call
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: a typing error must not be ignored.
+
+    Raises:
+        Problem: `unknown_parameter`; one place for each.
+    """
+    route = request.scope["route"]
+    prefixes: frozenset[str] = getattr(route.endpoint, "query_prefixes", frozenset())
+    refuse_unknown(request, _query_names(route) | prefixes)
+
+
+@cache
+def _query_names(route: APIRoute) -> frozenset[str]:
+    return frozenset(each.alias for each in route.dependant.query_params)
+
+
+def refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """Refuse query parameters outside *known*; a name that ends in `.` stands for all behind it.
+
+    Raises:
+        Problem: `unknown_parameter`; one place for each. `bad_parameter` for one given twice.
+    """
+    given = [name for name, _ in request.query_params.multi_items()]
+    strangers = sorted({name for name in given if name not in known and not _opens(name, known)})
+    if strangers:
+        taken = ", ".join(sorted(known)) or "none"
+        raise Problem(
+            "unknown_parameter",
+            f"unknown query parameters: {', '.join(strangers)[:200]}; this takes {taken}",
+            errors=[
+                Place(f"/{each}", "unknown_parameter", f"known: {taken}") for each in strangers
+            ],
+        )
+    repeated = sorted({name for name in given if given.count(name) > 1})
+    if repeated:
+        raise Problem("bad_parameter", f"given more than once: {', '.join(repeated)[:200]}")
+
+
+def _opens(name: str, known: frozenset[str]) -> bool:
+    head, dot, rest = name.partition(".")
+    return bool(rest) and head + dot in known
+
+
+ServicesOf = Annotated[Services, Depends(services_of)]
+MaySeeCustomers = Annotated[Call, Depends(needs("customers:read"))]
+MayChangeCustomers = Annotated[Call, Depends(needs("customers:write"))]
+MaySeeMetrics = Annotated[Call, Depends(needs("metrics:read"))]
+MayChangeModels = Annotated[Call, Depends(needs("models:write"))]
+MayRebuild = Annotated[Call, Depends(needs("rebuilds:run"))]
+MayAdminister = Annotated[Call, Depends(needs("admin"))]
+MaySeeAnything = Annotated[Call, Depends(needs(ANY_SCOPE))]

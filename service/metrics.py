@@ -1,0 +1,104 @@
+"""Figures for Prometheus, in a registry of our own, so that two engines in one process differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from domain.instants import SECOND
+from service.ingest import Outcome
+from service.ports import StoreHealth
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
+
+
+class Metrics:
+    """Counts what the process does."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "stagefold_http_requests_total",
+            "Requests answered.",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "stagefold_http_request_seconds",
+            "Time from the first byte to the end of the answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.events = Counter(
+            "stagefold_events_total",
+            "Events offered, by what became of them.",
+            ("status",),
+            registry=registry,
+        )
+        self.late = Counter(
+            "stagefold_late_events_total",
+            "Events that sorted before one already folded.",
+            registry=registry,
+        )
+        self.append_events = Histogram(
+            "stagefold_append_batch_events",
+            "Events written in one transaction.",
+            buckets=_EVENTS,
+            registry=registry,
+        )
+        self.append_seconds = Histogram(
+            "stagefold_append_batch_seconds",
+            "Time of one appending transaction.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._gauges = {
+            name: Gauge(f"stagefold_{name}", about, registry=registry)
+            for name, about in (
+                ("log_position", "Position of the newest event."),
+                ("feed_position", "Position of the newest record of the feed."),
+                ("projection_lag_events", "Events stored but not folded yet."),
+                ("parked_subjects", "Subjects that are not being folded."),
+                ("deadlines_due", "Deadlines that fell due and are not swept yet, up to 10,000."),
+                ("sweeper_lag_seconds", "Age of the oldest such deadline."),
+                ("store_bytes", "Size of the database on disk."),
+            )
+        }
+
+    def count_outcomes(self, outcomes: Iterable[Outcome]) -> None:
+        """Add what became of the events of one request."""
+        tally: dict[str, int] = {}
+        late = 0
+        for each in outcomes:
+            conflict = each.receipt is not None and each.receipt.status == "conflict"
+            status = "conflict" if conflict else each.status
+            tally[status] = tally.get(status, 0) + 1
+            late += each.receipt is not None and each.receipt.late
+        for status, count in tally.items():
+            self.events.labels(status).inc(count)
+        if late:
+            self.late.inc(late)
+
+    def append(self, events: int, seconds: float) -> None:
+        """Note one appending transaction."""
+        self.append_events.observe(events)
+        self.append_seconds.observe(seconds)
+
+    def text(self, health: StoreHealth, now: int) -> bytes:
+        """Return all figures in the text format of Prometheus."""
+        positions = health.positions
+        oldest = health.oldest_due_at
+        for name, value in (
+            ("log_position", positions.head),
+            ("feed_position", positions.feed),
+            ("projection_lag_events", positions.head - positions.applied),
+            ("parked_subjects", health.parked),
+            ("deadlines_due", health.due),
+            ("sweeper_lag_seconds", max(0, now - oldest) / SECOND if oldest is not None else 0),
+            ("store_bytes", health.size_bytes),
+        ):
+            self._gauges[name].set(value)
+        return generate_latest(self._registry)

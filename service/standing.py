@@ -1,0 +1,118 @@
+"""Where a subject stands at an instant: stored states brought forward, or histories folded anew.
+
+A reader never waits for the sweeper: a stored state is advanced to the reader's own instant in
+memory. A question about another instant, or about what was known then, folds the history again;
+it is the same fold, so the answers agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.events import Event
+from domain.machine import Machine, StageView, State, Upcoming
+from domain.transitions import Cause, Transition, transition_id
+from service.ports import StageRow, SubjectKey, TransitionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a subject stands in one model at one instant.
+
+    Attributes:
+        state: The state, advanced to that instant.
+        cause: Why it is in its stage.
+        upcoming: What comes next if nothing happens.
+        pending: What time alone brought about and no sweep has written down yet.
+    """
+
+    model: str
+    version: int
+    machine: Machine
+    state: State
+    view: StageView
+    cause: Cause | None
+    upcoming: Upcoming | None
+    personas: tuple[str, ...]
+    pending: tuple[Transition, ...] = ()
+
+
+def standing_now(row: StageRow, now: int) -> Standing:
+    """Return where *row* stands at *now*, swept or not."""
+    machine = row.machine
+    state, pending = machine.advance(machine.decode(row.state), now)
+    cause = row.latest.cause if row.latest is not None else None
+    return _standing(row, state, now, cause=_newest_cause(pending) or cause, pending=pending)
+
+
+def standing_then(row: StageRow, history: Sequence[Event], instant: int) -> Standing | None:
+    """Return where the subject of *history* stood at *instant*; None before its first event.
+
+    *history* is in fold order and holds what was known; later events are left out here.
+    """
+    machine = row.machine
+    state, recorded = machine.fold(each for each in history if each.effective_at <= instant)
+    state, passed = machine.advance(state, instant)
+    if state.stage_id is None:
+        return None
+    return _standing(row, state, instant, cause=_newest_cause([*recorded, *passed]))
+
+
+def _standing(
+    row: StageRow,
+    state: State,
+    instant: int,
+    *,
+    cause: Cause | None,
+    pending: tuple[Transition, ...] = (),
+) -> Standing:
+    machine = row.machine
+    return Standing(
+        model=row.model,
+        version=row.version,
+        machine=machine,
+        state=state,
+        view=machine.view(state, instant),
+        cause=cause,
+        upcoming=machine.next_transition(state),
+        personas=machine.personas(state, instant),
+        pending=pending,
+    )
+
+
+def _newest_cause(recorded: Sequence[Transition]) -> Cause | None:
+    for each in reversed(recorded):
+        if each.kind == "transition":
+            return each.cause
+    return None
+
+
+def pending_records(
+    row: StageRow, standing: Standing, *, tenant: str, subject: SubjectKey
+) -> list[TransitionRecord]:
+    """Return what the sweeper will write for *row*, as it will read."""
+    return [
+        TransitionRecord(
+            id=transition_id(each, subject=subject.text, model=row.model, version=row.version),
+            tenant=tenant,
+            subject=subject,
+            model=row.model,
+            version=row.version,
+            generation=row.generation,
+            number=0,
+            kind=each.kind,
+            sequence=each.sequence,
+            from_stage=each.from_stage,
+            to_stage=each.to_stage,
+            direction=each.direction,
+            steps=each.steps,
+            effective_at=each.effective_at,
+            recorded_at=each.effective_at,
+            cause=each.cause,
+            time_in_previous=each.time_in_previous,
+            cycle=each.cycle,
+            asserted_position=each.position,
+        )
+        for each in standing.pending
+    ]
