@@ -1,0 +1,150 @@
+"""What a script found out, as rows to write: a constant number of statements whatever the batch.
+
+Each list holds tuples in the order of its table's columns, so that an adapter hands them to its
+driver as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from projections.asking import Ref
+from projections.subjects import HOUR, Identity
+
+Row: TypeAlias = tuple[Any, ...]
+DAY = 24 * HOUR
+
+EVENT_COLUMNS = (
+    "position",
+    "bucket",
+    "subject_id",
+    "tenant",
+    "type",
+    "event_id",
+    "source",
+    "account_id",
+    "occurred_at",
+    "recorded_at",
+    "effective_at",
+    "late",
+    "historical",
+    "api_format",
+    "key_id",
+    "traceparent",
+    "payload",
+)
+
+
+class LogRows:
+    """Rows of the log itself, written before anything is folded.
+
+    Attributes:
+        events: Columns of `events`.
+        keys: bucket, event_id, subject_id, source, position, content.
+        links: Of events that named an account: bucket and number of the account, effective_at,
+            position, bucket of the event.
+        names: New subjects.
+        rejoined: Subjects whose cluster changed, new ones among them.
+        types: (tenant, type) -> [count, first_at, last_at].
+    """
+
+    __slots__ = ("events", "keys", "links", "names", "rejoined", "types")
+
+    def __init__(self) -> None:
+        self.events: list[Row] = []
+        self.keys: list[Row] = []
+        self.links: list[Row] = []
+        self.names: list[Identity] = []
+        self.rejoined: dict[Ref, Identity] = {}
+        self.types: dict[tuple[str, str], list[int]] = {}
+
+    def name_rows(self) -> list[Row]:
+        """Return rows to insert, of `NAME_COLUMNS`."""
+        return [identity.row for identity in self.names]
+
+    def rejoined_rows(self) -> list[Row]:
+        """Return rows to update: parent bucket and number, root bucket and number, then the key."""
+        new = {identity.ref for identity in self.names}
+        return [
+            (*identity.row[5:], *ref) for ref, identity in self.rejoined.items() if ref not in new
+        ]
+
+    def count_type(self, tenant: str, event_type: str, instant: int) -> None:
+        """Note that an event of that type was seen."""
+        seen = self.types.get((tenant, event_type))
+        if seen is None:
+            self.types[tenant, event_type] = [1, instant, instant]
+            return
+        seen[0] += 1
+        if instant < seen[1]:
+            seen[1] = instant
+        elif instant > seen[2]:
+            seen[2] = instant
+
+
+class Changes:
+    """Rows of the projections.
+
+    Attributes:
+        profiles: Whole rows to insert or replace.
+        touched: Rows of which little changed: last_at, last_position, events, newest_at,
+            settled_at, states, bucket, subject_id.
+        lost_profiles: Subjects that have become part of another.
+        stages: bucket, generation, subject_id, stage, entered_at, sequence, cycle.
+        lost_stages: bucket, generation, subject_id.
+        records: Columns of `transitions`.
+        retractions: retracted position, instant and cause, bucket, generation, subject_id, number.
+        feed: position, tenant, bucket, generation, subject_id, number, kind, quiet.
+        snapshots: bucket, subject_id, slot, effective_at, position, events, states.
+        lost_snapshots: Snapshots from a fold key on: bucket, subject_id, effective_at, position.
+        counts: (generation, stage, day of entry) -> change.
+        parked: bucket, generation, subject_id, position, error, attempts, next_try_at.
+        unparked: bucket, generation, subject_id.
+        progress: (generation, buckets done, events done further).
+        feed_position: Position of the newest feed record, these included.
+    """
+
+    __slots__ = (
+        "counts",
+        "feed",
+        "feed_position",
+        "lost_profiles",
+        "lost_snapshots",
+        "lost_stages",
+        "parked",
+        "profiles",
+        "progress",
+        "records",
+        "retractions",
+        "snapshots",
+        "stages",
+        "touched",
+        "unparked",
+    )
+
+    def __init__(self, feed_position: int) -> None:
+        self.profiles: list[Row] = []
+        self.touched: list[Row] = []
+        self.lost_profiles: list[Ref] = []
+        self.stages: list[Row] = []
+        self.lost_stages: list[Row] = []
+        self.records: list[Row] = []
+        self.retractions: list[Row] = []
+        self.feed: list[Row] = []
+        self.snapshots: list[Row] = []
+        self.lost_snapshots: list[Row] = []
+        self.counts: dict[tuple[int, str, int], int] = {}
+        self.parked: list[Row] = []
+        self.unparked: list[Row] = []
+        self.progress: tuple[int, int, int] | None = None
+        self.feed_position = feed_position
+
+    def announce(self, tenant: str, record: Row, *, kind: str, quiet: bool) -> None:
+        """Append a record, named by its first four columns, to the feed."""
+        self.feed_position += 1
+        self.feed.append((self.feed_position, tenant, *record[:4], kind, int(quiet)))
+
+    def count(self, generation: int, stage: str, entered_at: int, change: int) -> None:
+        """Note that a subject came to (1) or left (-1) the place where it was counted."""
+        key = (generation, stage, entered_at // DAY)
+        self.counts[key] = self.counts.get(key, 0) + change

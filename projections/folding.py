@@ -1,0 +1,328 @@
+"""Folding: admitted events carried into profiles, standings, records and the feed.
+
+Events in order are stepped from where the subject stands. Late ones, voids and joins fold the
+history again from the newest snapshot before them, or from the start; records that are then told
+otherwise are retracted from the first difference on, and the new ones asserted. Nothing is deleted
+that anybody may have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from domain.events import Event
+from domain.transitions import Transition
+from projections.changes import Changes
+from projections.history import CONTROL
+from projections.log import StageChange
+from projections.records import (
+    EFFECTIVE_AT,
+    Content,
+    Projection,
+    RecordRow,
+    content_of,
+)
+from projections.subjects import (
+    NO_KEY,
+    Profile,
+    Standing,
+    encode_standings,
+    profile_row,
+)
+
+if TYPE_CHECKING:
+    from domain.machine import State
+
+SNAPSHOT_EVENTS = 32
+SNAPSHOTS_MAX = 8
+MINUTE = 60_000_000
+RETRY_MINUTES_MAX = 24 * 60
+
+FOLD_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a fold may raise for a subject that it cannot cope with; the subject is then parked."""
+
+
+class Folder:
+    """Folds subjects one by one and gathers the rows to write.
+
+    Attributes:
+        changes: The rows.
+        told: Per log position, the stage changes that its receipt tells.
+        unfolded: Subjects of which some generation is parked.
+    """
+
+    def __init__(self, changes: Changes, projections: Iterable[Projection], now: int) -> None:
+        """Fold for *projections*; *now* is the instant at which the batch is recorded."""
+        self.changes = changes
+        self.now = now
+        self.told: dict[int, list[StageChange]] = {}
+        self.unfolded: set[tuple[int, int]] = set()
+        self._projections = list(projections)
+        self._of: dict[tuple[str, bool], list[Projection]] = {}
+        self._kept = {projection.generation for projection in self._projections}
+        for projection in self._projections:
+            key = (projection.tenant, projection.is_account)
+            self._of.setdefault(key, []).append(projection)
+
+    def of(self, profile: Profile) -> list[Projection]:
+        """Return the projections that contain the subject and fold it at present."""
+        found = self._of.get((profile.tenant, profile.is_account), [])
+        return [
+            projection
+            for projection in found
+            if profile.bucket < projection.buckets_done
+            and projection.generation not in profile.parked
+        ]
+
+    # ------------------------------------------------------------ in order
+
+    def step(self, profile: Profile, events: Sequence[Event], *, quiet: bool) -> None:
+        """Fold *events*, none of them before what *profile* has settled."""
+        counted = [
+            event
+            for event in sorted(events, key=lambda event: event.fold_key)
+            if event.type not in CONTROL and event.event_id not in profile.voids
+        ]
+        if counted:
+            before = profile.events
+            for event in counted:
+                profile.take_in(event)
+            for projection in self.of(profile):
+                self._step(profile, projection, counted, quiet=quiet)
+            if before // SNAPSHOT_EVENTS != profile.events // SNAPSHOT_EVENTS:
+                self._take_snapshot(profile)
+        self.finish(profile)
+
+    def _step(
+        self, profile: Profile, projection: Projection, events: Sequence[Event], *, quiet: bool
+    ) -> None:
+        machine, generation = projection.machine, projection.generation
+        standing = profile.standings.get(generation)
+        if standing is None:
+            standing = profile.standings[generation] = Standing()
+        try:
+            before = standing.state_by(machine)
+            after, recorded = machine.fold(events, before)
+        except FOLD_FAILURES as failure:
+            self.park(profile, projection, failure)
+            return
+        self.replace_state(profile, projection, before, after)
+        if recorded:
+            contents = [content_of(transition) for transition in recorded]
+            self.assert_records(profile, projection, contents, quiet=quiet)
+            if projection.is_active:
+                self._tell(projection, recorded)
+
+    def _tell(self, projection: Projection, recorded: Sequence[Transition]) -> None:
+        """Let the receipts of events say which stages they changed."""
+        for transition in recorded:
+            if transition.kind != "transition" or transition.cause.event_id is None:
+                continue
+            told = self.told.setdefault(transition.position, [])
+            source = transition.from_stage
+            if told and told[-1].model == projection.model:
+                source = told.pop().from_stage
+            told.append(
+                StageChange(projection.model, source, transition.to_stage, transition.sequence)
+            )
+
+    # ------------------------------------------------------------ rows
+
+    def replace_state(
+        self, profile: Profile, projection: Projection, before: State, after: State
+    ) -> None:
+        """Let *profile* stand where *after* says, and the counts with it."""
+        standing = profile.standings[projection.generation]
+        standing.becomes(after)
+        profile.settled_at = max(profile.settled_at, after.at)
+        place = (before.stage_id, before.entered_at, before.sequence)
+        if place != (after.stage_id, after.entered_at, after.sequence):
+            self._place(profile, projection, before, after)
+
+    def _place(self, profile: Profile, projection: Projection, before: State, after: State) -> None:
+        changes, generation = self.changes, projection.generation
+        key = (profile.bucket, generation, profile.subject_id)
+        if before.stage_id is not None:
+            changes.count(generation, before.stage_id, before.entered_at, -1)
+        if after.stage_id is None:
+            changes.lost_stages.append(key)
+            return
+        changes.count(generation, after.stage_id, after.entered_at, 1)
+        place = (after.stage_id, after.entered_at, after.sequence, after.cycle)
+        changes.stages.append((*key, *place))
+
+    def assert_records(
+        self,
+        profile: Profile,
+        projection: Projection,
+        contents: Sequence[Content],
+        *,
+        quiet: bool,
+        known_from: int = 0,
+    ) -> None:
+        """Write records that hold from now on; their knowledge begins at *known_from* or later."""
+        standing = profile.standings[projection.generation]
+        announced = projection.is_active
+        for content in contents:
+            standing.number += 1
+            standing.live += 1
+            record = (
+                profile.bucket,
+                projection.generation,
+                profile.subject_id,
+                standing.number,
+                *content,
+                self.now,
+                max(content[-1], known_from),
+                int(announced),
+            )
+            self.changes.records.append(record)
+            if announced:
+                self.changes.announce(profile.tenant, record, kind="asserted", quiet=quiet)
+
+    def begin_records(
+        self,
+        profile: Profile,
+        projection: Projection,
+        records: Sequence[tuple[Content, int, int]],
+    ) -> None:
+        """Write records of a new generation, quietly.
+
+        Each comes with the position and the instant from which it could be known.
+        """
+        standing = profile.standings[projection.generation]
+        for content, position, recorded_at in records:
+            standing.number += 1
+            standing.live += 1
+            key = (profile.bucket, projection.generation, profile.subject_id, standing.number)
+            known_at = max(recorded_at, content[EFFECTIVE_AT])
+            self.changes.records.append((*key, *content, known_at, position, 0))
+
+    def retract_records(
+        self,
+        profile: Profile,
+        projection: Projection,
+        rows: Sequence[RecordRow],
+        *,
+        head: int,
+        cause: str,
+        quiet: bool = False,
+    ) -> None:
+        """Let *rows* hold no longer."""
+        standing = profile.standings[projection.generation]
+        for row in rows:
+            key = (profile.bucket, projection.generation, profile.subject_id, row.number)
+            self.changes.retractions.append((head, self.now, cause, *key))
+            standing.live -= 1
+            if projection.is_active:
+                self.changes.announce(profile.tenant, key, kind="retracted", quiet=quiet)
+
+    def lose(
+        self,
+        profile: Profile,
+        records: Mapping[tuple[int, tuple[int, int]], Sequence[RecordRow]],
+        head: int,
+    ) -> None:
+        """Take a subject that has become part of another out of every projection."""
+        for projection in self._projections:
+            standing = profile.standings.get(projection.generation)
+            if standing is None:
+                continue
+            rows = records.get((projection.generation, profile.ref), ())
+            self.retract_records(profile, projection, rows, head=head, cause="merge")
+            before = standing.state_by(projection.machine)
+            self._place(profile, projection, before, projection.machine.initial())
+        self.changes.lost_profiles.append(profile.ref)
+        self.changes.lost_snapshots.append((*profile.ref, *NO_KEY))
+        self.unpark(profile)
+
+    def finish(self, profile: Profile) -> None:
+        """Write the row of *profile*: all of it, or the little that every event changes."""
+        self._set_due(profile)
+        for generation in profile.standings.keys() - self._kept:
+            del profile.standings[generation]
+        if profile.parked:
+            self.unfolded.add(profile.ref)
+        states = self._states(profile)
+        if profile.is_thorough or not profile.is_stored:
+            self.changes.profiles.append(profile_row(profile, states))
+        else:
+            self.changes.touched.append(
+                (
+                    profile.last_at,
+                    profile.last_position,
+                    profile.events,
+                    profile.newest_at,
+                    profile.settled_at,
+                    states,
+                    profile.bucket,
+                    profile.subject_id,
+                )
+            )
+        profile.is_stored = True
+        profile.is_thorough = False
+
+    def _set_due(self, profile: Profile) -> None:
+        """Keep `due_at` at or below the next deadline, changing it as seldom as that allows.
+
+        A deadline that each event puts off would otherwise cost an index entry per event; the
+        sweeper finds the row once when the old deadline comes, and learns the new one.
+        """
+        stored, exact = profile.due_at, self.next_deadline(profile)
+        if stored is None or stored <= self.now or (exact is not None and exact < stored):
+            profile.is_thorough |= exact != stored
+            profile.due_at = exact
+
+    def next_deadline(self, profile: Profile) -> int | None:
+        """Return the earliest instant at which time alone may change any of the standings."""
+        found = [
+            due
+            for projection in self.of(profile)
+            if (standing := profile.standings.get(projection.generation)) is not None
+            and (due := projection.machine.next_deadline(standing.state_by(projection.machine)))
+            is not None
+        ]
+        return min(found, default=None)
+
+    def _states(self, profile: Profile) -> bytes:
+        machines = {projection.generation: projection.machine for projection in self._projections}
+        return encode_standings(
+            (generation, standing.number, standing.live, standing.bytes_by(machines[generation]))
+            for generation, standing in profile.standings.items()
+            if generation in self._kept
+        )
+
+    def _take_snapshot(self, profile: Profile) -> None:
+        """Keep where the subject stands after these events, in the ring."""
+        slot = profile.events // SNAPSHOT_EVENTS % SNAPSHOTS_MAX
+        row = (slot, profile.last_at, profile.last_position, profile.events, self._states(profile))
+        self.changes.snapshots.append((*profile.ref, *row))
+
+    # ------------------------------------------------------------ trouble
+
+    def park(
+        self, profile: Profile, projection: Projection, failure: Exception, *, attempts: int = 0
+    ) -> None:
+        """Leave the subject unfolded in one projection; others go on."""
+        attempts += 1
+        profile.parked[projection.generation] = attempts
+        profile.is_thorough = True
+        wait = min(2 ** min(attempts - 1, 16), RETRY_MINUTES_MAX) * MINUTE
+        key = (profile.bucket, projection.generation, profile.subject_id)
+        reason = f"{type(failure).__name__}: {failure}"[:500]
+        self.changes.parked.append((*key, profile.last_position, reason, attempts, self.now + wait))
+
+    def unpark(self, profile: Profile) -> None:
+        """Fold the subject again in every projection."""
+        for generation in profile.parked:
+            self.changes.unparked.append((profile.bucket, generation, profile.subject_id))
+        profile.is_thorough |= bool(profile.parked)
+        profile.parked = {}

@@ -1,0 +1,72 @@
+"""A subject's history as the fold wants it: what counts, each once, in fold order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from domain.events import ALIAS, VOID, Event, canonical_history
+from projections.log import UNALIAS
+from projections.payloads import decoder
+
+CONTROL = frozenset({ALIAS, UNALIAS, VOID})
+"""Events that say something about histories; no machine steps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event as the fold sees it, and when it was recorded."""
+
+    event: Event
+    recorded_at: int
+
+
+HISTORY_COLUMNS = (
+    "position",
+    "effective_at",
+    "type",
+    "event_id",
+    "source",
+    "occurred_at",
+    "customer_id",
+    "payload",
+    "api_format",
+    "recorded_at",
+)
+
+
+def logged(row: Sequence[Any]) -> LoggedEvent:
+    """Return the event that *row* of a history holds: `HISTORY_COLUMNS`."""
+    (
+        position,
+        at,
+        event_type,
+        event_id,
+        source,
+        occurred_at,
+        customer_id,
+        payload,
+        form,
+        recorded,
+    ) = row
+    event = Event(position, at, event_type, event_id, source, occurred_at, customer_id, payload)
+    event.decode = decoder(form)
+    return LoggedEvent(event, recorded)
+
+
+def counting(history: Iterable[LoggedEvent]) -> list[Event]:
+    """Return the events of *history* that count, each once, in fold order."""
+    return canonical_history([row.event for row in history if row.event.type != UNALIAS])
+
+
+def repeats(history: Iterable[LoggedEvent]) -> bool:
+    """Tell whether *history* has an event twice: joined subjects may both have been sent it."""
+    keys = [(row.event.source, row.event.event_id) for row in history]
+    return len(set(keys)) < len(keys)
+
+
+def newest_positions(events: Iterable[Event]) -> list[int]:
+    """Return for each event the newest position among it and those before it in fold order."""
+    return list(accumulate((event.position for event in events), max))
