@@ -1,0 +1,1 @@
+"""A shop with two thousand invented customers, to look at stagefold with something in it."""
