@@ -171,4 +171,7 @@ def _parse_since(section: Section, signals: Mapping[str, Signal | None]) -> str 
             f"{listed(instants)}"
         )
         section.note("since", "since_not_instant", message)
+    elif signal and signal.within is not None:
+        message = f"{name} forgets after {signal.within}; expected an instant without `within`"
+        section.note("since", "since_windowed", message)
     return name

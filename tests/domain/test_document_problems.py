@@ -109,6 +109,8 @@ BROKEN = [
     (with_transition(after="soon"), "transitions[0].after", "bad_duration"),
     (with_transition(after="3d", since="last_oder"), "transitions[0].since", "unknown_signal"),
     (with_transition(after="3d", since="spent"), "transitions[0].since", "since_not_instant"),
+    (with_transition(after="3d", since="x") | {"signals": {"x": {"last": "a", "within": "9d"}}},
+     "transitions[0].since", "since_windowed"),
     (with_transition(at="traits.", offset="-1d"), "transitions[0].at", "bad_expression"),
     (with_transition(at="traits.x", offset="d"), "transitions[0].offset", "bad_duration"),
     (with_transition(when="signals.spent >"), "transitions[0].when", "bad_expression"),
