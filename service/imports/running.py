@@ -1,0 +1,253 @@
+"""An import runs: records are judged by the door, appended in batches, and every one is counted.
+
+While one batch is being written the next is read and judged. After each batch the rejected records
+are on disk, then the bookmark, in this order: whenever the process dies, the next run offers again
+what may be missing, and the log knows what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from domain.instants import SECOND
+from service.door.bounds import Bounds
+from service.door.events import Door, Origin, Refused
+from service.door.faults import Fault
+from service.imports.bookmarks import Bookmark, BookmarkFile
+from service.imports.lines import Place, Record, Source, records
+from service.imports.plan import Plan
+from service.imports.rejected import Rejected, RejectedFile
+from service.ports import Clock, NewEvent, Receipt, StoredEvent
+
+BATCH_EVENTS_MAX = 2_000
+BATCH_CHARACTERS_MAX = 4 << 20
+_DIGEST_LENGTH = 12
+
+
+class Appends(Protocol):
+    """Takes events that passed the door; `service.ingest.Intake` fits."""
+
+    bounds: Bounds
+
+    async def append(self, events: Sequence[NewEvent]) -> list[Receipt]:
+        """Return the receipts of *events* once they are durable."""
+        ...
+
+
+class Looks(Protocol):
+    """Tells what the log holds; every `Store` fits."""
+
+    async def event(self, tenant: str, position: int) -> StoredEvent | None:
+        """Return the event at *position*."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to import, and as whom.
+
+    Attributes:
+        rejected_path: Where records go that do not get in.
+        bookmarks: Folder of the bookmarks.
+        restart: Begin at the first line even if a former run left a bookmark.
+    """
+
+    path: Path
+    plan: Plan
+    rejected_path: Path
+    bookmarks: Path
+    tenant: str
+    key_id: str | None = None
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an import has come.
+
+    Attributes:
+        bookmark: Where it stands and what it counted.
+        share: Share of the file that has been read, 0 to 1.
+        events: Records dealt with by this run.
+        seconds: How long this run has taken.
+        resumed_at: Line behind which this run began; 0 for the beginning.
+    """
+
+    bookmark: Bookmark
+    share: float
+    events: int
+    seconds: float
+    resumed_at: int
+
+    @property
+    def events_per_second(self) -> float:
+        """The rate of this run so far."""
+        return self.events / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Judged records up to a border: events for the log, and what was refused."""
+
+    place: Place
+    share: float
+    events: list[NewEvent]
+    sources: list[Record]
+    refused: list[Rejected]
+
+
+class FileImport:
+    """One run over one file."""
+
+    def __init__(self, task: Task, intake: Appends, log: Looks, clock: Clock) -> None:
+        self._task = task
+        self._intake = intake
+        self._log = log
+        self._clock = clock
+        self._bookmarks = BookmarkFile(task.bookmarks, task.path, task.plan, tenant=task.tenant)
+        self._bookmark = Bookmark()
+
+    async def run(self, notice: Callable[[Progress], None]) -> Progress:
+        """Import what is not yet in the log and return what became of every record.
+
+        *notice* is told after each batch.
+
+        Raises:
+            PlanError: The file lacks columns that the plan names.
+            StoreUnavailable: The rest was not stored; running again goes on from there.
+        """
+        self._bookmark = await self._believed() or Bookmark()
+        resumed_at, begun = self._bookmark.place.line, self._clock.now()
+        dealt_with = self._dealt_with()
+        rejected = RejectedFile(self._task.rejected_path, keep_bytes=self._bookmark.rejected_bytes)
+        progress = Progress(self._bookmark, 0.0, 0, 0.0, resumed_at)
+        with closing(rejected), closing(Source(self._task.path)) as source:
+            batches = self._batches(source)
+            batch = await asyncio.to_thread(next, batches, None)
+            while batch is not None:
+                receipts = asyncio.ensure_future(self._intake.append(batch.events))
+                following = await asyncio.to_thread(next, batches, None)
+                self._note(batch, await receipts, rejected)
+                progress = Progress(
+                    self._bookmark,
+                    batch.share,
+                    self._dealt_with() - dealt_with,
+                    (self._clock.now() - begun) / SECOND,
+                    resumed_at,
+                )
+                notice(progress)
+                batch = following
+        self._bookmarks.remove()
+        return replace(progress, share=1.0)
+
+    async def _believed(self) -> Bookmark | None:
+        """Return the bookmark of a former run, if the log bears it out."""
+        found = None if self._task.restart else self._bookmarks.read()
+        if found is None or not found.position:
+            return None
+        stored = await self._log.event(self._task.tenant, found.position)
+        return found if stored is not None and stored.event_id == found.event_id else None
+
+    def _dealt_with(self) -> int:
+        found = self._bookmark
+        return found.accepted + found.duplicate + found.rejected
+
+    def _batches(self, source: Source) -> Iterator[_Batch]:
+        """Yield judged batches from the bookmark on, each bounded in events and in text."""
+        judge = _Judge(self._task, self._intake.bounds, self._clock)
+        waiting: list[Record] = []
+        size = 0
+        for record in records(source.stream, self._task.plan, self._bookmark.place):
+            waiting.append(record)
+            size += len(record.raw)
+            if len(waiting) >= BATCH_EVENTS_MAX or size >= BATCH_CHARACTERS_MAX:
+                yield judge.batch(waiting, source.share)
+                waiting, size = [], 0
+        if waiting:
+            yield judge.batch(waiting, 1.0)
+
+    def _note(self, batch: _Batch, receipts: list[Receipt], rejected: RejectedFile) -> None:
+        """Write down what became of *batch*: first the rejected records, then the bookmark."""
+        refused = [*batch.refused, *_refused_by_log(batch, receipts)]
+        refused.sort(key=lambda each: each.record.line)
+        rejected.write(refused)
+        counts = Counter(each.status for each in receipts)
+        reasons = Counter(self._bookmark.reasons)
+        reasons.update(each.faults[0].code for each in refused)
+        stored = [each for each in receipts if each.position is not None]
+        newest = max(stored, key=lambda each: each.position or 0, default=None)
+        former = self._bookmark
+        self._bookmark = Bookmark(
+            place=batch.place,
+            position=newest.position or 0 if newest else former.position,
+            event_id=newest.event_id if newest else former.event_id,
+            rejected_bytes=rejected.size,
+            accepted=former.accepted + counts["accepted"],
+            duplicate=former.duplicate + counts["duplicate"],
+            rejected=former.rejected + len(refused),
+            reasons=dict(reasons),
+        )
+        self._bookmarks.write(self._bookmark)
+
+
+class _Judge:
+    """Passes records through the door; one without an id gets one that a repeat gets again."""
+
+    def __init__(self, task: Task, bounds: Bounds, clock: Clock) -> None:
+        self._task = task
+        self._bounds = bounds
+        self._clock = clock
+        self._record: Record | None = None
+
+    def batch(self, waiting: list[Record], share: float) -> _Batch:
+        """Return *waiting* judged."""
+        door = Door(self._bounds, self._origin())
+        events: list[NewEvent] = []
+        sources: list[Record] = []
+        refused: list[Rejected] = []
+        for record in waiting:
+            if record.text is None:
+                refused.append(Rejected(record, None, [record.fault] if record.fault else []))
+                continue
+            self._record = record
+            judged = door.check(record.text)
+            if isinstance(judged, Refused):
+                refused.append(Rejected(record, judged.event_id, judged.faults))
+            else:
+                events.append(judged)
+                sources.append(record)
+        last = waiting[-1]
+        return _Batch(Place(last.end, last.last_line), share, events, sources, refused)
+
+    def _origin(self) -> Origin:
+        return Origin(
+            tenant=self._task.tenant,
+            source=self._task.plan.source,
+            now=self._clock.now(),
+            new_id=self._id,
+            key_id=self._task.key_id,
+            historical=True,
+        )
+
+    def _id(self) -> str:
+        """Return the id of the record under judgement: its line, and a digest of what it says."""
+        record = self._record
+        if record is None or record.text is None:
+            raise AssertionError("the door asks for an id only while a record is judged")
+        digest = hashlib.sha256(record.text.encode(errors="surrogatepass")).hexdigest()
+        return f"line-{record.line}-{digest[:_DIGEST_LENGTH]}"
+
+
+def _refused_by_log(batch: _Batch, receipts: Sequence[Receipt]) -> Iterator[Rejected]:
+    for record, receipt in zip(batch.sources, receipts, strict=True):
+        if receipt.status in {"conflict", "rejected"}:
+            code = receipt.code or receipt.status
+            fault = Fault("", code, receipt.message or code)
+            yield Rejected(record, receipt.event_id, (fault,))
