@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from domain.document import parse_model
 from domain.events import Event
 from domain.model import Model
-from tests.builders import at, did, identified, numbered, put_into
+from tests.builders import DAY, START, at, did, identified, numbered, put_into
 
 MODEL_KEY = "any-model"
 BEHAVIOURS = ("a", "b", "c")
@@ -31,6 +31,14 @@ class Case:
     model: Model
     history: list[Event]
     until: int
+
+    def told(self) -> str:
+        """Return the case as a person would write it down, for the report of a failure."""
+        lines = [f"model: {self.model.document}"]
+        for event in self.history:
+            day = (event.effective_at - START) / DAY
+            lines.append(f"{event.event_id} day {day} {event.type} {dict(event.properties)}")
+        return "\n".join([*lines, f"until day {(self.until - START) / DAY}"])
 
 
 # ---------------------------------------------------------------- signals

@@ -138,9 +138,7 @@ class Life:
         self.take_in(event)
         self.begin_and_break_runs(event)
         self.act_on(event)
-        self.settle_levels(event.event_id)
-        self.settle_deadlines()
-        self.finish_instant(event.event_id)
+        self.settle(event.event_id)
 
     def take_in(self, event: Event) -> None:
         """Add *event* to the history, and its traits to the subject's."""
@@ -206,11 +204,7 @@ class Life:
         """
         while (instant := self.next_candidate(until)) is not None:
             self.now = instant
-            self.observe_holds()
-            self.settle_deadlines()
-            self.settle_levels(None)
-            self.settle_deadlines()
-            self.finish_instant(None)
+            self.settle(None)
         self.now = max(self.now, until)
 
     def next_candidate(self, until: int) -> int | None:
@@ -220,7 +214,9 @@ class Life:
         bases |= {watch.held_since for watch in self.watches if watch.held_since is not None}
         found = {add(base, duration, self.zone) for base in bases for duration in self.durations}
         found |= bases
-        found |= {due for watch in self.watches if (due := self.due(watch)) is not None}
+        for watch in self.watches:
+            acts = (self.due(watch), self.falls(watch) if watch.is_dated else None)
+            found |= {instant for instant in acts if instant is not None}
         found |= {instant + 1 for instant in found}  # `now > x` becomes true just after x
         return min((instant for instant in found if self.now < instant <= until), default=None)
 
@@ -250,20 +246,23 @@ class Life:
             return None
         return value.count if isinstance(value, Instant) else None
 
+    def falls(self, watch: Watch) -> int | None:
+        """Return when the silence or the date of *watch* is complete, if it has a base."""
+        base = self.base(watch)
+        length = watch.trigger.after or watch.trigger.offset
+        return base if base is None or length is None else add(base, length, self.zone)
+
     def due(self, watch: Watch) -> int | None:
-        """Return when the silence, the date or the hold of *watch* is complete, if it is on."""
+        """Return when *watch* acts of itself, if it is on: a deadline, or a hold's completion."""
         trigger = watch.trigger
         if not self.watching(watch):
             return None
-        if watch.held_since is not None and trigger.hold is not None:
-            return None if watch.told else add(watch.held_since, trigger.hold, self.zone)
-        if not watch.is_dated:
+        if trigger.hold is not None:
+            waits = watch.held_since is not None and not watch.told
+            return add(watch.held_since or 0, trigger.hold, self.zone) if waits else None
+        if not watch.is_dated or self.base(watch) == watch.spent:
             return None
-        base = self.base(watch)
-        length = trigger.after or trigger.offset
-        if base is None or base == watch.spent:
-            return None
-        return base if length is None else add(base, length, self.zone)
+        return self.falls(watch)
 
     def is_due(self, watch: Watch) -> bool:
         """Return whether *watch* is due by now; one that is overdue falls due now."""
@@ -272,59 +271,68 @@ class Life:
 
     # -- holds
 
+    def holds(self, watch: Watch) -> bool:
+        """Return whether what has to hold for *watch* holds now.
+
+        A silence or a date with a hold is a condition too: that it is complete, and its `when`.
+        """
+        falls = self.falls(watch) if watch.is_dated else self.now
+        return falls is not None and falls <= self.now and self.is_true(watch, self.now)
+
     def observe_holds(self) -> None:
-        """Begin and break the holds of conditions, as things stand now."""
+        """Begin and break the holds of conditions, as things stand when an instant has settled."""
         for watch in self.watches:
             trigger = watch.trigger
             if trigger.hold is None or trigger.kind == "on" or not self.watching(watch):
                 continue
-            if watch.is_dated:
-                if watch.spent != self.base(watch) or not self.is_true(watch, self.now):
-                    watch.release()
-            elif not self.is_true(watch, self.now):
+            if not self.holds(watch):
                 watch.release()
             elif watch.held_since is None:
                 watch.held_since = self.now
 
     # -- one instant
 
-    def settle_deadlines(self) -> None:
-        """Let everything that is due fall, alerts first, then rules in document order."""
-        while True:
-            for watch in self.watches:
-                if watch.is_alert and watch.trigger.kind != "when" and self.is_due(watch):
-                    self.fall(watch)
-            rule = next((w for w in self.watches if not w.is_alert and self.is_due(w)), None)
-            if rule is None:
-                return
-            if self.fall(rule):
-                self.settle_levels(None)
+    def settle(self, event_id: str | None) -> None:
+        """Follow the first rule in document order that matches or is due, until none does.
 
-    def fall(self, watch: Watch) -> bool:
+        Alerts on silence, dates and runs come before any rule; alerts on conditions, and what
+        holds or has broken, are decided when the stage has settled.
+        """
+        while any(self.act(watch, event_id) for watch in self.watches):
+            pass
+        self.observe_holds()
+        for watch in self.watches:
+            if watch.is_alert and watch.trigger.kind == "when" and self.watching(watch):
+                self.raise_if_true(watch, event_id)
+
+    def act(self, watch: Watch, event_id: str | None) -> bool:
+        """Let *watch* do what it has to do now; return whether the subject changed stage."""
+        if watch.is_alert and watch.trigger.kind == "when":
+            return False
+        if watch.is_level:
+            return self.follow(watch, event_id)
+        return self.is_due(watch) and self.fall(watch, event_id)
+
+    def fall(self, watch: Watch, event_id: str | None) -> bool:
         """Let the deadline of *watch* fall now; return whether the subject changed stage."""
-        completes_hold = watch.held_since is not None
-        if completes_hold:
+        if watch.trigger.kind == "on":
+            watch.release()  # the run is complete; another event may begin another
+        elif watch.trigger.hold is not None:
+            if not self.holds(watch):
+                return False  # broken at the last microsecond
             watch.told = True
         else:
             watch.spent = self.base(watch)
             if not self.is_true(watch, self.now):
                 return False  # it lapses
-            if watch.trigger.hold is not None:
-                watch.held_since = self.now
-                return False
         if watch.is_alert:
-            self.record(watch.name, "deadline", None)
+            self.record(watch.name, "deadline", event_id)
             return False
-        return not self.is_barred(watch) and self.go(watch, "deadline", None)
-
-    def settle_levels(self, event_id: str | None) -> None:
-        """Follow the first level-triggered rule that matches, until none does."""
-        while any(self.follow(watch, event_id) for watch in self.watches):
-            pass
+        return not self.is_barred(watch) and self.go(watch, "deadline", event_id)
 
     def follow(self, watch: Watch, event_id: str | None) -> bool:
         """Follow a level-triggered rule; return whether the subject changed stage."""
-        if watch.is_alert or not watch.is_level or not self.watching(watch):
+        if not self.watching(watch):
             return False
         if not self.is_true(watch, self.now):
             watch.told = False
@@ -334,19 +342,15 @@ class Life:
         watch.told = True
         return self.go(watch, "condition", event_id)
 
-    def finish_instant(self, event_id: str | None) -> None:
-        """When transitions have settled: observe the holds, then raise the level alerts."""
-        self.observe_holds()
-        for watch in self.watches:
-            if not watch.is_alert or watch.trigger.kind != "when" or not self.watching(watch):
-                continue
-            if watch.is_level:
-                true = self.is_true(watch, self.now)
-                if true and not watch.told:
-                    self.record(watch.name, "condition", event_id)
-                watch.told = true
-            elif self.is_due(watch):
-                self.fall(watch)
+    def raise_if_true(self, watch: Watch, event_id: str | None) -> None:
+        """Raise a level alert if its condition has become true, or has held for long enough."""
+        if watch.is_level:
+            true = self.is_true(watch, self.now)
+            if true and not watch.told:
+                self.record(watch.name, "condition", event_id)
+            watch.told = true
+        elif self.is_due(watch):
+            self.fall(watch, event_id)
 
     # -- transitions
 

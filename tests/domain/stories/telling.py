@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from domain.document import parse_model
-from domain.events import canonical_history
+from domain.events import Event, canonical_history
 from domain.machine import Machine, compile_model
 from domain.model import Model
 from domain.transitions import Transition
@@ -60,4 +60,24 @@ def machine_of(model: Model) -> Machine:
 
 both_tellers = pytest.mark.parametrize(
     "tell", [told_by_machine, told_by_oracle], ids=["machine", "oracle"]
+)
+
+
+def history_by_machine(document: object, events: list[Event], until: int) -> list[Transition]:
+    """Return what the machine records of *events*, in any order, up to *until*."""
+    machine = machine_of(parse_model(document))
+    state, records = machine.fold(canonical_history(events))
+    _, later = machine.advance(state, until)
+    return [*records, *later]
+
+
+def history_by_oracle(document: object, events: list[Event], until: int) -> list[Transition]:
+    """Return what the oracle records of *events*, in any order, up to *until*."""
+    return live(parse_model(document), events, until).records
+
+
+Historian = Callable[[object, list[Event], int], list[Transition]]
+
+both_historians = pytest.mark.parametrize(
+    "tell", [history_by_machine, history_by_oracle], ids=["machine", "oracle"]
 )

@@ -234,11 +234,11 @@ DATED_STORIES = [
         then=[entered("cold", 13)],
     ),
     Story(
-        "a silence whose hold is broken does not come back",
+        "a hold on a silence that was broken begins anew",
         DATED,
         given=[did("visited", 0), identified(11, vip=True), identified(12, vip=None)],
         until=30,
-        then=[],
+        then=[entered("cold", 15)],
     ),
     Story(
         "an alert may be held too, and is raised once while its condition lasts",
