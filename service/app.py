@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.routing import Route
 
 from service.bootstrap import build, close
-from service.http import health, problems
+from service.http import admin, customers, health, log, models, problems, subjects
 from service.http.edge import BodyLimit, Edge
-from service.http.events_in import post_events
+from service.http.events_in import PATH, post_events
+from service.ports import SubjectKey
 from service.services import Services
 from service.settings import Settings
 
@@ -38,8 +40,17 @@ def create_app(services: Services | None = None) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    app.router.routes.append(Route("/v1/events", post_events, methods=["POST"]))
-    app.include_router(health.router)
+    app.router.routes.append(Route(PATH, post_events, methods=["POST"]))
+    for router in (
+        customers.router,
+        subjects.router_of("/v1/customers", "customers", SubjectKey.of_customer),
+        subjects.router_of("/v1/accounts", "accounts", partial(SubjectKey, "account")),
+        models.router,
+        log.router,
+        admin.router,
+        health.router,
+    ):
+        app.include_router(router)
 
     def current() -> Services:
         found: Services = app.state.services

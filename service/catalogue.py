@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from domain.check import Finding, check_model
 from domain.document import ModelError, parse_model
-from domain.document import Problem as Finding
+from domain.document import Problem as DocumentProblem
 from domain.model import Model
 from service.errors import Place, Problem
 from service.model_files import read_located
@@ -71,8 +72,12 @@ class Catalogue:
             raise _invalid(located.locate(error.problems)) from None
         if key is not None and model.key != key:
             message = f"the path names {key!r}, the document {model.key!r}; make them one"
-            raise _invalid([Finding("model", "wrong_key", message)])
-        return Draft(model, text.decode())
+            raise _invalid([DocumentProblem("model", "wrong_key", message)])
+        findings = check_model(model)
+        errors = [each for each in findings if each.severity == "error"]
+        if errors:
+            raise _invalid(errors)
+        return Draft(model, text.decode(), findings)
 
     def model_of(self, version: ModelVersion) -> Model:
         """Return the parsed model of *version*."""
@@ -154,14 +159,14 @@ class Catalogue:
         await asyncio.gather(*self._jobs, return_exceptions=True)
 
 
-def _invalid(found: Iterable[Finding]) -> Problem:
+def _invalid(found: Iterable[Finding | DocumentProblem]) -> Problem:
     places = [place_of(each) for each in found]
     count = "1 problem" if len(places) == 1 else f"{len(places)} problems"
     message = f"the model has {count}: " + "; ".join(each.message for each in places[:3])
     return Problem("model_invalid", message, errors=places)
 
 
-def place_of(finding: Finding) -> Place:
+def place_of(finding: Finding | DocumentProblem) -> Place:
     """Return where in a document *finding* is, in the words of the document."""
     message = finding.message
     if finding.line is not None:

@@ -8,12 +8,13 @@ it is the same fold, so the answers agree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from domain.events import Event
+from domain.events import IDENTIFY, Event
 from domain.machine import Machine, StageView, State, Upcoming
 from domain.transitions import Cause, Transition, transition_id
-from service.ports import StageRow, SubjectKey, TransitionRecord
+from projections.payloads import traits_in
+from service.ports import StageRow, Subject, SubjectKey, TransitionRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,23 @@ def _newest_cause(recorded: Sequence[Transition]) -> Cause | None:
         if each.kind == "transition":
             return each.cause
     return None
+
+
+def subject_then(subject: Subject, history: Sequence[Event], instant: int) -> Subject:
+    """Return *subject* as it was at *instant*; *history* is in fold order."""
+    past = [each for each in history if each.effective_at <= instant]
+    traits: dict[str, object] = {}
+    for each in past:
+        if each.type == IDENTIFY:
+            traits |= traits_in(each.properties)
+    return replace(
+        subject,
+        first_seen_at=past[0].effective_at if past else None,
+        last_event_at=past[-1].effective_at if past else None,
+        events=len(past),
+        traits={name: value for name, value in traits.items() if value is not None},
+        parked=None,
+    )
 
 
 def pending_records(

@@ -19,7 +19,7 @@ from projections.answers import CustomerSort
 from projections.log import UNALIAS
 from service.errors import Place, Problem
 from service.http.answers import answer, listed, standing_of, subject_of
-from service.http.events_in import POSITION_HEADER, stages_of_receipt
+from service.http.events_in import DEFAULT_SOURCE, POSITION_HEADER, stages_of_receipt
 from service.http.parameters import (
     Cursor,
     InstantText,
@@ -313,7 +313,7 @@ async def _append(
     event = NewEvent(
         tenant=call.tenant,
         event_id=event_id,
-        source=call.principal.source or f"http:{call.principal.key_id}",
+        source=call.principal.source or DEFAULT_SOURCE,
         type=event_type,
         occurred_at=None,
         payload=json.dumps(payload, ensure_ascii=False, separators=(",", ":")),

@@ -79,14 +79,12 @@ def _request_id(headers: Headers, services: Services) -> str:
 
 
 def _note(services: Services, scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path_format", None) or getattr(
-        scope.get("route"), "path", "(none)"
-    )
+    state = scope["state"]
+    route = state.get("route", "(none)")
     method = scope["method"] if scope["method"] in _METHODS else "(other)"
     services.metrics.requests.labels(method, route, str(status)).inc()
     services.metrics.request_seconds.labels(route).observe(seconds)
     if scope["path"] not in _QUIET:
-        state = scope["state"]
         _log.info(
             "request",
             method=method,

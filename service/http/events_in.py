@@ -20,12 +20,15 @@ from service.door.events import Origin
 from service.errors import Place, Problem
 from service.http.bodies import read_body, read_pieces
 from service.http.edge import LINES_TYPES
-from service.http.requests import authorize, refuse_unknown, services_of
+from service.http.requests import authorize, name_route, refuse_unknown, services_of
 from service.ingest import Outcome
 from service.keys import Principal
 from service.ports import Receipt
 from service.services import Services
 
+PATH = "/v1/events"
+DEFAULT_SOURCE = "http"
+"""Source of events that name none: not the key, so that a repeat by another key is a repeat."""
 ACCEPT_POST = "application/json, application/x-ndjson, application/jsonl"
 POSITION_HEADER = "Stagefold-Position"
 LINES_AT_ONCE = 500
@@ -162,6 +165,7 @@ def stages_of_receipt(receipt: Receipt) -> list[dict[str, object]]:
 
 async def post_events(request: Request) -> Response:
     """Take events in."""
+    name_route(request, PATH)
     principal = await authorize(request, "events:write")
     services = services_of(request)
     options = Options.of(request)
@@ -189,7 +193,7 @@ def origin_of(request: Request, principal: Principal, services: Services) -> Ori
     traceparent = request.headers.get("traceparent")
     return Origin(
         tenant=principal.tenant,
-        source=principal.source or f"http:{principal.key_id}",
+        source=principal.source or DEFAULT_SOURCE,
         now=services.clock.now(),
         new_id=lambda: f"evt_{randomness.token(16).hex()}",
         forced_source=principal.source is not None,

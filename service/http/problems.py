@@ -36,6 +36,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
+    "malformed_request": Kind(400, "Malformed request", "Speak HTTP/1.1."),
     "malformed_json": Kind(400, "Malformed JSON", "Send JSON by RFC 8259, without a BOM."),
     "malformed_utf8": Kind(400, "Malformed UTF-8", "Encode the body as UTF-8."),
     "malformed_encoding": Kind(400, "Malformed compression", "Compress the whole body once."),

@@ -42,8 +42,8 @@ from service.http.parameters import (
     reach,
 )
 from service.http.requests import Call, MaySeeCustomers, only_known_parameters
-from service.ports import StoredEvent, SubjectKey, SubjectSnapshot, TransitionRecord
-from service.standing import Standing, pending_records, standing_now, standing_then
+from service.ports import StoredEvent, Subject, SubjectKey, SubjectSnapshot, TransitionRecord
+from service.standing import Standing, pending_records, standing_now, standing_then, subject_then
 from service.timeline import Mark, timeline
 
 SubjectId = Annotated[
@@ -77,13 +77,26 @@ async def standings_of(
     known_at: int | None = None,
 ) -> list[Standing]:
     """Return where the subject stands in each model, now or then."""
+    _, standings = await view_of(call, found, as_of=as_of, known_at=known_at)
+    return standings
+
+
+async def view_of(
+    call: Call,
+    found: SubjectSnapshot,
+    *,
+    as_of: int | None = None,
+    known_at: int | None = None,
+) -> tuple[Subject, list[Standing]]:
+    """Return the subject and where it stands in each model, now or then."""
     now = call.now
     if as_of is None and known_at is None:
-        return [standing_now(row, now) for row in found.stages]
+        return found.subject, [standing_now(row, now) for row in found.stages]
     history = await call.services.store.history(call.tenant, found.subject.key, known_at=known_at)
     instant = now if as_of is None else as_of
     then = [standing_then(row, history, instant) for row in found.stages]
-    return [each for each in then if each is not None]
+    subject = subject_then(found.subject, history, instant)
+    return subject, [each for each in then if each is not None]
 
 
 def entity_tag(standings: list[Standing], members: Members) -> str:
@@ -102,9 +115,9 @@ def matches(tag: str, header: str | None) -> bool:
     return "*" in sent or tag in sent
 
 
-def router_of(prefix: str, key_of: KeyOf) -> APIRouter:
+def router_of(prefix: str, tag: str, key_of: KeyOf) -> APIRouter:
     """Return the routes of one kind of subject below *prefix*."""
-    router = APIRouter(prefix=prefix, dependencies=[Depends(only_known_parameters)])
+    router = APIRouter(prefix=prefix, tags=[tag], dependencies=[Depends(only_known_parameters)])
 
     @router.get("/{subject_id:path}/stages", summary="Its stage in each model")
     async def stages(
@@ -150,8 +163,8 @@ def _add_whole(router: APIRouter, key_of: KeyOf) -> None:
         knowledge = await known_position(call.services, known_at)
         await reach(call.services, min_position, wait)
         found = await snapshot_of(call, key_of(subject_id), model)
-        standings = await standings_of(call, found, as_of=at, known_at=knowledge)
-        members = subject_of(found.subject, standings)
+        subject, standings = await view_of(call, found, as_of=at, known_at=knowledge)
+        members = subject_of(subject, standings)
         tag = entity_tag(standings, members)
         headers = {"ETag": tag, POSITION_HEADER: str(found.positions.applied)}
         if matches(tag, if_none_match):

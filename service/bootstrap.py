@@ -1,0 +1,121 @@
+"""The composition root: settings in, a running process's parts out; the only importer of adapters.
+
+`build` opens the store, brings its schema up to date, makes sure that there is an admin key and
+that the ready-made models asked for are active, and starts the loops. `close` undoes it in reverse.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.resources import files
+
+import structlog
+
+from service.catalogue import Catalogue
+from service.door.bounds import Bounds
+from service.ingest import Appends, Intake
+from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
+from service.metrics import Metrics
+from service.model_files import load_ready_models
+from service.ports import Clock, Randomness, Store
+from service.services import Services
+from service.settings import Settings, SettingsError
+
+READY_MADE = "ready-made"
+
+_log = structlog.get_logger("stagefold.bootstrap")
+
+
+def assemble(
+    settings: Settings, store: Store, appender: Appends, clock: Clock, randomness: Randomness
+) -> Services:
+    """Return the services over parts that are given; nothing is opened or started."""
+    return Services(
+        settings=settings,
+        store=store,
+        clock=clock,
+        randomness=randomness,
+        intake=Intake(appender, Bounds.of(settings)),
+        keys=KeyRing(store, clock, randomness),
+        catalogue=Catalogue(store, clock),
+        metrics=Metrics(),
+        cursor_secret=randomness.token(32),
+    )
+
+
+async def prepare(services: Services) -> None:
+    """Make sure of an admin key and of the ready-made models; note that the start is over."""
+    token = services.settings.api_key or _kept_key(services)
+    await services.keys.ensure_bootstrap(token)
+    await activate_ready_made(services)
+    services.lifecycle.started = True
+
+
+def _kept_key(services: Services) -> str:
+    """Return the key in the data folder; at the first start make it, keep it and print it once."""
+    path = services.settings.generated_key_path
+    try:
+        kept = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        kept = ""
+    if kept and id_of(kept) is not None:
+        return kept
+    token = new_token(services.randomness)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(f"{token}\n")
+    print(f"Admin API key, kept in {path}:\n{token}", file=sys.stderr, flush=True)  # noqa: T201 -- shown once, and never logged
+    return token
+
+
+async def activate_ready_made(services: Services) -> None:
+    """Activate the ready-made models that the settings name and the store does not know yet.
+
+    Raises:
+        SettingsError: A model is named that is not ready-made.
+    """
+    ready = load_ready_models()
+    wanted = _wanted(services.settings, tuple(ready))
+    known = {each.model for each in await services.store.models(DEFAULT_TENANT)}
+    for key in wanted:
+        if key in known:
+            continue
+        text = (files("domain") / "models" / f"{key}.yaml").read_bytes()
+        draft = services.catalogue.read(text, "application/yaml", key=key)
+        version = await services.catalogue.put(draft, tenant=DEFAULT_TENANT, author=READY_MADE)
+        await services.catalogue.activate_and_wait(version)
+        _log.info("model_activated", model=key, version=version.version)
+
+
+def _wanted(settings: Settings, ready: tuple[str, ...]) -> tuple[str, ...]:
+    if settings.models == ("none",):
+        return ()
+    if settings.models == ("all",):
+        return ready
+    strangers = [key for key in settings.models if key not in ready]
+    if strangers:
+        message = (
+            f"STAGEFOLD_MODELS: expected all, none or some of {', '.join(ready)};"
+            f" found {', '.join(strangers)[:200]}"
+        )
+        raise SettingsError((message,))
+    return settings.models
+
+
+async def build(settings: Settings) -> Services:
+    """Return the services of a process, open and ready to take requests.
+
+    Raises:
+        SettingsError: The settings name what does not exist.
+    """
+    raise SettingsError((f"no adapter serves {settings.database}",))
+
+
+async def close(services: Services) -> None:
+    """Stop the loops, let what was begun come to its end, and give everything back."""
+    services.lifecycle.draining = True
+    await services.catalogue.close()
+    await services.keys.note_uses()
+    await services.store.close()

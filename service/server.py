@@ -1,0 +1,266 @@
+"""The server: uvicorn with bounds on what a client may make us wait for and hold.
+
+uvicorn alone waits for ever for a request that never ends and keeps headers of any size. Here one
+look over all connections, twice a second, closes those whose time is up; a request in the making
+has three clocks (its headers, its silences, the whole of it), an answer that nobody reads has one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import ClassVar, Literal
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service import logs
+from service.app import create_app
+from service.bootstrap import build, close
+from service.errors import Problem
+from service.http.edge import LINES_TYPES
+from service.http.problems import KINDS, MEDIA_TYPE, document
+from service.services import Services
+from service.settings import Settings
+
+_TICKS_BETWEEN_LOOKS = 5
+"""uvicorn ticks ten times a second."""
+_log = structlog.get_logger("stagefold.server")
+
+Phase = Literal["between", "headers", "body", "complete"]
+
+
+class _HeadersTooLargeError(Exception):
+    """Raised inside the parser, to stop it."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection, held to the settings."""
+
+    settings: ClassVar[Settings] = Settings()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+        """Greet a connection, or turn it away when there are too many."""
+        super().connection_made(transport)
+        self.phase: Phase = "between"
+        self.began_at = self.heard_at = self.loop.time()
+        self.unread_since: float | None = None
+        self.header_bytes = self.answers = 0
+        self.seconds_max = self.settings.request_seconds
+        if len(self.connections) > self.settings.connections_max:
+            self.refuse(Problem("overloaded", "too many connections", retry_after_seconds=1))
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in."""
+        if self.transport.is_closing():
+            return
+        self.heard_at = self.loop.time()
+        super().data_received(data)
+        if self.phase == "headers" and not self.transport.is_closing():
+            self.header_bytes += len(data)
+            if self.header_bytes > 2 * self.settings.header_bytes_max:
+                self.refuse(_headers_too_large(self.settings))
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.phase = "headers"
+        self.began_at = self.loop.time()
+        self.header_bytes = 0
+        self.seconds_max = self.settings.request_seconds
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request line in."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header in; lines of events have more time to arrive."""
+        self._count(len(name) + len(value))
+        if name.lower() == b"content-type":
+            media_type = value.partition(b";")[0].strip().lower().decode("latin-1")
+            if media_type in LINES_TYPES:
+                self.seconds_max = self.settings.stream_seconds
+        super().on_header(name, value)
+
+    def _count(self, octets: int) -> None:
+        self.header_bytes += octets
+        if self.header_bytes > self.settings.header_bytes_max:
+            raise _HeadersTooLargeError
+
+    def on_headers_complete(self) -> None:
+        """Start the answer."""
+        self.phase = "body"
+        self.answers += 1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the request is whole."""
+        self.phase = "complete"
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        if self.phase == "complete":
+            self.phase = "between"
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        if self.header_bytes > self.settings.header_bytes_max:
+            self.refuse(_headers_too_large(self.settings))
+        else:
+            self.refuse(Problem("malformed_request", msg))
+
+    def look(self, now: float) -> None:
+        """Close the connection if its time is up."""
+        if self.transport.is_closing():
+            return
+        if self.flow.write_paused:
+            self.unread_since = self.unread_since or now
+            if now - self.unread_since > self.settings.request_seconds:
+                self.transport.abort()
+            return
+        self.unread_since = None
+        if self.flow.read_paused:
+            self.heard_at = now  # We are the slow ones.
+        if self._is_overdue(now):
+            self.refuse(Problem("request_timeout", "the request did not arrive in time"))
+
+    def _is_overdue(self, now: float) -> bool:
+        settings = self.settings
+        since, silent = now - self.began_at, now - self.heard_at
+        match self.phase:
+            case "between":
+                return self.answers == 0 and since > settings.header_seconds
+            case "headers":
+                return since > settings.header_seconds or silent > settings.idle_seconds
+            case "body":
+                return since > self.seconds_max or silent > settings.idle_seconds
+        return False
+
+    def refuse(self, problem: Problem) -> None:
+        """Answer with *problem*, if the answer has not begun, and close."""
+        if self.answers == 0 or not self.cycle.response_started or self.cycle.response_complete:
+            self.transport.write(_written(problem))
+        self.transport.close()
+
+
+def _headers_too_large(settings: Settings) -> Problem:
+    message = f"expected at most {settings.header_bytes_max} bytes of headers"
+    return Problem("headers_too_large", message)
+
+
+def _written(problem: Problem) -> bytes:
+    """Return *problem* as a whole answer, for where no application is asked."""
+    status = HTTPStatus(KINDS[problem.code].status)
+    body = json.dumps(document(problem, "req_none")).encode()
+    wait = problem.retry_after_seconds
+    retry = f"retry-after: {wait}\r\n" if wait is not None else ""
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
+        f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server that looks after its connections and tells the probes when it leaves."""
+
+    def __init__(
+        self, config: uvicorn.Config, services: Services, on_ready: Callable[[str], None]
+    ) -> None:
+        super().__init__(config)
+        self._services = services
+        self._on_ready = on_ready
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is done ten times a second."""
+        if counter % _TICKS_BETWEEN_LOOKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in tuple(self.server_state.connections):
+                if isinstance(connection, BoundedProtocol):
+                    connection.look(now)
+        return await super().on_tick(counter)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave in order at SIGTERM and SIGINT, at once at the second SIGINT.
+
+        uvicorn's own raises the signal again at the end, which would kill us before the store is
+        closed.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave, number)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _leave(self, number: int) -> None:
+        self._services.lifecycle.draining = True
+        self.force_exit = self.should_exit and number == signal.SIGINT
+        self.should_exit = True
+
+    def _log_started_message(self, listeners: object) -> None:
+        del listeners
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self._on_ready(f"http://{shown}:{port}")
+
+
+def run(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve until a signal comes; *on_ready* is told the address once requests are taken."""
+    logs.configure(settings)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(settings, on_ready or _log_ready))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415 -- not there on every system
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _log_ready(url: str) -> None:
+    _log.info("listening", url=url)
+
+
+async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Build the services, serve, and close them when the last request is answered."""
+    if settings.unknown:
+        _log.warning("unknown_settings", names=settings.unknown)
+    services = await build(settings)
+    try:
+        await server_of(services, on_ready).serve()
+    finally:
+        await close(services)
+
+
+def server_of(services: Services, on_ready: Callable[[str], None]) -> Server:
+    """Return a server over *services*, not yet listening."""
+    settings = services.settings
+    protocol = type("Protocol", (BoundedProtocol,), {"settings": settings})
+    config = uvicorn.Config(
+        create_app(services),
+        host=settings.host,
+        port=settings.port,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    )
+    return Server(config, services, on_ready)
