@@ -232,7 +232,7 @@ class Admission:
         offered, recorded_at = draft.event, self.known.recorded_at
         if subject is None:
             subject = self._new_subject(draft.name, _ITSELF)
-        account = None if draft.account is None else self._account(draft.account)
+        account = None if draft.account is None else self._account(draft.account, offered)
         said = recorded_at if offered.occurred_at is None else offered.occurred_at
         counts_at = min(said, recorded_at)
         arrival = Arrival(draft, self._event(offered, said, counts_at), subject, account)
@@ -299,13 +299,17 @@ class Admission:
                 offered.payload,
             )
         )
-        self.rows.keys.append((*key, position, content))
-        self.known.taken[key] = (position, content)
+        self._take(key, position, content)
         self.known.payloads[position] = offered.payload
         self.rows.count_type(offered.tenant, offered.type, effective_at)
         if arrival.account is not None:
-            link = (*arrival.account.ref, effective_at, position, subject.bucket)
-            self.rows.links.append(link)
+            bucket, number = arrival.account.ref
+            self.rows.links.append((bucket, number, effective_at, position, subject.bucket))
+            self._take((bucket, offered.event_id, number, offered.source), position, content)
+
+    def _take(self, key: EventKey, position: int, content: int) -> None:
+        self.rows.keys.append((*key, position, content))
+        self.known.taken[key] = (position, content)
 
     # ------------------------------------------------------------ who is who
 
@@ -324,8 +328,11 @@ class Admission:
         self.rows.names.append(identity)
         return identity
 
-    def _account(self, name: Name) -> Identity:
-        return self.residents.names.get(name) or self._new_subject(name, _ACCOUNT)
+    def _account(self, name: Name, offered: NewEvent) -> Identity | None:
+        """Return the account that the event is for; None where it has it from another member."""
+        account = self.residents.names.get(name) or self._new_subject(name, _ACCOUNT)
+        key = (account.bucket, offered.event_id, account.subject_id, offered.source)
+        return None if key in self.known.taken else account
 
     def _relate(self, draft: Draft, subject: Identity) -> None:
         """Carry out what *draft* says about who is who."""
@@ -361,7 +368,8 @@ class Admission:
         kept.is_thorough = True
         self._set_root(members.values(), root)
         del self.residents.profiles[lost.ref]
-        if lost.is_stored or lost.ref in self._busy:
+        was_refolded = self.refolded.pop(lost.ref, None) is not None
+        if lost.is_stored or lost.ref in self._busy or was_refolded:
             self.refolded[root] = "merge"
             self.joined.append(lost)
             self._changed_clusters.add(root)

@@ -93,7 +93,7 @@ class TransitionRecord:
         retracted_at: When we ceased to believe it; None while it holds.
         retracted_cause: `late`, `void`, `merge` or `refold`; None while it holds.
         time_in_previous: Microseconds spent in `from_stage`; None for the first entry.
-        announced: Whether the feed carries it (the live path made it, and it was not historical).
+        announced: Whether the feed carries it; what a rebuild found is not news.
     """
 
     id: str
@@ -173,11 +173,13 @@ class FeedRecord:
         position: Place in the feed, from 1, dense, in order of commit.
         kind: `asserted`: the transition happened. `retracted`: it is withdrawn.
         transition: The record itself, as it stands now.
+        quiet: Whether nobody is to be notified: it came with an import of the past.
     """
 
     position: int
     kind: FeedKind
     transition: TransitionRecord
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,11 +204,17 @@ def _look_up(world: World, drafts: Sequence[Draft], head: Head) -> Script[Known]
 
 
 def _keys(residents: Residents, draft: Draft) -> Iterable[EventKey]:
-    """Yield the keys under which the event may be in the log, one per name of its customer."""
+    """Yield the keys under which the event may be in the log.
+
+    One per name of its customer, and one of its account, which may have it from another member.
+    """
+    event = draft.event
+    account = None if draft.account is None else residents.names.get(draft.account)
+    if account is not None:
+        yield (account.bucket, event.event_id, account.subject_id, event.source)
     subject = residents.names.get(draft.name)
     if subject is None:
         return
-    event = draft.event
     profile = residents.profiles.get(subject.root)
     for bucket, number in profile.members if profile else (subject.ref,):
         yield (bucket, event.event_id, number, event.source)

@@ -47,6 +47,7 @@ class Generation:
         status: `building` → `ready` → `active` → `retired` → `removed`; or `failed`.
         done: Events folded so far.
         total: Events to fold.
+        buckets_done: Subjects in buckets below it are in the projection and kept level.
         started_at: When the rebuild began.
         finished_at: When it was activated or failed; None before.
         error: Why it failed; None otherwise.
@@ -60,6 +61,7 @@ class Generation:
     done: int
     total: int
     started_at: int
+    buckets_done: int = 0
     finished_at: int | None = None
     error: str | None = None
 

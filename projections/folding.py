@@ -55,6 +55,7 @@ class Folder:
 
     Attributes:
         changes: The rows.
+        kept: Generations that are being folded.
         told: Per log position, the stage changes that its receipt tells.
         unfolded: Subjects of which some generation is parked.
     """
@@ -67,7 +68,7 @@ class Folder:
         self.unfolded: set[tuple[int, int]] = set()
         self._projections = list(projections)
         self._of: dict[tuple[str, bool], list[Projection]] = {}
-        self._kept = {projection.generation for projection in self._projections}
+        self.kept = {projection.generation for projection in self._projections}
         for projection in self._projections:
             key = (projection.tenant, projection.is_account)
             self._of.setdefault(key, []).append(projection)
@@ -247,7 +248,7 @@ class Folder:
     def finish(self, profile: Profile) -> None:
         """Write the row of *profile*: all of it, or the little that every event changes."""
         self._set_due(profile)
-        for generation in profile.standings.keys() - self._kept:
+        for generation in profile.standings.keys() - self.kept:
             del profile.standings[generation]
         if profile.parked:
             self.unfolded.add(profile.ref)
@@ -297,7 +298,7 @@ class Folder:
         return encode_standings(
             (generation, standing.number, standing.live, standing.bytes_by(machines[generation]))
             for generation, standing in profile.standings.items()
-            if generation in self._kept
+            if generation in self.kept
         )
 
     def _take_snapshot(self, profile: Profile) -> None:

@@ -116,6 +116,14 @@ class AskRecords(Question[Mapping[tuple[int, Ref], list[RecordRow]]]):
 
 
 @dataclass(frozen=True, slots=True)
+class AskNumbers(Question[Mapping[tuple[int, Ref], int]]):
+    """What is the greatest record number of these subjects, retracted records included?"""
+
+    generations: Sequence[int]
+    refs: Sequence[Ref]
+
+
+@dataclass(frozen=True, slots=True)
 class AskSnapshots(Question[Mapping[Ref, list[Snapshot]]]):
     """Which snapshots are there of these subjects?"""
 

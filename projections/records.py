@@ -129,9 +129,7 @@ def record_of(
     recorded_at, asserted_position, announced = row[_CONTENT_TO : _CONTENT_TO + 3]
     retracted_position, retracted_at, retracted_cause = row[_CONTENT_TO + 3 : _CONTENT_TO + 6]
     return TransitionRecord(
-        id=transition_id(
-            transition, subject=f"{subject.kind}:{subject.id}", model=model, version=version
-        ),
+        id=transition_id(transition, subject=subject.text, model=model, version=version),
         tenant=tenant,
         subject=subject,
         model=model,

@@ -16,7 +16,7 @@ from projections.asking import Ref, Script, ask
 from projections.folding import FOLD_FAILURES, SNAPSHOT_EVENTS, SNAPSHOTS_MAX, Folder
 from projections.history import CONTROL, LoggedEvent, counting, repeats
 from projections.log import StageChange
-from projections.questions import AskHistories, AskRecords, AskSnapshots, HistoryOf
+from projections.questions import AskHistories, AskNumbers, AskRecords, AskSnapshots, HistoryOf
 from projections.records import Content, Projection, RecordRow, content_of, stays_before
 from projections.subjects import (
     NO_KEY,
@@ -101,8 +101,22 @@ def refold(
     records = yield from ask(AskRecords(generations, [profile.ref for profile in profiles]))
     for profile in lost:
         folder.lose(profile, records, head)
+    yield from _resume(folder, [one.profile for one in refolds])
     for one, start in zip(refolds, starts, strict=True):
         _Refolding(folder, one, start, head).run(histories.get(one.profile.ref, []), records)
+
+
+def _resume(folder: Folder, profiles: Sequence[Profile]) -> Script[None]:
+    """Let subjects that stand alone again number their records on from where they stopped."""
+    alone = [profile for profile in profiles if not profile.is_stored]
+    if alone:
+        generations = sorted(folder.kept)
+        numbers = yield from ask(AskNumbers(generations, [profile.ref for profile in alone]))
+        for profile in alone:
+            for generation in generations:
+                number = numbers.get((generation, profile.ref), 0)
+                if number:
+                    profile.standings[generation] = Standing(number)
 
 
 def _start(folder: Folder, one: Refold, snapshots: Sequence[Snapshot]) -> Start:

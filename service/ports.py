@@ -113,8 +113,8 @@ class Runner(Protocol):
         """Run *call* where the one writer runs, after the writes before it."""
         ...
 
-    def read(self, call: Callable[[], Answer]) -> Awaitable[Answer]:
-        """Run *call* beside other reads."""
+    def read(self, call: Callable[[], Answer], *, quick: bool = False) -> Awaitable[Answer]:
+        """Run *call* beside other reads; a *quick* one may run where it is called."""
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,356 @@
+"""Questions of people answered from readings: names resolved, rows made into values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar, cast
+
+from domain.events import Event
+from projections.answers import (
+    Board,
+    BoardQuery,
+    CustomerQuery,
+    CustomerRow,
+    EventTypeCount,
+    FeedKind,
+    FeedRecord,
+    Page,
+    ParkedSubject,
+    Positions,
+    StageRow,
+    Subject,
+    SubjectSnapshot,
+    TransitionRecord,
+)
+from projections.asking import Ref
+from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.changes import Row
+from projections.health import StoreHealth
+from projections.history import counting
+from projections.log import StoredEvent, SubjectKey
+from projections.machines import Catalogue
+from projections.records import Projection, record_of
+from projections.subjects import Profile
+from service.adapters.embedded.boards import board
+from service.adapters.embedded.lists import customers
+from service.adapters.embedded.rows import Readings
+from service.adapters.embedded.values import (
+    history_of,
+    in_sequence,
+    names_of,
+    stored_event,
+    transition_record,
+)
+from service.adapters.embedded.values import newest_first as pages_newest_first
+from service.ports import Runner
+
+Answer = TypeVar("Answer")
+OpenReadings = Callable[[], AbstractContextManager[Readings]]
+
+DUE_COUNTED_MAX = 10_000
+
+
+class Answering:
+    """The reading half of a store inside this process."""
+
+    catalogue: Catalogue
+
+    def __init__(self, readings: OpenReadings, runner: Runner) -> None:
+        """Read from *readings*, where *runner* says."""
+        self._readings = readings
+        self._runner = runner
+
+    async def _read(self, work: Callable[[Readings], Answer], *, quick: bool = False) -> Answer:
+        def look() -> Answer:
+            with self._readings() as readings:
+                return work(readings)
+
+        return await self._runner.read(look, quick=quick)
+
+    # ------------------------------------------------------------ one subject
+
+    async def snapshot(
+        self, tenant: str, key: SubjectKey, *, model: str | None = None
+    ) -> SubjectSnapshot | None:
+        return await self._read(
+            lambda readings: self._snapshot(readings, tenant, key, model), quick=True
+        )
+
+    def _snapshot(
+        self, readings: Readings, tenant: str, key: SubjectKey, model: str | None
+    ) -> SubjectSnapshot | None:
+        profile = self._profile(readings, tenant, key)
+        if profile is None:
+            return None
+        projections = self.catalogue.active(tenant, model)
+        return SubjectSnapshot(
+            self._subject(readings, profile),
+            tuple(self._stages(readings, profile, projections)),
+            _positions(readings),
+        )
+
+    def _profile(self, readings: Readings, tenant: str, key: SubjectKey) -> Profile | None:
+        identity = readings.identity(tenant, key)
+        if identity is None:
+            return None
+        found = readings.profiles([identity.root])
+        return found[0] if found else None
+
+    def _subject(self, readings: Readings, profile: Profile) -> Subject:
+        others = [ref for ref in profile.members if ref != profile.ref]
+        names = readings.identities(others) if others else []
+        return Subject(
+            subject_id=profile.subject_id,
+            key=profile.key,
+            aliases=tuple(
+                sorted(
+                    (SubjectKey(one.kind, one.name) for one in names),
+                    key=lambda name: (name.kind, name.id),
+                )
+            ),
+            first_seen_at=profile.first_seen_at,
+            last_event_at=profile.last_at if profile.events else None,
+            events=profile.events,
+            traits=profile.traits,
+            parked="its events cannot be folded at present" if profile.parked else None,
+        )
+
+    def _stages(
+        self, readings: Readings, profile: Profile, projections: Sequence[Projection]
+    ) -> list[StageRow]:
+        found = (self._stage(readings, profile, projection) for projection in projections)
+        return [row for row in found if row is not None]
+
+    def _stage(
+        self, readings: Readings, profile: Profile, projection: Projection
+    ) -> StageRow | None:
+        standing = profile.standings.get(projection.generation)
+        if standing is None or projection.is_account != profile.is_account:
+            return None
+        row = readings.latest(projection.generation, profile.ref)
+        if row is None:
+            return None
+        latest = transition_record(row, projection, profile.key)
+        return StageRow(
+            model=projection.model,
+            version=projection.version,
+            generation=projection.generation,
+            machine=projection.machine,
+            state=standing.bytes_by(projection.machine),
+            stage=latest.to_stage,
+            entered_at=latest.effective_at,
+            due_at=profile.due_at,
+            sequence=latest.sequence,
+            cycle=latest.cycle,
+            last_effective_at=profile.last_at,
+            last_position=profile.last_position,
+            latest=latest,
+        )
+
+    async def transitions(
+        self,
+        tenant: str,
+        key: SubjectKey,
+        *,
+        model: str | None = None,
+        after: tuple[int | str, ...] | None = None,
+        limit: int = 100,
+        include_retracted: bool = False,
+        newest_first: bool = False,
+    ) -> Page[TransitionRecord]:
+        def look(readings: Readings) -> Page[TransitionRecord]:
+            profile = self._profile(readings, tenant, key)
+            if profile is None:
+                return Page((), None)
+            projections = self.catalogue.active(tenant, model)
+            page = pages_newest_first if newest_first else in_sequence
+            return page(
+                readings,
+                profile,
+                projections,
+                after=after,
+                limit=limit,
+                include_retracted=include_retracted,
+            )
+
+        return await self._read(look)
+
+    async def events(
+        self,
+        tenant: str,
+        key: SubjectKey,
+        *,
+        after: tuple[int | str, ...] | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+        known_at: int | None = None,
+    ) -> Page[StoredEvent]:
+        def look(readings: Readings) -> Page[StoredEvent]:
+            profile = self._profile(readings, tenant, key)
+            if profile is None:
+                return Page((), None)
+            rows = readings.events_of(
+                history_of(profile, known_at),
+                after=cast("tuple[int, int] | None", after),
+                limit=limit + 1,
+                newest_first=newest_first,
+            )
+            found = tuple(stored_event(row, profile.voids) for row in rows[:limit])
+            more = len(rows) > limit
+            last = found[-1] if more else None
+            return Page(found, (last.effective_at, last.position) if last else None)
+
+        return await self._read(look)
+
+    async def history(
+        self, tenant: str, key: SubjectKey, *, known_at: int | None = None
+    ) -> list[Event]:
+        def look(readings: Readings) -> list[Event]:
+            profile = self._profile(readings, tenant, key)
+            if profile is None:
+                return []
+            request = history_of(profile, known_at)
+            return counting(readings.histories([request]).get(profile.ref, []))
+
+        return await self._read(look)
+
+    # ------------------------------------------------------------ the log and the feed
+
+    async def positions(self) -> Positions:
+        return await self._read(_positions, quick=True)
+
+    async def position_at(self, instant: int) -> int:
+        return await self._read(lambda readings: readings.position_at(instant))
+
+    async def log(
+        self, tenant: str, *, after: int = 0, limit: int = 100, event_type: str | None = None
+    ) -> Page[StoredEvent]:
+        def look(readings: Readings) -> Page[StoredEvent]:
+            rows = readings.log(tenant, after=after, limit=limit + 1, event_type=event_type)
+            found = tuple(stored_event(row) for row in rows[:limit])
+            return Page(found, (found[-1].position,) if len(rows) > limit else None)
+
+        return await self._read(look)
+
+    async def event(self, tenant: str, position: int) -> StoredEvent | None:
+        def look(readings: Readings) -> StoredEvent | None:
+            row = readings.event(position)
+            found = None if row is None else stored_event(row)
+            return found if found is not None and found.tenant == tenant else None
+
+        return await self._read(look)
+
+    async def events_with_id(self, tenant: str, event_id: str) -> list[StoredEvent]:
+        return await self._read(
+            lambda readings: [
+                stored_event(row) for row in readings.events_with_id(tenant, event_id)
+            ]
+        )
+
+    async def feed(self, tenant: str, *, after: int = 0, limit: int = 100) -> Page[FeedRecord]:
+        def look(readings: Readings) -> Page[FeedRecord]:
+            rows = readings.feed(tenant, after=after, limit=limit + 1)
+            names = names_of(readings, ((row[2], row[4]) for row, _ in rows))
+            found = tuple(self._feed_record(row, record, names) for row, record in rows[:limit])
+            return Page(found, (found[-1].position,) if len(rows) > limit else None)
+
+        return await self._read(look)
+
+    def _feed_record(self, row: Row, record: Row, names: dict[Ref, SubjectKey]) -> FeedRecord:
+        position, tenant, bucket, number, subject_id, _, kind, quiet = row
+        generation = self.catalogue.generations[number]
+        transition = record_of(
+            record,
+            tenant=tenant,
+            subject=names[bucket, subject_id],
+            model=generation.model,
+            version=generation.version,
+        )
+        return FeedRecord(position, cast("FeedKind", kind), transition, quiet=bool(quiet))
+
+    async def event_types(self, tenant: str) -> list[EventTypeCount]:
+        return await self._read(lambda readings: readings.event_types(tenant))
+
+    async def customers(self, query: CustomerQuery) -> Page[CustomerRow]:
+        def look(readings: Readings) -> Page[CustomerRow]:
+            projections = self.catalogue.active(query.tenant)
+            lines, more = customers(readings, query, projections)
+            found = {one.ref: one for one in readings.profiles([line.ref for line in lines])}
+            rows = tuple(
+                CustomerRow(
+                    self._subject(readings, found[line.ref]),
+                    tuple(self._stages(readings, found[line.ref], projections)),
+                )
+                for line in lines
+            )
+            return Page(rows, lines[-1].key() if more else None)
+
+        return await self._read(look)
+
+    async def board(self, query: BoardQuery) -> Board:
+        projections = self.catalogue.active(query.tenant, query.model)
+        return await self._read(lambda readings: board(readings, query, projections))
+
+    # ------------------------------------------------------------ models, keys, condition
+
+    async def models(self, tenant: str) -> list[ModelVersion]:
+        return self.catalogue.models(tenant)
+
+    async def model(self, tenant: str, key: str, version: int | None = None) -> ModelVersion | None:
+        return self.catalogue.version(tenant, key, version)
+
+    async def model_versions(self, tenant: str, key: str) -> list[ModelVersion]:
+        return self.catalogue.all_versions(tenant, key)
+
+    async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
+        found = [one for one in self.catalogue.generations.values() if one.tenant == tenant]
+        return sorted(found, key=lambda one: one.generation, reverse=True)[:limit]
+
+    async def generation(self, tenant: str, generation: int) -> Generation | None:
+        found = self.catalogue.generations.get(generation)
+        return found if found is not None and found.tenant == tenant else None
+
+    async def keys(self, tenant: str) -> list[ApiKey]:
+        found = await self._read(lambda readings: readings.keys())
+        return [key for key in found if key.tenant == tenant]
+
+    async def key(self, key_id: str) -> ApiKey | None:
+        return await self._read(lambda readings: readings.key(key_id))
+
+    async def parked(self, tenant: str, *, limit: int = 100) -> list[ParkedSubject]:
+        def look(readings: Readings) -> list[ParkedSubject]:
+            rows = readings.parked(tenant, limit)
+            names = names_of(readings, ((row[0], row[2]) for row in rows))
+            return [
+                ParkedSubject(
+                    tenant,
+                    names[row[0], row[2]],
+                    self.catalogue.generations[row[1]].model,
+                    row[1],
+                    *row[3:7],
+                )
+                for row in rows
+            ]
+
+        return await self._read(look)
+
+    def _health(self, readings: Readings, now: int) -> StoreHealth:
+        due, oldest = readings.due_count(now, DUE_COUNTED_MAX)
+        return StoreHealth(
+            kind=readings.kind,
+            place=readings.place(),
+            revision=readings.revision(),
+            size_bytes=readings.size_bytes(),
+            positions=_positions(readings),
+            parked=readings.parked_count(),
+            due=due,
+            oldest_due_at=oldest,
+            retired_rows=readings.retired_rows(),
+            details=readings.details(),
+        )
+
+
+def _positions(readings: Readings) -> Positions:
+    head = readings.head()
+    return Positions(head.position, head.position, head.feed, head.recorded_at)

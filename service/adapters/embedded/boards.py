@@ -1,0 +1,111 @@
+"""Boards drawn from readings: kept counts, corrected for what is due or was not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from projections.answers import Board, BoardQuery, BoardStage
+from projections.boards import Tally
+from projections.history import counting
+from projections.records import Projection
+from projections.subjects import Profile
+from service.adapters.embedded.rows import Readings
+from service.adapters.embedded.values import history_of
+from service.ports import UnknownModel
+
+Stay: TypeAlias = tuple[str, int]
+"""A stage, and when it was entered."""
+
+
+def board(readings: Readings, query: BoardQuery, projections: Sequence[Projection]) -> Board:
+    """Return counts and median times of the active version."""
+    if not projections:
+        raise UnknownModel(f"model {query.model}: expected an active version, found none")
+    drawn = _Drawing(readings, query, projections[0])
+    stages = [drawn.stage(stage.id) for stage in projections[0].machine.model.stages]
+    return Board(
+        model=query.model,
+        version=projections[0].version,
+        as_of=query.as_of,
+        stages=stages,
+        total=sum(stage.count for stage in stages),
+    )
+
+
+class _Drawing:
+    def __init__(self, readings: Readings, query: BoardQuery, projection: Projection) -> None:
+        self._readings = readings
+        self._query = query
+        self._projection = projection
+        self._tally = Tally()
+        number, as_of = projection.generation, query.as_of
+        self._tally.add(readings.days(number))
+        self._tally.add(readings.days_entered_after(number, as_of), -1)
+        self._tally.add(readings.days_left_after(number, as_of))
+        self._correct()
+
+    def stage(self, stage: str) -> BoardStage:
+        tally, as_of = self._tally, self._query.as_of
+        median = tally.median_seconds(stage, as_of, self._entered)
+        return BoardStage(stage, tally.count(stage), median)
+
+    def _entered(self, stage: str, first: int, last: int) -> list[int]:
+        number, as_of = self._projection.generation, self._query.as_of
+        last = min(last, as_of)
+        return [
+            *self._readings.entered(number, stage, first, last),
+            *self._readings.entered_and_left(number, stage, first, last, as_of),
+        ]
+
+    def _correct(self) -> None:
+        """Put those elsewhere whom the counts have in the wrong place."""
+        readings, query = self._readings, self._query
+        unknown: set[tuple[int, int]] = set()
+        if query.known_at is not None:
+            unknown.update(readings.touched_since(query.tenant, query.known_at))
+            for profile in readings.profiles(sorted(unknown)):
+                self._replace(self._stay(profile), self._known(profile))
+        for profile in readings.due(query.tenant, query.as_of, None):
+            if profile.ref not in unknown:
+                self._advance(profile)
+
+    def _advance(self, profile: Profile) -> None:
+        """Let what fell due by the instant of the board have happened."""
+        machine = self._projection.machine
+        standing = profile.standings.get(self._projection.generation)
+        if standing is None or self._projection.is_account != profile.is_account:
+            return
+        state = standing.state_by(machine)
+        stage = state.stage_id
+        if stage is None or state.entered_at > self._query.as_of:
+            return
+        after, _ = machine.advance(state, self._query.as_of)
+        if after.stage_id is not None:
+            self._replace((stage, state.entered_at), (after.stage_id, after.entered_at))
+
+    def _stay(self, profile: Profile) -> Stay | None:
+        """Return where the counts have the subject."""
+        return self._readings.stay(self._projection.generation, profile.ref, self._query.as_of)
+
+    def _known(self, profile: Profile) -> Stay | None:
+        """Return where the subject stood by what was known then."""
+        if self._projection.is_account != profile.is_account:
+            return None
+        machine, as_of = self._projection.machine, self._query.as_of
+        request = history_of(profile, self._query.known_at)
+        history = self._readings.histories([request]).get(profile.ref, [])
+        events = [event for event in counting(history) if event.effective_at <= as_of]
+        state, _ = machine.fold(events)
+        if state.stage_id is None:
+            return None
+        state, _ = machine.advance(state, as_of)
+        return None if state.stage_id is None else (state.stage_id, state.entered_at)
+
+    def _replace(self, counted: Stay | None, true: Stay | None) -> None:
+        if counted == true:
+            return
+        if counted is not None:
+            self._tally.take_one(*counted)
+        if true is not None:
+            self._tally.add_one(*true)

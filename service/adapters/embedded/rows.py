@@ -1,0 +1,205 @@
+"""What a store inside this process needs of its rows, whatever holds them.
+
+`Rows` writes and answers scripts; `Readings` answers people. Both block, so the store calls them
+where its runner says. Shapes of rows are those of `projections`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Protocol
+
+from projections.answers import CustomerQuery, EventTypeCount
+from projections.asking import Question, Ref
+from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.changes import Row
+from projections.health import Finding
+from projections.history import LoggedEvent
+from projections.lists import Listed
+from projections.log import SubjectKey
+from projections.questions import Head, HistoryOf
+from projections.subjects import Identity, Profile
+
+
+class Rows(Protocol):
+    """The one writer's rows."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Begin; commit at the end, or roll back when an exception passes.
+
+        Raises:
+            StoreUnavailable: It cannot be begun or committed now; nothing was written.
+        """
+        ...
+
+    def is_alone(self) -> bool:
+        """Tell whether nobody else has written since the last call; asked inside a transaction."""
+        ...
+
+    def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
+        """Answer a script's question."""
+        ...
+
+    def generations(self) -> list[Generation]:
+        """Return every generation, oldest first."""
+        ...
+
+    def versions(self) -> list[ModelVersion]:
+        """Return every model version, by tenant, model and version."""
+        ...
+
+    def save_generation(self, generation: Generation) -> None:
+        """Insert or replace it."""
+        ...
+
+    def add_version(self, version: ModelVersion) -> None:
+        """Insert it."""
+        ...
+
+    def remove_rows(self, generation: int, limit: int) -> int:
+        """Remove about *limit* rows of that generation, all but what the feed has carried."""
+        ...
+
+    def save_key(self, key: ApiKey) -> None:
+        """Insert or replace it."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+class Readings(Protocol):
+    """Rows as they are at one moment; nothing is written."""
+
+    kind: Literal["memory", "sqlite"]
+
+    def head(self) -> Head: ...
+
+    def position_at(self, instant: int) -> int: ...
+
+    def generations(self) -> list[Generation]: ...
+
+    def versions(self) -> list[ModelVersion]: ...
+
+    def keys(self) -> list[ApiKey]: ...
+
+    def key(self, key_id: str) -> ApiKey | None: ...
+
+    def identity(self, tenant: str, key: SubjectKey) -> Identity | None: ...
+
+    def identities(self, refs: Sequence[Ref]) -> list[Identity]: ...
+
+    def profiles(self, refs: Sequence[Ref]) -> list[Profile]: ...
+
+    def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]: ...
+
+    def latest(self, generation: int, ref: Ref) -> Row | None:
+        """Return the newest transition that holds: record and retraction columns."""
+        ...
+
+    def stay(self, generation: int, ref: Ref, as_of: int) -> tuple[str, int] | None:
+        """Return the stage at *as_of* by the records that hold, and when it was entered."""
+        ...
+
+    def records(
+        self,
+        generation: int,
+        ref: Ref,
+        *,
+        order: Literal["sequence", "newest"],
+        after: tuple[int, int] | None,
+        limit: int,
+        include_retracted: bool,
+    ) -> list[Row]:
+        """Return records behind *after*: a pair of what they are ordered by.
+
+        That is (sequence, number), or (effective_at, number) from the newest on.
+        """
+        ...
+
+    def events_of(
+        self,
+        request: HistoryOf,
+        *,
+        after: tuple[int, int] | None,
+        limit: int,
+        newest_first: bool,
+    ) -> list[Row]:
+        """Return stored events of a subject: event columns, kind and id of whom it was sent for."""
+        ...
+
+    def log(self, tenant: str, *, after: int, limit: int, event_type: str | None) -> list[Row]: ...
+
+    def event(self, position: int) -> Row | None: ...
+
+    def events_with_id(self, tenant: str, event_id: str) -> list[Row]: ...
+
+    def feed(self, tenant: str, *, after: int, limit: int) -> list[tuple[Row, Row]]:
+        """Return feed rows, each with its record and retraction columns."""
+        ...
+
+    def event_types(self, tenant: str) -> list[EventTypeCount]: ...
+
+    def parked(self, tenant: str, limit: int) -> list[Row]:
+        """Return bucket, generation, subject_id, position, error, attempts, next_try_at."""
+        ...
+
+    def parked_count(self) -> int: ...
+
+    def due(self, tenant: str | None, instant: int, limit: int | None) -> list[Profile]:
+        """Return profiles with a deadline at or before *instant*, earliest first."""
+        ...
+
+    def due_count(self, instant: int, limit: int) -> tuple[int, int | None]:
+        """Return how many such profiles there are, up to *limit*, and the earliest deadline."""
+        ...
+
+    def touched_since(self, tenant: str, position: int) -> list[Ref]:
+        """Return the canonical subjects of events behind *position*."""
+        ...
+
+    # -------------------------------------------------------- boards and lists
+
+    def days(self, generation: int) -> Iterable[tuple[str, int, int]]:
+        """Return how many subjects are in each stage, by day of entry: stage, day, count."""
+        ...
+
+    def days_entered_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
+        """Return the same of those who entered after *instant*."""
+        ...
+
+    def days_left_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
+        """Return the same of stays that were entered by *instant* and left after it."""
+        ...
+
+    def entered(self, generation: int, stage: str, first: int, last: int) -> list[int]:
+        """Return when those in *stage* entered it, from instant *first* to *last*."""
+        ...
+
+    def entered_and_left(
+        self, generation: int, stage: str, first: int, last: int, left_after: int
+    ) -> list[int]:
+        """Return the same of stays left after *left_after*."""
+        ...
+
+    def customers(
+        self, query: CustomerQuery, generation: int | None, without: Sequence[Ref]
+    ) -> list[Listed]:
+        """Return one line more than the limit, if there are, *without* some subjects."""
+        ...
+
+    # -------------------------------------------------------- condition
+
+    def place(self) -> str: ...
+
+    def revision(self) -> str: ...
+
+    def size_bytes(self) -> int: ...
+
+    def retired_rows(self) -> bool: ...
+
+    def details(self) -> Mapping[str, str]: ...
+
+    def inspect(self, *, thorough: bool) -> list[Finding]: ...

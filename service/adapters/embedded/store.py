@@ -1,0 +1,249 @@
+"""The store inside this process: scripts run over rows, one writer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import TypeVar
+
+from domain.buckets import BUCKETS
+from projections.append import World, append
+from projections.asking import run
+from projections.building import build
+from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.health import Finding, StoreHealth, Swept
+from projections.log import Receipt, Submission
+from projections.machines import Catalogue, Compile, compile_document
+from projections.questions import AskHead
+from projections.subjects import Residents
+from projections.sweeping import retry_parked, sweep
+from service.adapters.embedded.answering import Answering
+from service.adapters.embedded.rows import Readings, Rows
+from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
+
+Answer = TypeVar("Answer")
+OpenReadings = Callable[[], AbstractContextManager[Readings]]
+
+
+class EmbeddedStore(Answering):
+    """Keeps the promises of `service.ports.Store` over *rows*."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        readings: OpenReadings,
+        runner: Runner,
+        *,
+        compile_one: Compile = compile_document,
+    ) -> None:
+        """Write to *rows*, read from *readings*, block where *runner* says."""
+        super().__init__(readings, runner)
+        self._rows = rows
+        self._residents = Residents()
+        self._is_closed = False
+        self.catalogue = Catalogue(compile_one)
+        with readings() as found:
+            self.catalogue = self.catalogue.renewed(found.versions(), found.generations())
+
+    # ------------------------------------------------------------ the one writer
+
+    async def _write(self, work: Callable[[], Answer]) -> Answer:
+        if self._is_closed:
+            raise StoreUnavailable("the store is closed: expected calls before close() only")
+        return await self._runner.write(lambda: self._transact(work))
+
+    def _transact(self, work: Callable[[], Answer]) -> Answer:
+        is_written = False
+        try:
+            with self._rows.transaction():
+                if not self._rows.is_alone():
+                    self._renew()
+                answer = work()
+            is_written = True
+            return answer
+        finally:
+            if not is_written:
+                self._residents.forget()
+
+    def _renew(self) -> None:
+        """Forget what another process may have changed."""
+        self._residents.forget()
+        self._renew_catalogue()
+
+    def _renew_catalogue(self) -> None:
+        self.catalogue = self.catalogue.renewed(self._rows.versions(), self._rows.generations())
+
+    def _world(self, now: int) -> World:
+        return World(self._residents, self.catalogue.projections, now)
+
+    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
+        return await self._write(
+            lambda: run(append(self._world(now), submissions), self._rows.answer)
+        )
+
+    async def sweep(self, now: int, limit: int = 1_000) -> Swept:
+        if not await self._is_due(now):
+            return Swept(subjects=0, transitions=0, more=False)
+        return await self._write(lambda: run(sweep(self._world(now), limit), self._rows.answer))
+
+    async def _is_due(self, now: int) -> bool:
+        """Tell whether there is anything to sweep, without beginning to write."""
+        count, _ = await self._read(lambda readings: readings.due_count(now, 1))
+        return count > 0
+
+    async def retry_parked(self, now: int, limit: int = 100) -> int:
+        if not await self._read(lambda readings: readings.parked_count()):
+            return 0
+        return await self._write(
+            lambda: run(retry_parked(self._world(now), limit), self._rows.answer)
+        )
+
+    # ------------------------------------------------------------ models
+
+    async def put_model(
+        self, version: ModelVersion, *, expected_version: int | None = None
+    ) -> ModelVersion:
+        return await self._write(lambda: self._put_model(version, expected_version))
+
+    def _put_model(self, offered: ModelVersion, expected: int | None) -> ModelVersion:
+        versions = self.catalogue.versions.get((offered.tenant, offered.model), [])
+        newest = len(versions)
+        if expected is not None and expected != newest:
+            message = f"model {offered.model}: expected version {expected}, found {newest}"
+            raise VersionMismatch(message, newest=newest)
+        if versions and versions[-1].hash == offered.hash:
+            return versions[-1]
+        version = replace(offered, version=newest + 1, active_generation=None)
+        self._rows.add_version(version)
+        self._renew_catalogue()
+        return version
+
+    async def begin_generation(self, tenant: str, key: str, version: int, now: int) -> Generation:
+        return await self._write(lambda: self._begin(tenant, key, version, now))
+
+    def _begin(self, tenant: str, key: str, version: int, now: int) -> Generation:
+        if self.catalogue.version(tenant, key, version) is None:
+            raise UnknownModel(f"model {key}: expected a version, found no version {version}")
+        total = self._rows.answer(AskHead()).position
+        number = max(self.catalogue.generations, default=0) + 1
+        generation = Generation(
+            generation=number,
+            tenant=tenant,
+            model=key,
+            version=version,
+            status="building" if total else "ready",
+            done=0,
+            total=total,
+            started_at=now,
+            buckets_done=0 if total else BUCKETS,
+        )
+        return self._save(generation)
+
+    def _save(self, generation: Generation) -> Generation:
+        self._rows.save_generation(generation)
+        self._renew_catalogue()
+        return generation
+
+    def _generation(self, number: int) -> Generation:
+        found = self.catalogue.generations.get(number)
+        if found is None:
+            raise UnknownModel(f"generation {number}: expected one that was begun, found none")
+        return found
+
+    async def build_generation(self, generation: int, now: int, *, limit: int) -> Generation:
+        return await self._write(lambda: self._build(generation, now, limit))
+
+    def _build(self, number: int, now: int, limit: int) -> Generation:
+        found = self._generation(number)
+        projection = self.catalogue.projection(number)
+        if found.status != "building" or projection is None:
+            return found
+        end, events = run(build(self._world(now), projection, limit), self._rows.answer)
+        found = replace(found, buckets_done=end, done=found.done + events)
+        return self._save(replace(found, status="ready") if end == BUCKETS else found)
+
+    async def activate_generation(self, generation: int, now: int) -> Generation:
+        return await self._write(lambda: self._activate(generation, now))
+
+    def _activate(self, number: int, now: int) -> Generation:
+        found = self._generation(number)
+        while found.status == "building":
+            found = self._build(number, now, 100_000)
+        if found.status != "ready":
+            return found
+        for one in list(self.catalogue.generations.values()):
+            if (one.tenant, one.model, one.status) == (found.tenant, found.model, "active"):
+                self._rows.save_generation(replace(one, status="retired"))
+        return self._save(replace(found, status="active", finished_at=now))
+
+    async def fail_generation(self, generation: int, error: str, now: int) -> Generation:
+        return await self._write(lambda: self._fail(generation, error, now))
+
+    def _fail(self, number: int, error: str, now: int) -> Generation:
+        found = self._generation(number)
+        if found.status not in ("building", "ready"):
+            return found
+        return self._save(replace(found, status="failed", error=error[:500], finished_at=now))
+
+    async def remove_retired(self, limit: int) -> int:
+        return await self._write(lambda: self._remove_retired(limit))
+
+    def _remove_retired(self, limit: int) -> int:
+        for one in self.catalogue.generations.values():
+            if one.status not in ("retired", "failed"):
+                continue
+            removed = self._rows.remove_rows(one.generation, limit)
+            if removed == 0 and one.status == "retired":
+                self._save(replace(one, status="removed"))
+            if removed:
+                return removed
+        return 0
+
+    # ------------------------------------------------------------ keys
+
+    async def create_key(self, key: ApiKey) -> None:
+        await self._write(lambda: self._create_key(key))
+
+    def _create_key(self, key: ApiKey) -> None:
+        with self._readings() as readings:
+            found = readings.key(key.id)
+        if found is None or found.secret_hash == key.secret_hash:
+            self._rows.save_key(key)
+
+    async def revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
+        return await self._write(lambda: self._revoke_key(tenant, key_id, now))
+
+    def _revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
+        with self._readings() as readings:
+            found = readings.key(key_id)
+        if found is None or found.tenant != tenant:
+            return None
+        if found.revoked_at is None:
+            found = replace(found, revoked_at=now)
+            self._rows.save_key(found)
+        return found
+
+    async def touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
+        await self._write(lambda: self._touch_keys(used))
+
+    def _touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
+        for key_id, instant in used:
+            with self._readings() as readings:
+                found = readings.key(key_id)
+            if found is not None and instant > (found.last_used_at or 0):
+                self._rows.save_key(replace(found, last_used_at=instant))
+
+    # ------------------------------------------------------------ condition
+
+    async def health(self, now: int) -> StoreHealth:
+        return await self._read(lambda readings: self._health(readings, now))
+
+    async def inspect(self, *, thorough: bool = False) -> list[Finding]:
+        return await self._read(lambda readings: readings.inspect(thorough=thorough))
+
+    async def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            await self._runner.write(self._rows.close)
+            await self._runner.close()

@@ -1,0 +1,132 @@
+"""Rows made into values, and pages cut from lists of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from projections.answers import Page, TransitionRecord
+from projections.asking import Ref
+from projections.changes import EVENT_COLUMNS, Row
+from projections.log import ApiFormat, StoredEvent, SubjectKey, SubjectKind
+from projections.questions import HistoryOf
+from projections.records import Projection, record_of
+from projections.subjects import Profile
+from service.adapters.embedded.rows import Readings
+
+_WIDTH = len(EVENT_COLUMNS)
+
+
+def history_of(profile: Profile, known_at: int | None = None) -> HistoryOf:
+    """Return the request for all that is in the log of *profile*."""
+    return HistoryOf(profile.ref, profile.members, profile.is_account, known_at=known_at)
+
+
+def transition_record(row: Row, projection: Projection, subject: SubjectKey) -> TransitionRecord:
+    """Return the record that *row* holds in *projection*."""
+    return record_of(
+        row,
+        tenant=projection.tenant,
+        subject=subject,
+        model=projection.model,
+        version=projection.version,
+    )
+
+
+def stored_event(row: Row, voids: frozenset[str] = frozenset()) -> StoredEvent:
+    """Return the event that *row* holds: event columns, then kind and id of its subject."""
+    (position, _, _, tenant, event_type, event_id, source, account_id, *rest) = row[:_WIDTH]
+    occurred_at, recorded_at, effective_at, late, historical, api_format, *tail = rest
+    key_id, traceparent, payload = tail
+    kind, name = row[_WIDTH : _WIDTH + 2]
+    return StoredEvent(
+        position=position,
+        tenant=tenant,
+        subject=SubjectKey(cast("SubjectKind", kind), name),
+        account_id=account_id,
+        event_id=event_id,
+        source=source,
+        type=event_type,
+        occurred_at=occurred_at,
+        recorded_at=recorded_at,
+        effective_at=effective_at,
+        payload=payload,
+        api_format=cast("ApiFormat", api_format),
+        key_id=key_id,
+        historical=bool(historical),
+        traceparent=traceparent,
+        late=bool(late),
+        voided=event_id in voids and not event_type.startswith("$void"),
+    )
+
+
+def in_sequence(
+    readings: Readings,
+    profile: Profile,
+    projections: Sequence[Projection],
+    *,
+    after: tuple[int | str, ...] | None,
+    limit: int,
+    include_retracted: bool,
+) -> Page[TransitionRecord]:
+    """Return records by (model, sequence, number)."""
+    model, behind = "", None
+    if after is not None:
+        model, behind = str(after[0]), cast("tuple[int, int]", tuple(after[1:]))
+    found: list[TransitionRecord] = []
+    for projection in projections:
+        if projection.model < model or len(found) > limit:
+            continue
+        rows = readings.records(
+            projection.generation,
+            profile.ref,
+            order="sequence",
+            after=behind if projection.model == model else None,
+            limit=limit + 1 - len(found),
+            include_retracted=include_retracted,
+        )
+        found += [transition_record(row, projection, profile.key) for row in rows]
+    last = found[limit - 1] if len(found) > limit else None
+    mark = None if last is None else (last.model, last.sequence, last.number)
+    return Page(tuple(found[:limit]), mark)
+
+
+def newest_first(
+    readings: Readings,
+    profile: Profile,
+    projections: Sequence[Projection],
+    *,
+    after: tuple[int | str, ...] | None,
+    limit: int,
+    include_retracted: bool,
+) -> Page[TransitionRecord]:
+    """Return records of all models, the latest instant first; ties by model, then by number.
+
+    The mark names how many of its instant were told, so no record is told twice or left out.
+    """
+    instant, told = (None, 0) if after is None else (int(after[0]), int(after[1]))
+    found: list[TransitionRecord] = []
+    for projection in projections:
+        rows = readings.records(
+            projection.generation,
+            profile.ref,
+            order="newest",
+            after=None if instant is None else (instant + 1, 0),
+            limit=limit + told + 1,
+            include_retracted=include_retracted,
+        )
+        found += [transition_record(row, projection, profile.key) for row in rows]
+    found.sort(key=lambda one: (-one.effective_at, one.model, -one.number))
+    found = found[told:]
+    shown = found[:limit]
+    if len(found) <= limit:
+        return Page(tuple(shown), None)
+    last = shown[-1].effective_at
+    same = sum(one.effective_at == last for one in shown)
+    return Page(tuple(shown), (last, same + told if last == instant else same))
+
+
+def names_of(readings: Readings, refs: Iterable[Ref]) -> dict[Ref, SubjectKey]:
+    """Return the names of subjects by where their rows are."""
+    found = readings.identities(sorted(set(refs)))
+    return {one.ref: SubjectKey(one.kind, one.name) for one in found}

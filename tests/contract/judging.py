@@ -1,0 +1,167 @@
+"""What every store must come to, told again from its log by the pure fold alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.document import parse_model
+from domain.events import Event, canonical_history
+from domain.machine import Machine, compile_model
+from domain.transitions import Transition
+from projections.answers import BoardQuery, CustomerQuery, TransitionRecord
+from projections.log import UNALIAS, StoredEvent, SubjectKey
+from projections.payloads import decoder
+from projections.records import content_of
+from service.ports import Store
+from tests.contract.saying import SHOP, TEAM, TENANT
+
+MACHINES: dict[str, Machine] = {
+    document["model"]: compile_model(parse_model(document)) for document in (SHOP, TEAM)
+}
+
+
+async def whole_log(store: Store) -> list[StoredEvent]:
+    """Return every event, asserting that positions have no holes."""
+    found: list[StoredEvent] = []
+    while True:
+        page = await store.log(TENANT, after=len(found), limit=100)
+        found += page.rows
+        if page.next_after is None:
+            break
+    assert [event.position for event in found] == list(range(1, len(found) + 1))
+    return found
+
+
+async def assert_true(store: Store, now: int) -> None:
+    """Assert that everybody stands, and came to stand, where the pure fold says, as of *now*."""
+    log = await whole_log(store)
+    await assert_feed_is_dense(store)
+    names = {event.subject for event in log}
+    accounts = {SubjectKey("account", event.account_id) for event in log if event.account_id}
+    boards: dict[str, Counter[str]] = {model: Counter() for model in MACHINES}
+    judged: set[SubjectKey] = set()
+    for name in sorted(names | accounts, key=lambda key: (key.kind, key.id)):
+        snapshot = await store.snapshot(TENANT, name)
+        assert snapshot is not None
+        key = snapshot.subject.key
+        if key in judged:
+            continue
+        judged.add(key)
+        members = {key, *snapshot.subject.aliases}
+        assert name in members
+        model = "team" if key.kind == "account" else "shop"
+        history = true_history(log, members)
+        stage = await assert_subject(store, key, model, history, now)
+        if stage is not None:
+            boards[model][stage] += 1
+    for model, expected in boards.items():
+        board = await store.board(BoardQuery(TENANT, model, now))
+        assert {stage.stage: stage.count for stage in board.stages if stage.count} == expected
+    await assert_lists(store, judged, now)
+
+
+def true_history(log: Sequence[StoredEvent], members: set[SubjectKey]) -> list[Event]:
+    """Return the canonical history of a cluster, straight from the log."""
+    return canonical_history(
+        [
+            Event(
+                position=event.position,
+                effective_at=event.effective_at,
+                type=event.type,
+                event_id=event.event_id,
+                source=event.source,
+                occurred_at=event.occurred_at,
+                customer_id=event.subject.text,
+                text=event.payload,
+                decode=decoder(event.api_format),
+            )
+            for event in log
+            if event.type != UNALIAS
+            and (
+                event.subject in members
+                or SubjectKey("account", event.account_id or "") in members
+            )
+        ]
+    )
+
+
+async def assert_subject(
+    store: Store, key: SubjectKey, model: str, history: Sequence[Event], now: int
+) -> str | None:
+    """Assert that the subject's state, records and history are the fold's; return its stage."""
+    machine = MACHINES[model]
+    state, recorded = machine.fold(history)
+    passed: tuple[Transition, ...] = ()
+    if state.stage_id is not None:
+        state, passed = machine.advance(state, now)
+    snapshot = await store.snapshot(TENANT, key)
+    assert snapshot is not None
+    assert snapshot.subject.events == len(history)
+    row = next(iter(snapshot.stages), None)
+    assert (row is None) is (state.stage_id is None)
+    if row is not None:
+        found, pending = machine.advance(machine.decode(row.state), now)
+        assert machine.encode(found) == machine.encode(state)
+        page = await store.transitions(TENANT, key, limit=500)
+        told = [*map(said, page.rows), *map(telling, pending)]
+        assert told == [*map(telling, recorded), *map(telling, passed)]
+        assert (row.stage, row.sequence) == (page.rows[-1].to_stage, page.rows[-1].sequence)
+    stored = [event.position for event in await store.history(TENANT, key)]
+    assert stored == [event.position for event in history]
+    return state.stage_id
+
+
+def telling(transition: Transition) -> tuple[object, ...]:
+    """Return what *transition* says, its position left out: records keep a later one."""
+    return content_of(replace(transition, position=0))
+
+
+def said(record: TransitionRecord) -> tuple[object, ...]:
+    """Return what *record* says of the transition, without what tells when it was recorded."""
+    return telling(
+        Transition(
+            kind=record.kind,
+            sequence=record.sequence,
+            from_stage=record.from_stage,
+            to_stage=record.to_stage,
+            direction=record.direction,
+            steps=record.steps,
+            effective_at=record.effective_at,
+            cause=record.cause,
+            time_in_previous=record.time_in_previous,
+            cycle=record.cycle,
+            position=0,
+        )
+    )
+
+
+async def assert_feed_is_dense(store: Store) -> None:
+    """Assert that the feed has no holes, and that what it says in all is what holds."""
+    page = await store.feed(TENANT, limit=500_000)
+    assert [record.position for record in page.rows] == list(range(1, len(page.rows) + 1))
+    standing: Counter[tuple[int, SubjectKey, int]] = Counter()
+    for record in page.rows:
+        one = record.transition
+        standing[one.generation, one.subject, one.number] += 1 if record.kind == "asserted" else -1
+        unheard_of = 0 if one.announced else 1
+        held = standing[one.generation, one.subject, one.number] + unheard_of
+        assert held in (0, 1)
+
+
+async def assert_lists(store: Store, judged: set[SubjectKey], now: int) -> None:
+    """Assert that paging through customers finds everybody once, in order."""
+    for sort in ("id", "last_event_at"):
+        query = CustomerQuery(TENANT, now, sort=sort, limit=2, descending=sort != "id")
+        found: list[SubjectKey] = []
+        for _ in range(1_000):
+            page = await store.customers(query)
+            found += [row.subject.key for row in page.rows]
+            parted = [row.subject.key for row in page.rows if not row.subject.events]
+            judged = judged.union(parted)
+            if page.next_after is None:
+                break
+            query = replace(query, after=page.next_after)
+        assert len(found) == len(set(found))
+        assert set(found) == {key for key in judged if key.kind != "account"}
