@@ -1,0 +1,57 @@
+"""The command line: `stagefold`, its commands, and `main`, which runs them.
+
+Importing this imports typer and little else: each command fetches what it needs when it runs, so
+that help and a mistyped command are answered at once. Exit codes: `service.cli.exits`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.cli import configuration, customers, doctoring, importing, keys, models, serving
+
+app = typer.Typer(
+    name="stagefold",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Settings come from the environment: stagefold config show. Exit codes: docs/cli.md.",
+)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 -- help must not wait for it
+
+        typer.echo(f"stagefold {version('stagefold')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="Tell the version."),
+    ] = False,
+) -> None:
+    """Tell where every customer stands, why, and what comes next, from their events alone."""
+
+
+app.command()(serving.serve)
+app.command()(serving.demo)
+app.command()(serving.migrate)
+app.command("import")(importing.import_file)
+app.command()(doctoring.doctor)
+app.command()(serving.health)
+app.add_typer(customers.app, name="customer")
+app.add_typer(models.app, name="model")
+app.add_typer(keys.app, name="keys")
+app.add_typer(configuration.app, name="config")
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app()

@@ -1,0 +1,42 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.exits import CommandError
+
+if TYPE_CHECKING:
+    from service.pages.language import Language as Speaker
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+Language = Annotated[
+    str | None,
+    typer.Option("--language", "-l", metavar="en|ja", help="Language; otherwise that of LANG."),
+]
+
+
+def speaker_of(wanted: str | None) -> Speaker:
+    """Return who speaks the language that was asked for, else that of the environment.
+
+    Raises:
+        CommandError: Nobody here speaks the language asked for.
+    """
+    from service.pages.language import CODES, language_of  # noqa: PLC0415 -- help must not wait for it
+
+    if wanted is not None and wanted not in CODES:
+        raise CommandError(
+            f"--language: expected {' or '.join(CODES)}, found {wanted}", code="unknown_language"
+        )
+    return language_of(wanted, _language_of_environment())
+
+
+def _language_of_environment() -> str | None:
+    """Return the language that POSIX variables ask for, the strongest first."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return value.partition(".")[0].partition("_")[0].lower()
+    return None

@@ -1,0 +1,77 @@
+"""How far a long command has come: a bar at a terminal, otherwise a plain line now and then."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from service.imports.running import Progress
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+class Meter:
+    """Shows progress on standard error, so that results can be piped."""
+
+    def __init__(self) -> None:
+        self._bar = _bar() if sys.stderr.isatty() else None
+        self._told_at = 0.0
+        self._task = None if self._bar is None else self._bar.add_task("", total=1.0, rate="")
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Show *progress*, if it is time to."""
+        if self._bar is not None and self._task is not None:
+            rate = f"{progress.events_per_second:,.0f} events/s"
+            self._bar.update(self._task, completed=progress.share, rate=rate)
+        elif progress.seconds - self._told_at >= _SECONDS_BETWEEN_LINES:
+            self._told_at = progress.seconds
+            typer.echo(_line(progress), err=True)
+
+
+def _bar() -> Bar:
+    from rich.console import Console  # noqa: PLC0415 -- help must not wait for it
+    from rich.progress import (  # noqa: PLC0415 -- same
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _line(progress: Progress) -> str:
+    found = progress.bookmark
+    left = progress.seconds * (1 - progress.share) / progress.share if progress.share else 0.0
+    return (
+        f"{progress.share:.0%}: line {found.place.line:,}, {found.accepted:,} accepted,"
+        f" {found.duplicate:,} duplicate, {found.rejected:,} rejected;"
+        f" {progress.events_per_second:,.0f} events/s, about {left:.0f} s left"
+    )

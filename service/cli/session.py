@@ -1,0 +1,75 @@
+"""A command's way to the store: settings from the environment, services opened, used and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from service.cli.exits import CommandError, Exit
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.services import Services
+
+Answer = TypeVar("Answer")
+
+_SQLITE = "sqlite:///"
+
+
+def settings_now() -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        SettingsError: Some variables cannot be used.
+    """
+    return Settings.from_environment(os.environ)
+
+
+def database_path(settings: Settings) -> Path | None:
+    """Return the file of an embedded database; None for any other."""
+    if not settings.database.startswith(_SQLITE):
+        return None
+    return Path(settings.database.removeprefix(_SQLITE))
+
+
+def require_database(settings: Settings) -> None:
+    """Go on if there is a database; reading must not make an empty one by mistake.
+
+    Raises:
+        CommandError: There is none where the settings say.
+    """
+    path = database_path(settings)
+    if path is None or path.exists():
+        return
+    raise CommandError(
+        f"there is no database at {path}",
+        code="no_database",
+        status=Exit.UNAVAILABLE,
+        cure="set STAGEFOLD_DATA_DIR or STAGEFOLD_DATABASE_URL to yours,"
+        " or begin one: stagefold serve, stagefold import or stagefold migrate",
+    )
+
+
+def use(
+    work: Callable[[Services], Awaitable[Answer]], *, settings: Settings | None = None
+) -> Answer:
+    """Return what *work* answers with the services that *settings* describe."""
+    from service import logs  # noqa: PLC0415 -- help must not wait for it
+    from service.bootstrap import build, close  # noqa: PLC0415 -- same
+
+    chosen = settings or settings_now()
+    quiet = "warning" if chosen.log_level == "info" else chosen.log_level
+    logs.configure(replace(chosen, log_level=quiet))
+
+    async def run() -> Answer:
+        services = await build(chosen)
+        try:
+            return await work(services)
+        finally:
+            await close(services)
+
+    return asyncio.run(run())
