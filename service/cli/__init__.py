@@ -24,7 +24,7 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 -- help must not wait for it
+        from importlib.metadata import version
 
         typer.echo(f"stagefold {version('stagefold')}")
         raise typer.Exit

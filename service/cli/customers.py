@@ -40,7 +40,7 @@ def show(
 
     A line per model; --json has the shape of GET /v1/customers/{id}.
     """
-    from service.cli import telling  # noqa: PLC0415 -- help must not wait for it
+    from service.cli import telling
 
     life = _life(customer_id, model, as_of)
     if as_json:
@@ -73,7 +73,7 @@ def why(
     Per model: the stage, the rule, the evidence and the event that led there, and what comes next,
     when, if nothing happens.
     """
-    from service.cli import telling  # noqa: PLC0415 -- help must not wait for it
+    from service.cli import telling
 
     life = _life(customer_id, model, as_of)
     if as_json:
@@ -85,8 +85,8 @@ def why(
 
 def _life(customer_id: str, model: str | None, as_of: str | None) -> Life:
     """Return what there is to tell of a customer."""
-    from domain.instants import parse_date_or_instant  # noqa: PLC0415 -- help must not wait for it
-    from service.cli.subjects import life_of  # noqa: PLC0415 -- same
+    from domain.instants import parse_date_or_instant
+    from service.cli.subjects import life_of
 
     try:
         instant = None if as_of is None else parse_date_or_instant(as_of, UTC)

@@ -24,7 +24,7 @@ def doctor(
 
     Changes nothing, but opening the database brings its schema up to date.
     """
-    from service.cli.examination import examine  # noqa: PLC0415 -- help must not wait for it
+    from service.cli.examination import examine
 
     found = examine(thorough=thorough)
     errors = sum(each.severity == "error" for each in found)

@@ -66,10 +66,10 @@ def _edge(*, as_json: bool) -> Iterator[None]:
 
 def _failure_of(error: Exception) -> CommandError:
     """Return *error* in the words of the command line; its classes are looked up only now."""
-    from domain.document import ModelError  # noqa: PLC0415 -- an error may take its time
-    from service.errors import Problem  # noqa: PLC0415 -- same
-    from service.ports import StoreError  # noqa: PLC0415 -- same
-    from service.settings import SettingsError  # noqa: PLC0415 -- same
+    from domain.document import ModelError
+    from service.errors import Problem
+    from service.ports import StoreError
+    from service.settings import SettingsError
 
     match error:
         case CommandError():
@@ -129,7 +129,7 @@ def _status_of(code: str) -> Exit:
 def _tell(failure: CommandError, *, as_json: bool) -> None:
     """Say what went wrong: to people on standard error, to programs on standard output."""
     if as_json:
-        from service.cli.printing import print_json  # noqa: PLC0415 -- an error may take its time
+        from service.cli.printing import print_json
 
         members: dict[str, object] = {"code": failure.code, "message": failure.message}
         members |= {"cure": failure.cure or None, "details": list(failure.details)}

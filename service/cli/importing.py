@@ -107,7 +107,7 @@ def _type(text: str | None) -> object:
 
 def _property(text: str) -> tuple[str, object]:
     """Return name and column of `name=column` or `name=column:type`."""
-    from service.imports.plan import VALUE_TYPES  # noqa: PLC0415 -- help must not wait for it
+    from service.imports.plan import VALUE_TYPES
 
     name, mark, column = text.partition("=")
     if not (name and mark and column):
@@ -119,8 +119,8 @@ def _property(text: str) -> tuple[str, object]:
 
 def _plan(file: Path, mapping: Path | None, options: dict[str, object]) -> Plan:
     """Return what the columns of *file* mean: the mapping, options having the last word."""
-    from service.imports.plan import PlanError, read_plan  # noqa: PLC0415 -- help must not wait
-    from service.model_files import read_model_text  # noqa: PLC0415 -- same
+    from service.imports.plan import PlanError, read_plan
+    from service.model_files import read_model_text
 
     document = read_model_text(mapping.read_bytes(), mapping.suffix) if mapping else {}
     for name, value in options.items():
@@ -145,17 +145,17 @@ def _bad_plan(file: Path, problems: tuple[str, ...]) -> CommandError:
 
 
 def _rejected_path(file: Path, chosen: Path | None) -> Path:
-    from service.imports.rejected import SUFFIX  # noqa: PLC0415 -- help must not wait for it
+    from service.imports.rejected import SUFFIX
 
     return chosen or file.with_name(file.name + SUFFIX)
 
 
 def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Progress:
-    from service.cli.progress import Meter  # noqa: PLC0415 -- help must not wait for it
-    from service.imports.lines import UnreadableFile  # noqa: PLC0415 -- same
-    from service.imports.plan import PlanError  # noqa: PLC0415 -- same
-    from service.imports.running import FileImport, Task  # noqa: PLC0415 -- same
-    from service.keys import DEFAULT_TENANT  # noqa: PLC0415 -- same
+    from service.cli.progress import Meter
+    from service.imports.lines import UnreadableFile
+    from service.imports.plan import PlanError
+    from service.imports.running import FileImport, Task
+    from service.keys import DEFAULT_TENANT
 
     settings = settings_now()
     task = Task(

@@ -39,8 +39,8 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make an API key; it is shown this once."""
-    from service.http.answers import api_key_of  # noqa: PLC0415 -- help must not wait for it
-    from service.keys import DEFAULT_TENANT  # noqa: PLC0415 -- same
+    from service.http.answers import api_key_of
+    from service.keys import DEFAULT_TENANT
 
     scopes, expiry = _scopes(scope or ["admin"]), _expiry(expires_at)
 
@@ -58,7 +58,7 @@ def create(
 
 
 def _scopes(wanted: list[str]) -> tuple[str, ...]:
-    from service.keys import SCOPES  # noqa: PLC0415 -- help must not wait for it
+    from service.keys import SCOPES
 
     strangers = [scope for scope in wanted if scope not in SCOPES]
     if strangers:
@@ -68,7 +68,7 @@ def _scopes(wanted: list[str]) -> tuple[str, ...]:
 
 
 def _expiry(text: str | None) -> int | None:
-    from domain.instants import parse_instant  # noqa: PLC0415 -- help must not wait for it
+    from domain.instants import parse_instant
 
     try:
         return None if text is None else parse_instant(text)
@@ -83,8 +83,8 @@ def _expiry(text: str | None) -> int | None:
 )
 def list_keys(as_json: Json = False) -> None:
     """List the API keys, revoked ones too."""
-    from service.http.answers import api_key_of, instant  # noqa: PLC0415 -- help must not wait for it
-    from service.keys import DEFAULT_TENANT  # noqa: PLC0415 -- same
+    from service.http.answers import api_key_of, instant
+    from service.keys import DEFAULT_TENANT
 
     async def ask(services: Services) -> list[ApiKey]:
         return await services.store.keys(DEFAULT_TENANT)
@@ -121,8 +121,8 @@ def revoke(
 
     Running servers may take it for 30 more seconds.
     """
-    from service.http.answers import api_key_of  # noqa: PLC0415 -- help must not wait for it
-    from service.keys import DEFAULT_TENANT  # noqa: PLC0415 -- same
+    from service.http.answers import api_key_of
+    from service.keys import DEFAULT_TENANT
 
     async def take_back(services: Services) -> ApiKey | None:
         now = services.clock.now()

@@ -71,13 +71,13 @@ def _members(model: Model, version: ModelVersion | None) -> dict[str, object]:
 
 
 def _ready_made() -> dict[str, Model]:
-    from service.model_files import load_ready_models  # noqa: PLC0415 -- help must not wait for it
+    from service.model_files import load_ready_models
 
     return dict(load_ready_models())
 
 
 def _stored() -> list[tuple[Model, ModelVersion | None]]:
-    from service.keys import DEFAULT_TENANT  # noqa: PLC0415 -- help must not wait for it
+    from service.keys import DEFAULT_TENANT
 
     async def ask(services: Services) -> list[tuple[Model, ModelVersion | None]]:
         versions = await services.store.models(DEFAULT_TENANT)
@@ -137,10 +137,10 @@ def _finding_members(finding: Finding) -> dict[str, object]:
 
 def _checked(file: Path) -> tuple[Model | None, tuple[Finding, ...]]:
     """Return the model that *file* holds, and everything found in it, placed by its lines."""
-    from domain.check import check_model  # noqa: PLC0415 -- help must not wait for it
-    from domain.check.findings import of_problem  # noqa: PLC0415 -- same
-    from domain.document import ModelError, parse_model  # noqa: PLC0415 -- same
-    from service.model_files import read_located  # noqa: PLC0415 -- same
+    from domain.check import check_model
+    from domain.check.findings import of_problem
+    from domain.document import ModelError, parse_model
+    from service.model_files import read_located
 
     try:
         located = read_located(file.read_bytes(), file.suffix)
@@ -169,7 +169,7 @@ def diagram(
 
     Its stages, what leads from one to the next, and when silence does.
     """
-    from domain.diagram import mermaid, svg  # noqa: PLC0415 -- help must not wait for it
+    from domain.diagram import mermaid, svg
 
     draw = {"mermaid": mermaid, "svg": svg}[form]
     typer.echo(draw(_named(model), speaker_of(language).code).rstrip("\n"))
@@ -210,8 +210,8 @@ def publish(file: ModelFile, as_json: Json = False) -> None:
     A document that is stored already makes no new version. Readers see the old version until the
     new one has caught up.
     """
-    from service.http.answers import instant, model_version_of  # noqa: PLC0415 -- help must not wait
-    from service.keys import DEFAULT_TENANT  # noqa: PLC0415 -- same
+    from service.http.answers import instant, model_version_of
+    from service.keys import DEFAULT_TENANT
 
     async def put(services: Services) -> ModelVersion:
         draft = services.catalogue.read(file.read_bytes(), file.suffix)

@@ -25,7 +25,7 @@ def speaker_of(wanted: str | None) -> Speaker:
     Raises:
         CommandError: Nobody here speaks the language asked for.
     """
-    from service.pages.language import CODES, language_of  # noqa: PLC0415 -- help must not wait for it
+    from service.pages.language import CODES, language_of
 
     if wanted is not None and wanted not in CODES:
         raise CommandError(

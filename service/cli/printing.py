@@ -18,7 +18,7 @@ def print_json(members: object) -> None:
 
 def print_json_text(text: bytes) -> None:
     """Print *text*, which is JSON, indented; no number in it is read."""
-    import msgspec  # noqa: PLC0415 -- help must not wait for it
+    import msgspec
 
     typer.echo(msgspec.json.format(text, indent=2).decode())
 
@@ -33,7 +33,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if is_fancy(sys.stdout):
         _print_fancy(header, rows)
         return
-    from rich.cells import cell_len  # noqa: PLC0415 -- help must not wait for it
+    from rich.cells import cell_len
 
     lines = [header, *rows]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
@@ -45,10 +45,10 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _print_fancy(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich import box  # noqa: PLC0415 -- help must not wait for it
-    from rich.console import Console  # noqa: PLC0415 -- same
-    from rich.table import Table  # noqa: PLC0415 -- same
-    from rich.text import Text  # noqa: PLC0415 -- same
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD)
     for name in header:

@@ -49,8 +49,8 @@ class Meter:
 
 
 def _bar() -> Bar:
-    from rich.console import Console  # noqa: PLC0415 -- help must not wait for it
-    from rich.progress import (  # noqa: PLC0415 -- same
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         Progress,
         TextColumn,

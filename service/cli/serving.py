@@ -35,7 +35,7 @@ class _Check(TypedDict):
 )
 def serve(host: Host = None, port: Port = None) -> None:
     """Serve the API and the pages until a signal."""
-    from service.server import run  # noqa: PLC0415 -- help must not wait for it
+    from service.server import run
 
     run(_listening(settings_now(), host, port), on_ready=_tell_ready)
 
@@ -61,7 +61,7 @@ def demo(
 
     Two thousand of them, with months behind them; new events keep coming in.
     """
-    from service.demo.running import run  # noqa: PLC0415 -- help must not wait for it
+    from service.demo.running import run
 
     run(_listening(settings_now(), host, port), open_browser=browser)
 
@@ -75,7 +75,7 @@ def migrate(as_json: Json = False) -> None:
 
     Makes an embedded database if there is none.
     """
-    from service.schema import upgrade  # noqa: PLC0415 -- help must not wait for it
+    from service.schema import upgrade
 
     settings = settings_now()
     revision = upgrade(settings.database)
@@ -129,10 +129,10 @@ def _ask(url: str, timeout_seconds: float) -> tuple[int, list[_Check]]:
     Raises:
         CommandError: Nobody answers there.
     """
-    import json  # noqa: PLC0415 -- help must not wait for it
-    from http.client import HTTPException  # noqa: PLC0415 -- same
-    from urllib.error import HTTPError, URLError  # noqa: PLC0415 -- same
-    from urllib.request import Request, urlopen  # noqa: PLC0415 -- same
+    import json
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
 
     if not url.startswith(("http://", "https://")):
         raise CommandError(f"--url: expected http://… or https://…, found {url}", code="bad_url")

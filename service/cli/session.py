@@ -58,8 +58,8 @@ def use(
     work: Callable[[Services], Awaitable[Answer]], *, settings: Settings | None = None
 ) -> Answer:
     """Return what *work* answers with the services that *settings* describe."""
-    from service import logs  # noqa: PLC0415 -- help must not wait for it
-    from service.bootstrap import build, close  # noqa: PLC0415 -- same
+    from service import logs
+    from service.bootstrap import build, close
 
     chosen = settings or settings_now()
     quiet = "warning" if chosen.log_level == "info" else chosen.log_level
