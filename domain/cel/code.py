@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final, Literal, cast
 
-from domain.cel.errors import CelError, Finding, FindingCode, line_and_column
-from domain.cel.runtime import GLOBALS
+from domain.cel.errors import Finding, FindingCode, line_and_column
+from domain.cel.runtime import ERRORS, GLOBALS
 from domain.cel.syntax import Node
 from domain.cel.types import (
     BOOL,
@@ -176,7 +176,7 @@ def _folded(function: str, args: tuple[Code, ...]) -> Code | None:
         value = cast("Callable[..., object]", GLOBALS[f"_cel_{function}"])(
             *(arg.constant for arg in args)
         )
-    except CelError:
+    except ERRORS:
         return None
     finite = value.__class__ is not float or abs(value) < float("inf")
     return constant(value) if finite and value.__class__ in _CONSTANT_TYPES else None

@@ -10,6 +10,7 @@ from typing import cast
 
 from domain.cel.code import Draft, Scope
 from domain.cel.errors import CelCheckError, CelError
+from domain.cel.logic import reason
 from domain.cel.names import reads
 from domain.cel.runtime import ERRORS, GLOBALS
 from domain.cel.syntax import Expression
@@ -100,10 +101,8 @@ def _reporting(function: Callable[[Values], object]) -> Callable[[Values], objec
     def evaluated(values: Values) -> object:
         try:
             return function(values)
-        except KeyError as error:
-            raise CelError(f"no such key: {error}") from error
-        except (TypeError, OverflowError) as error:
-            raise CelError(f"null or a value of another kind: {error}") from error
+        except ERRORS as error:
+            raise CelError(reason(error)) from error
 
     return evaluated
 

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.cel.logic import reason
 from domain.cel.syntax import Call, Expression, operands
+
+__all__ = ["Clause", "Connective", "clauses", "connective", "reason"]
 
 
 @dataclass(frozen=True, slots=True)

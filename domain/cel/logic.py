@@ -17,6 +17,18 @@ KeyError is a missing property, TypeError an operator on null or on a value of t
 """
 
 
+def reason(error: BaseException) -> str:
+    """Return in words why a condition has no value: *error* is one of ERRORS."""
+    match error:
+        case KeyError(args=[key]):
+            return f"no such key: {key!r}"
+        case TypeError():
+            return "an operator met null, or a value that it does not take"
+        case OverflowError():
+            return "a result is out of range"
+    return str(error)
+
+
 def quiet(function: Callable[..., object], *args: object) -> object:
     """Return what *function* makes of *args*, or POISON if it fails or an argument is POISON."""
     for arg in args:

@@ -168,7 +168,7 @@ def _emit(part: _Part, program: list[_Step]) -> None:
             _emit_choice(options, program)
         case _Repeat():
             _emit_repeat(part, program)
-        case _Chars() | _Place():
+        case _:
             program.append(part)
 
 

@@ -77,12 +77,10 @@ def _composite(node: Node, scope: Scope) -> Code:
         case ListExpr(items=items):
             return _list(tuple(value_of(item, scope) for item in items), scope)
         case MapExpr(entries=entries):
-            return _map(
-                [(value_of(key, scope), value_of(value, scope)) for key, value in entries], scope
-            )
-        case Comprehension():
-            return _comprehension(node, scope)
-    raise AssertionError(node)
+            pairs = [(value_of(key, scope), value_of(value, scope)) for key, value in entries]
+            return _map(pairs, scope)
+    assert isinstance(node, Comprehension)
+    return _comprehension(node, scope)
 
 
 def _ident(node: Ident, scope: Scope) -> Code:
