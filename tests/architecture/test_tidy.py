@@ -40,7 +40,7 @@ SILENCED_WELL = re.compile(
     r"#\s*(?:noqa: ?[A-Z]+\d+(?:, ?[A-Z]+\d+)*"
     r"|type: ignore\[[\w, -]+\]"
     r"|pragma: no (?:cover|branch))"
-    r"\W+\w.{7,}"
+    r"\W+\w.{3,}"
 )
 # Values that may change inside, each with its reason.
 UNFROZEN = {

@@ -1,9 +1,11 @@
 """The wheel is what users run: it is built through the sdist, installed, and run elsewhere."""
 
+import os
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import threading
 import tomllib
 import venv
 import zipfile
@@ -13,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLAT_PACKAGES = ("domain", "migrations", "openapi", "projections", "service")
-HAS_COMMAND_LINE = (ROOT / "service/cli/__init__.py").exists()
+START_SECONDS_MAX = 60
 
 pytestmark = pytest.mark.packaging
 
@@ -114,7 +116,6 @@ def test_the_core_comes_from_the_wheel_and_not_from_the_checkout(installed: Path
     assert "stagefold/_app/domain" in found
 
 
-@pytest.mark.skipif(not HAS_COMMAND_LINE, reason="no command line yet; cure: write service.cli")
 def test_the_installed_command_knows_its_version(installed: Path) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -123,8 +124,35 @@ def test_the_installed_command_knows_its_version(installed: Path) -> None:
     assert version["version"] in said
 
 
-@pytest.mark.skipif(not HAS_COMMAND_LINE, reason="no command line yet; cure: write service.cli")
 def test_the_installed_command_finds_its_ready_made_models(installed: Path) -> None:
     listed = _run(installed / "stagefold", "model", "list", cwd=Path("/"))
 
     assert all(path.stem in listed for path in (ROOT / "domain" / "models").glob("*.yaml"))
+
+
+def test_the_installed_server_starts_answers_and_drains(installed: Path, tmp_path: Path) -> None:
+    """From an empty folder: schema, models, key, health, and an orderly end at SIGTERM."""
+    env = {"PATH": os.defpath, "STAGEFOLD_DATA_DIR": str(tmp_path), "STAGEFOLD_PORT": "0"}
+    with subprocess.Popen(
+        [installed / "stagefold", "serve"], cwd="/", env=env, stderr=subprocess.PIPE, text=True
+    ) as server:
+        watchdog = threading.Timer(START_SECONDS_MAX, server.kill)
+        watchdog.start()
+        said = _said_until_ready(server)
+        port = {"STAGEFOLD_PORT": said[-1].split("127.0.0.1:")[1].split()[0].rstrip("/")}
+        asked = subprocess.run([installed / "stagefold", "health"], env=env | port, check=False)
+        server.terminate()
+        server.communicate()
+        watchdog.cancel()
+
+    assert (asked.returncode, server.returncode) == (0, 0), said
+
+
+def _said_until_ready(server: subprocess.Popen[str]) -> list[str]:
+    """Return the lines up to the one that tells the address; the watchdog bounds the wait."""
+    said = []
+    for line in server.stderr or ():
+        said.append(line)
+        if "listens on" in line:
+            return said
+    raise AssertionError("".join(said))
