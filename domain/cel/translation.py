@@ -6,7 +6,7 @@ variables of macros are numbered.
 
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, cast
 
 from domain.cel import functions, logical, operators
 from domain.cel.code import POISON, Code, Scope, constant
@@ -79,8 +79,7 @@ def _composite(node: Node, scope: Scope) -> Code:
         case MapExpr(entries=entries):
             pairs = [(value_of(key, scope), value_of(value, scope)) for key, value in entries]
             return _map(pairs, scope)
-    assert isinstance(node, Comprehension)
-    return _comprehension(node, scope)
+    return _comprehension(cast("Comprehension", node), scope)  # the only kind left
 
 
 def _ident(node: Ident, scope: Scope) -> Code:

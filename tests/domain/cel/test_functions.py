@@ -180,3 +180,10 @@ def test_macros_look_at_a_bounded_number_of_items() -> None:
 
 def test_types_have_names_that_messages_use() -> None:
     assert [str(kind) for kind in (DYN, TIMESTAMP)] == ["dyn", "timestamp"]
+
+
+def test_an_unsigned_integer_is_a_number_like_any_other() -> None:
+    assert Uint(1) == 1 == Uint(1) == 1.0
+    assert Uint(1) != True  # noqa: E712  # a bool is no number here
+    assert Uint(1) != Uint(2)
+    assert {1: "a"}[Uint(1)] == "a"  # type: ignore[index]  # either finds the other's entry
