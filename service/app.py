@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from service.bootstrap import build, close
-from service.http import admin, customers, health, log, models, problems, subjects
+from service.http import admin, customers, documents, health, log, models, problems, subjects
 from service.http.edge import BodyLimit, Edge
 from service.http.events_in import PATH, post_events
 from service.ports import SubjectKey
@@ -49,6 +49,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         log.router,
         admin.router,
         health.router,
+        documents.router,
     ):
         app.include_router(router)
 

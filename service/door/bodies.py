@@ -15,14 +15,13 @@ from typing import Literal
 import msgspec
 
 from service.door.bounds import Bounds
-from service.door.strict import elements, members, read
+from service.door.strict import BLANKS, elements, members, read
 from service.errors import Problem
 
 Shape = Literal["object", "array", "envelope", "lines"]
 
 _BOM = b"\xef\xbb\xbf"
 _EVENTS = "events"
-_BLANKS = " \t\r\n"
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -52,7 +51,7 @@ def cut(body: bytes, bounds: Bounds) -> Items:
     Raises:
         Problem: `malformed_utf8` or `malformed_json`; no event can be told from the others.
     """
-    text = decoded(body).strip(_BLANKS)
+    text = decoded(body).strip(BLANKS)
     if text[:1] == "[":
         return Items("array", _elements(text))
     if text[:1] == "{":

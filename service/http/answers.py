@@ -24,8 +24,7 @@ from service.standing import Standing
 Members = dict[str, object]
 
 _MEDIA_TYPE = "application/json"
-_ENCODER_BITS = 63
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+encoded = msgspec.json.Encoder().encode
 _members_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -36,26 +35,6 @@ def answer(
     return Response(
         encoded(members), status_code=status, headers=dict(headers or {}), media_type=_MEDIA_TYPE
     )
-
-
-def encoded(members: object) -> bytes:
-    """Return *members* as JSON; integers of any length are written out."""
-    try:
-        return _encode(members)
-    except OverflowError:
-        return _encode(_spelled_out(members))
-
-
-def _spelled_out(value: object) -> object:
-    """Return *value* with the integers that the encoder refuses as JSON text."""
-    match value:
-        case dict():
-            return {key: _spelled_out(each) for key, each in value.items()}
-        case list() | tuple():
-            return [_spelled_out(each) for each in value]
-        case int() if not isinstance(value, bool) and value.bit_length() >= _ENCODER_BITS:
-            return msgspec.Raw(str(value).encode())
-    return value
 
 
 def instant(value: int | None) -> str | None:

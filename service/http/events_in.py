@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from service.door.bodies import Items, cut, decoded
 from service.door.events import Origin
+from service.door.strict import BLANKS
 from service.errors import Place, Problem
 from service.http.bodies import read_body, read_pieces
 from service.http.edge import LINES_TYPES
@@ -320,10 +321,10 @@ async def _lines(pieces: AsyncIterator[bytes], longest: int) -> AsyncIterator[st
     async for piece in pieces:
         *complete, rest = (rest + piece).split(b"\n")
         for line in complete:
-            if text := decoded(line).strip():
+            if text := decoded(line).strip(BLANKS):
                 yield text
         if len(rest) > 2 * longest:
             message = f"a line is longer than {2 * longest} bytes; one event stands on one line"
             raise Problem("body_too_large", message)
-    if text := decoded(rest).strip():
+    if text := decoded(rest).strip(BLANKS):
         yield text

@@ -1,0 +1,143 @@
+"""Every operation of the API: what it answers when all is well, and every code it may refuse with.
+
+One table, because the documents, the schema tests and whoever adds a route need it in one place.
+`service/openapi.py` writes it into the OpenAPI document; a test demands that no route is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from service.http import schemas as s
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one operation promises.
+
+    Attributes:
+        answers: Status -> model of the body; None for text or no body.
+        refusals: Codes beyond those that every operation may answer with.
+        is_open: No API key is asked for.
+        media_type: Of the answers.
+    """
+
+    answers: dict[int, type[BaseModel] | None]
+    refusals: tuple[str, ...] = ()
+    is_open: bool = False
+    media_type: str = "application/json"
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Every code that it may refuse with."""
+        return (*(_ALWAYS if self.is_open else _BEHIND_A_KEY), *self.refusals)
+
+
+_ALWAYS = (
+    "unknown_parameter",
+    "bad_parameter",
+    "body_too_large",
+    "headers_too_large",
+    "request_timeout",
+    "internal_error",
+    "overloaded",
+)
+_BEHIND_A_KEY = (*_ALWAYS, "key_missing", "key_invalid", "scope_missing", "store_unavailable")
+_PAGED = ("cursor_invalid", "cursor_mismatch")
+_BODY = ("malformed_json", "malformed_utf8", "validation_failed")
+_PACKED = ("malformed_encoding", "unsupported_encoding", "unsupported_media_type", "malformed_utf8")
+
+
+def _of(
+    answer: type[BaseModel] | None, *refusals: str, status: int = 200, also: int | None = None
+) -> Operation:
+    answers = {status: answer} | ({also: None if also == _NOT_MODIFIED else answer} if also else {})
+    return Operation(answers, refusals)
+
+
+def _open(*also: int) -> Operation:
+    return Operation(dict.fromkeys((200, *also)), is_open=True, media_type="text/plain")
+
+
+def _subject(kind: str) -> dict[tuple[str, str], Operation]:
+    """Return the operations that customers and accounts share."""
+    missing = (f"{kind}_not_found", "model_not_found")
+    path = f"/v1/{kind}s/{{subject_id}}"
+    return {
+        ("GET", path): _of(s.Customer, *missing, "projection_behind", also=_NOT_MODIFIED),
+        ("GET", f"{path}/stages"): _of(s.Listed[s.Standing], *missing),
+        ("GET", f"{path}/transitions"): _of(s.Listed[s.TransitionOut], *missing, *_PAGED),
+        ("GET", f"{path}/events"): _of(s.Listed[s.EventOut], *missing, *_PAGED),
+        ("GET", f"{path}/timeline"): _of(s.Listed[s.TimelineEntry], *missing, *_PAGED),
+        ("GET", f"{path}/explain"): _of(s.Explanations, *missing),
+    }
+
+
+_NOT_MODIFIED = 304
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", "/v1/events"): Operation(
+        {200: s.Batch, 201: s.Single},
+        (*_BODY, *_PACKED, "batch_too_large", "event_id_conflict"),
+    ),
+    ("GET", "/v1/events"): _of(s.Listed[s.EventOut], *_PAGED, "projection_behind"),
+    ("GET", "/v1/events/{event_id}"): _of(s.EventOut, "event_not_found"),
+    ("GET", "/v1/event-types"): _of(s.Listed[s.EventType]),
+    ("GET", "/v1/transitions"): _of(s.Feed),
+    ("GET", "/v1/customers"): _of(
+        s.Listed[s.CustomerLine], *_PAGED, "model_not_found", "projection_behind"
+    ),
+    **_subject("customer"),
+    **_subject("account"),
+    ("POST", "/v1/customers/{subject_id}/transitions"): _of(
+        s.ManualResult,
+        *_BODY,
+        "customer_not_found",
+        "model_not_found",
+        "precondition_failed",
+        "transition_refused",
+        status=201,
+    ),
+    ("POST", "/v1/customers/{subject_id}/aliases"): _of(
+        s.Customer, *_BODY, "customer_not_found", "alias_refused", "transition_refused", status=201
+    ),
+    ("DELETE", "/v1/customers/{subject_id}/aliases/{alias}"): _of(
+        s.Customer, "customer_not_found", "alias_not_found", "alias_refused", "transition_refused"
+    ),
+    ("GET", "/v1/models"): _of(s.Listed[s.ModelOut]),
+    ("POST", "/v1/models/validate"): _of(s.Validation, *_PACKED),
+    ("GET", "/v1/models/{key}"): _of(s.ModelWhole, "model_not_found", also=_NOT_MODIFIED),
+    ("PUT", "/v1/models/{key}"): _of(
+        s.ModelPut,
+        *_PACKED,
+        "model_invalid",
+        "precondition_required",
+        "precondition_failed",
+        also=201,
+    ),
+    ("GET", "/v1/models/{key}/versions"): _of(s.Listed[s.ModelOut], "model_not_found"),
+    ("GET", "/v1/models/{key}/versions/{number}"): _of(s.ModelWhole, "model_not_found"),
+    ("POST", "/v1/models/{key}/versions/{number}/activate"): _of(
+        s.RebuildOut, *_BODY, "model_not_found", status=202
+    ),
+    ("GET", "/v1/models/{key}/board"): _of(s.BoardOut, "model_not_found", "projection_behind"),
+    ("POST", "/v1/rebuilds"): _of(s.RebuildOut, *_BODY, "model_not_found", status=202),
+    ("GET", "/v1/rebuilds"): _of(s.Listed[s.RebuildOut]),
+    ("GET", "/v1/rebuilds/{rebuild}"): _of(s.RebuildOut, "rebuild_not_found"),
+    ("POST", "/v1/api-keys"): _of(s.NewApiKeyOut, *_BODY, status=201),
+    ("GET", "/v1/api-keys"): _of(s.Listed[s.ApiKeyOut]),
+    ("DELETE", "/v1/api-keys/{key_id}"): _of(s.ApiKeyOut, "api_key_not_found"),
+    ("GET", "/v1/limits"): _of(s.Limits),
+    ("GET", "/problems/{code}"): Operation(
+        {200: None}, ("not_found",), is_open=True, media_type="text/plain"
+    ),
+    ("GET", "/openapi.json"): Operation({200: None}, is_open=True),
+    ("GET", "/livez"): _open(),
+    ("GET", "/startupz"): _open(503),
+    ("GET", "/readyz"): _open(503),
+    ("GET", "/metrics"): Operation(
+        {200: None}, ("store_unavailable",), is_open=True, media_type="text/plain"
+    ),
+}
