@@ -7,7 +7,7 @@ POISON instead, which the `&&` or `||` around it may absorb without any exceptio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from domain.cel.errors import Finding, FindingCode, line_and_column
 from domain.cel.runtime import ERRORS, GLOBALS
@@ -96,9 +96,6 @@ def constant(value: object) -> Code:
         case _:
             text = repr(value)
     return Code(f"({text})" if text.startswith("-") else text, kind, constant=value)
-
-
-Severity = Literal["loud", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)

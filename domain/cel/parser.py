@@ -26,15 +26,13 @@ from domain.cel.syntax import (
     Select,
     children,
 )
+from domain.cel.values import INT_MAX, INT_MIN, UINT_MAX
 
 SOURCE_MAX: Final = 4096
 NODES_MAX: Final = 1000
 NESTING_MAX: Final = 32
 DEPTH_MAX: Final = 64
 MACRO_NESTING_MAX: Final = 2
-INT_MIN: Final = -(2**63)
-INT_MAX: Final = 2**63 - 1
-UINT_MAX: Final = 2**64 - 1
 
 CONSTANTS: Final[dict[str, tuple[LiteralValue, LiteralKind]]] = {
     "true": (True, "bool"),

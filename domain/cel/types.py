@@ -96,8 +96,6 @@ BYTES: Final = Type("bytes")
 TIMESTAMP: Final = Type("timestamp")
 DURATION: Final = Type("duration")
 TYPE: Final = Type("type")
-LIST: Final = ListType(DYN)
-MAP: Final = MapType(DYN, DYN)
 
 NUMBERS: Final = frozenset({"int", "uint", "double"})
 TIMES: Final = frozenset({"timestamp", "duration"})
