@@ -45,13 +45,13 @@ def test_any_stage_is_spelled_out_without_the_target() -> None:
     assert cancelled.sources == ("awareness", "purchase", "loyalty")
 
 
-def test_any_stage_leaves_out_the_final_one() -> None:
+def test_any_stage_includes_the_final_one() -> None:
     stages = [{"id": "a"}, {"id": "b", "kind": "final"}, {"id": "c", "kind": "stopped"}]
     rules = [{"id": "t", "from": "*", "to": "c", "on": "x"}]
 
     model = parse_model({"model": "m", "stages": stages, "transitions": rules})
 
-    assert model.transitions[0].sources == ("a",)
+    assert model.transitions[0].sources == ("a", "b")
 
 
 def test_an_alert_without_stages_watches_everywhere() -> None:
