@@ -30,6 +30,7 @@ _BOOLEANS = {
 _is_json_number = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
 _loose_number = re.compile(r"([-+]?)0*([0-9]*)(?:\.([0-9]*))?").fullmatch
 _loose_integer = re.compile(r"([-+]?)0*([0-9]+)").fullmatch
+_is_scientific = re.compile(r"[-+]?[0-9]{1,40}(?:\.[0-9]{1,40})?[eE][-+]?[0-9]{1,4}").fullmatch
 _is_unix = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,9})?").fullmatch
 
 Written = Callable[[str], str]
@@ -131,14 +132,10 @@ def _number(cell: str) -> str:
 
 def _scientific(cell: str) -> str:
     """Return a number written with an exponent, digits kept."""
-    message = "a number such as 1234.50"
-    try:
-        value = Decimal(cell)
-    except ArithmeticError:
-        raise ValueError(message) from None
-    if not value.is_finite():
+    if not _is_scientific(cell):
+        message = "a number such as 1234.50"
         raise ValueError(message)
-    return str(value).replace("E+", "E")
+    return str(Decimal(cell)).replace("E+", "E")
 
 
 def _integer(cell: str) -> str:
