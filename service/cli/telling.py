@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from domain.instants import format_instant
-from domain.machine.explain import RuleExplanation
+from domain.machine.explain import ClauseValue, RuleExplanation
 from domain.transitions import INITIAL_RULE
 from service.cli.subjects import Life
 from service.http.answers import encoded, explanation_of, instant, subject_of
@@ -56,7 +56,7 @@ def rows(life: Life, speaker: Language) -> list[list[str]]:
             _stage(standing, standing.view.stage, speaker),
             format_instant(standing.view.entered_at),
             standing.cause.rule if standing.cause else "",
-            _next(life, standing, speaker),
+            _next_briefly(life, standing, speaker),
         ]
         for standing, _ in life.standings
     ]
@@ -127,6 +127,14 @@ def _next(life: Life, standing: Standing, speaker: Language) -> str:
     return f"{sentence} · {span} · {speaker.say('rule')} {upcoming.rule}"
 
 
+def _next_briefly(life: Life, standing: Standing, speaker: Language) -> str:
+    upcoming = standing.upcoming
+    if upcoming is None:
+        return speaker.say("next.none")
+    stage = _stage(standing, upcoming.stage, speaker)
+    return f"{speaker.upcoming(stage, upcoming.at - life.now)}  {format_instant(upcoming.at)}"
+
+
 def _rules(rules: Sequence[RuleExplanation], speaker: Language) -> Iterator[str]:
     yield f"  {speaker.say('rules')}:"
     if not rules:
@@ -136,9 +144,16 @@ def _rules(rules: Sequence[RuleExplanation], speaker: Language) -> Iterator[str]
         target = rule.to or speaker.say("rule.alert")
         yield f"    {rule.rule} → {target}: {met}{_when(rule, speaker)}"
         for clause in rule.clauses:
-            value = clause.error if clause.error is not None else _shown(clause.value)
             reads = ", ".join(f"{name} = {_shown(each)}" for name, each in clause.reads.items())
+            value = _value(rule, clause, speaker)
             yield f"      {clause.source} = {value}{f'  ({reads})' if reads else ''}"
+
+
+def _value(rule: RuleExplanation, clause: ClauseValue, speaker: Language) -> str:
+    """Return what a clause came to; one that reads the event has no value before it arrives."""
+    if clause.error is None:
+        return _shown(clause.value)
+    return speaker.say("clause.event") if rule.kind == "on" else clause.error
 
 
 def _when(rule: RuleExplanation, speaker: Language) -> str:
@@ -155,4 +170,5 @@ def _when(rule: RuleExplanation, speaker: Language) -> str:
 
 
 def _shown(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    """Return a JSON value for people: of a sum of cents, no digits that binary fractions add."""
+    return f"{value:.12g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
