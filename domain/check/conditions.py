@@ -102,8 +102,8 @@ def _time(place: Place) -> Iterator[Finding]:
         return
     for misused in flips.thresholds(place.expression.root)[1]:
         message = (
-            "here `now` can only be compared, as in now - signals.last_order >= duration("
-            '"720h"), because the instant at which the condition changes has to be computable'
+            'here `now` can only be compared, as in now - signals.last_order >= duration("30d"), '
+            "because the instant at which the condition changes has to be computable"
         )
         line, column = line_and_column(place.expression.source, misused.node.start)
         yield Finding("error", place.path, "now_not_compared", message, line, column)
