@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -58,6 +57,8 @@ def use(
     work: Callable[[Services], Awaitable[Answer]], *, settings: Settings | None = None
 ) -> Answer:
     """Return what *work* answers with the services that *settings* describe."""
+    import asyncio
+
     from service import logs
     from service.bootstrap import build, close
 
