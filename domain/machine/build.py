@@ -170,29 +170,34 @@ class _Builder:
         dated = [decision for decision in alerts if decision.watch.trigger.kind != "when"]
         level = [decision for decision in alerts if decision.watch.trigger.kind == "when"]
         tables = [
-            self._by_stage("rule", rules),
-            self._by_stage("dated", dated),
-            self._by_stage("level", level),
+            self._by_stage("rule", rules, _asking),
+            self._by_stage("dated", dated, _asking),
+            self._by_stage("level", level, _asking),
+            self._by_stage("settled", timed, _settled),
         ]
         body = [
+            "s.barred = 0",
             *(["early(s, now, e, out)"] if dated else []),
             f"while {tables[0]}[s.stage](s, now, e, out): pass",
             *(["early(s, now, e, out)"] if dated else []),
             *([f"{tables[2]}[s.stage](s, now, e, out)"] if level else []),
+            *([f"{tables[3]}[s.stage](s, now, e, out)"] if any(d.settled for d in timed) else []),
             "s.due = dues[s.stage](s, now)",
         ]
         early = f"{tables[1]}[s.stage](s, now, e, out)"
         self.source.function("early", "s, now, e, out", [early])
         self.source.function("settle", "s, now, e, out", body)
 
-    def _by_stage(self, name: str, decisions: list[Decision]) -> str:
+    def _by_stage(
+        self, name: str, decisions: Iterable[Decision], part: Callable[[Decision], tuple[str, ...]]
+    ) -> str:
         written = []
         for stage in range(len(self.model.stages)):
             asking = [
                 line
                 for decision in decisions
                 if decision.watch.watches(stage)
-                for line in decision.asking
+                for line in part(decision)
             ]
             body = [*asking, "return False"]
             written.append(self.source.function(f"{name}{stage}", "s, now, e, out", body))
@@ -226,6 +231,14 @@ class _Builder:
 
 
 _COPIED = ("entries", "traits")
+
+
+def _asking(decision: Decision) -> tuple[str, ...]:
+    return decision.asking
+
+
+def _settled(decision: Decision) -> tuple[str, ...]:
+    return decision.settled
 
 
 def namespace(model: Model) -> dict[str, Any]:

@@ -44,9 +44,6 @@ class StateCodec:
     def encode(self, state: State) -> bytes:
         """Return the canonical bytes of *state*, ASCII."""
         scalars = [getattr(state, name) for name in SCALARS]
-        if state.guard_at != state.at:
-            scalars[SCALARS.index("guard_at")] = -1
-            scalars[SCALARS.index("guard_mask")] = 0
         kept = [self._kept(state, field) for field in self._fields]
         row = [FORMAT, self._hash, *scalars, state.entries, state.traits, *kept]
         return json.dumps(row, separators=(",", ":")).encode()

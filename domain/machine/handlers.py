@@ -224,4 +224,4 @@ def _questions(affected: list[Decision]) -> list[str]:
         return settle
     question = " or ".join(dict.fromkeys(str(decision.question) for decision in affected))
     sooner = [line for decision in affected for line in decision.sooner]
-    return [*when(question, settle), *dict.fromkeys(sooner)]
+    return [*when(question, settle), *sooner]

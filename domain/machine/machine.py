@@ -85,9 +85,9 @@ class Machine:
     def initial(self) -> State:
         """Return the state before the first event."""
         state = self._program.state_class()
-        state.stage = state.previous = state.last_at = state.at = state.guard_at = -1
+        state.stage = state.previous = state.last_at = state.at = -1
         state.entered_at = state.sequence = state.last_position = 0
-        state.guard_mask = state.coarse = 0
+        state.barred = state.coarse = 0
         state.cycle = 1
         state.due = NEVER
         state.entries = [0] * len(self.model.stages)

@@ -51,19 +51,18 @@ class Recorder:
     def fire_by_time(self, s: State, index: int, e: Event | None, out: Records) -> bool:
         """Make the transition of a rule that a condition or a deadline fires.
 
-        Within one instant a stage is entered at most once in this way, so that the fold ends.
+        Whenever an instant is settled, a stage is entered at most once in this way, so that the
+        fold ends.
         """
         bit = 1 << self.watches[index].target
-        if s.guard_at != s.at:
-            s.guard_at, s.guard_mask = s.at, 0
-        if s.guard_mask & bit:
+        if s.barred & bit:
             return False
         trigger = self.watches[index].trigger
         level = trigger.kind == "when" and trigger.hold is None
         kind: CauseKind = "condition" if level else "deadline"
         if not self._by_rule(s, index, kind, e, out):
             return False
-        s.guard_mask |= bit
+        s.barred |= bit
         return True
 
     def alert(self, s: State, index: int, e: Event | None, out: Records) -> None:

@@ -44,7 +44,7 @@ class State:
         previous: Order of the stage before; -1 where there is none.
         last_at, last_position: Key of the newest event folded; (-1, 0) before the first.
         at: Newest instant processed: that of an event, or of a deadline after it.
-        guard_at, guard_mask: Stages entered by conditions or deadlines at one instant.
+        barred: Stages entered by conditions or deadlines while an instant is being settled.
         due: No deadline falls before it; a lower bound, made exact when it is reached.
         coarse: Bit per signal whose window outgrew its bound.
         entries: Per stage, how often it was entered.
@@ -53,13 +53,12 @@ class State:
 
     __slots__ = (
         "at",
+        "barred",
         "coarse",
         "cycle",
         "due",
         "entered_at",
         "entries",
-        "guard_at",
-        "guard_mask",
         "last_at",
         "last_position",
         "previous",
@@ -78,8 +77,7 @@ class State:
     last_at: int
     last_position: int
     at: int
-    guard_at: int
-    guard_mask: int
+    barred: int
     due: int
     coarse: int
     entries: list[int]
@@ -105,8 +103,6 @@ SCALARS = (
     "last_at",
     "last_position",
     "at",
-    "guard_at",
-    "guard_mask",
     "coarse",
 )
 """Fields of every state, in the order in which they are encoded."""

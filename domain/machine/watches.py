@@ -15,7 +15,7 @@ from domain.machine.state import Field
 
 if TYPE_CHECKING:
     from domain.durations import Duration
-    from domain.machine.conditions import Condition, Conditions
+    from domain.machine.conditions import Conditions
     from domain.machine.source import Source
     from domain.model import Alert, Model, Rule, Trigger
 
@@ -86,7 +86,10 @@ class Decision:
     """How one watch that time can decide is asked, as statements for one stage function.
 
     Attributes:
-        asking: Statements that decide it at `now`.
+        asking: Statements that decide it at `now`; the rules of a stage are asked again until none
+            fires.
+        settled: Statements for when the instant has settled: only then does a condition count as
+            broken, so that what is false between two transitions of one instant breaks nothing.
         awaiting: Statements that lower `best` to the next instant at which to ask again.
         signals: Names of the signals on which the answer depends at once.
         since: Name of the signal a deadline counts from, where moving it only delays the deadline.
@@ -100,6 +103,7 @@ class Decision:
     watch: Watch
     asking: tuple[str, ...]
     awaiting: tuple[str, ...]
+    settled: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
     since: str | None = None
     renewed: str = ""
@@ -148,19 +152,14 @@ class Decisions:
     def _level(self, watch: Watch) -> Decision:
         k = watch.index
         condition = self._conditions.at_any_time(watch.trigger.when)
-        answered = [f"if not s.a{k}:", *indent([*_fire(watch), f"s.a{k} = 1"])]
-        asking = [
-            f"if {condition.source}:",
-            *indent(answered),
-            f"elif s.a{k}:",
-            f"    s.a{k} = 0",
-        ]
+        asking = [f"if not s.a{k} and {condition.source}:", *indent([*_fire(watch), f"s.a{k} = 1"])]
         rises = condition.rises_only
         changes = _sooner(condition.changes)
         return Decision(
             watch,
             tuple(asking),
             tuple(when(f"s.a{k}", changes) if rises and changes else changes),
+            (f"if s.a{k} and not {condition.source}: s.a{k} = 0",),
             condition.signals,
             reads_traits=condition.reads_traits,
             question=f"{condition.source} or s.a{k}",
@@ -182,7 +181,7 @@ class Decisions:
             since = watch.trigger.since
             return Decision(watch, tuple(asking), tuple(awaiting), since=since, renewed=renewed)
         dated = self._conditions.reads(watch.trigger.at)
-        return Decision(watch, tuple(asking), tuple(awaiting), dated, reads_traits=True)
+        return Decision(watch, tuple(asking), tuple(awaiting), (), dated, reads_traits=True)
 
     def _held(self, watch: Watch) -> Decision:
         k = watch.index
@@ -197,8 +196,11 @@ class Decisions:
             f"    if not s.a{k} and {self.hold_ends(watch)} <= now:",
             f"        s.a{k} = 1",
             *indent(indent(_fire(watch))),
-            f"elif s.h{k} >= 0:",
-            f"    s.h{k} = -1; s.a{k} = 0",
+        ]
+        settled = [
+            f"if s.h{k} >= 0:",
+            *indent(dated),
+            f"    if not ({holding}): s.h{k} = -1; s.a{k} = 0",
         ]
         changes = _sooner(condition.changes)
         if condition.rises_only and changes:
@@ -210,14 +212,17 @@ class Decisions:
             "    if now < x < best: best = x",
             *changes,
         ]
-        decision = _decision(watch, asking, awaiting, condition)
-        if not is_dated:
-            return decision
         based = {watch.trigger.since} if watch.trigger.since else set()
         if watch.trigger.at is not None:
             based |= self._conditions.reads(watch.trigger.at)
-        signals = decision.signals | frozenset(based)
-        return Decision(watch, decision.asking, decision.awaiting, signals, reads_traits=True)
+        return Decision(
+            watch,
+            tuple(asking),
+            tuple(awaiting),
+            tuple(settled),
+            condition.signals | frozenset(based),
+            reads_traits=is_dated or condition.reads_traits,
+        )
 
     def _held_event(self, watch: Watch) -> Decision:
         k, ends = watch.index, self.hold_ends(watch)
@@ -236,15 +241,3 @@ def _sooner(changes: tuple[str, ...], lowest: str = "best") -> list[str]:
     return [
         line for change in changes for line in (f"x = {change}", f"if x < {lowest}: {lowest} = x")
     ]
-
-
-def _decision(
-    watch: Watch, asking: list[str], awaiting: list[str], condition: Condition
-) -> Decision:
-    return Decision(
-        watch,
-        tuple(asking),
-        tuple(awaiting),
-        condition.signals,
-        reads_traits=condition.reads_traits,
-    )
