@@ -346,9 +346,16 @@ class Answering:
             parked=readings.parked_count(),
             due=due,
             oldest_due_at=oldest,
-            retired_rows=readings.retired_rows(),
+            retired_rows=any(map(has_retired_rows, self.catalogue.generations.values())),
             details=readings.details(),
         )
+
+
+def has_retired_rows(generation: Generation) -> bool:
+    """Tell whether rows of *generation* are still to be removed."""
+    return generation.status == "retired" or (
+        generation.status == "failed" and generation.buckets_done > 0
+    )
 
 
 def _positions(readings: Readings) -> Positions:

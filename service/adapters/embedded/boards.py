@@ -41,7 +41,8 @@ class _Drawing:
         self._tally = Tally()
         number, as_of = projection.generation, query.as_of
         self._tally.add(readings.days(number))
-        self._tally.add(readings.days_entered_after(number, as_of), -1)
+        stages = [stage.id for stage in projection.machine.model.stages]
+        self._tally.add(readings.days_entered_after(number, stages, as_of), -1)
         self._tally.add(readings.days_left_after(number, as_of))
         self._correct()
 

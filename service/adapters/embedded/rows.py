@@ -166,8 +166,10 @@ class Readings(Protocol):
         """Return how many subjects are in each stage, by day of entry: stage, day, count."""
         ...
 
-    def days_entered_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
-        """Return the same of those who entered after *instant*."""
+    def days_entered_after(
+        self, generation: int, stages: Sequence[str], instant: int
+    ) -> Iterable[tuple[str, int, int]]:
+        """Return the same of those who entered one of *stages* after *instant*."""
         ...
 
     def days_left_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
@@ -197,8 +199,6 @@ class Readings(Protocol):
     def revision(self) -> str: ...
 
     def size_bytes(self) -> int: ...
-
-    def retired_rows(self) -> bool: ...
 
     def details(self) -> Mapping[str, str]: ...
 

@@ -18,7 +18,7 @@ from projections.machines import Catalogue, Compile, compile_document
 from projections.questions import AskHead
 from projections.subjects import Residents
 from projections.sweeping import retry_parked, sweep
-from service.adapters.embedded.answering import Answering
+from service.adapters.embedded.answering import Answering, has_retired_rows
 from service.adapters.embedded.rows import Readings, Rows
 from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
 
@@ -191,13 +191,13 @@ class EmbeddedStore(Answering):
 
     def _remove_retired(self, limit: int) -> int:
         for one in self.catalogue.generations.values():
-            if one.status not in ("retired", "failed"):
+            if not has_retired_rows(one):
                 continue
             removed = self._rows.remove_rows(one.generation, limit)
-            if removed == 0 and one.status == "retired":
-                self._save(replace(one, status="removed"))
-            if removed:
-                return removed
+            if removed == 0:
+                empty = replace(one, buckets_done=0)
+                self._save(empty if one.status == "failed" else replace(empty, status="removed"))
+            return removed
         return 0
 
     # ------------------------------------------------------------ keys

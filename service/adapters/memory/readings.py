@@ -209,12 +209,13 @@ class MemoryReadings:
         counts = self._rows.counts.items()
         return [(stage, day, n) for (number, stage, day), n in counts if number == generation]
 
-    def days_entered_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
-        stages = self._rows.stages.items()
+    def days_entered_after(
+        self, generation: int, stages: Sequence[str], instant: int
+    ) -> Iterable[tuple[str, int, int]]:
         return _by_day(
             (stage, entered_at)
-            for (number, _), (stage, entered_at) in stages
-            if number == generation and entered_at > instant
+            for (number, _), (stage, entered_at) in self._rows.stages.items()
+            if number == generation and stage in stages and entered_at > instant
         )
 
     def days_left_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
@@ -272,10 +273,6 @@ class MemoryReadings:
 
     def size_bytes(self) -> int:
         return 0
-
-    def retired_rows(self) -> bool:
-        waiting = ("retired", "failed")
-        return any(one.status in waiting for one in self._rows.all_generations.values())
 
     def details(self) -> Mapping[str, str]:
         return {}

@@ -1,0 +1,35 @@
+"""The store in one SQLite file: a writer connection, a few readers, nothing to install."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from projections.machines import Compile, compile_document
+from service.adapters.embedded.rows import Readings
+from service.adapters.embedded.store import EmbeddedStore
+from service.adapters.runners import ThreadRunner
+from service.adapters.sqlite.connections import Readers, open_writer
+from service.adapters.sqlite.readings import SqliteReadings
+from service.adapters.sqlite.rows import SqliteRows
+from service.ports import Runner
+
+
+def sqlite_store(
+    path: Path, runner: Runner | None = None, *, compile_one: Compile = compile_document
+) -> EmbeddedStore:
+    """Return the store in the file at *path*, whose schema is up to date (`service.schema`).
+
+    Raises:
+        StoreUnavailable: The file cannot be opened.
+    """
+    readers = Readers(path)
+    rows = SqliteRows(open_writer(path), path, on_close=readers.close)
+
+    @contextmanager
+    def readings() -> Iterator[Readings]:
+        with readers.lent() as connection:
+            yield SqliteReadings(connection, path)
+
+    return EmbeddedStore(rows, readings, runner or ThreadRunner(), compile_one=compile_one)

@@ -1,0 +1,279 @@
+"""The one writer's rows in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from projections.asking import Question, Ref
+from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.changes import Changes, LogRows, Row
+from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
+from projections.questions import (
+    AskBucketLoads,
+    AskDue,
+    AskHead,
+    AskHistories,
+    AskIdentities,
+    AskIdentitiesOf,
+    AskKeys,
+    AskNumbers,
+    AskParked,
+    AskPayloads,
+    AskProfiles,
+    AskProfilesIn,
+    AskRecords,
+    AskSnapshots,
+    EventKey,
+    Head,
+    HistoryOf,
+    WriteChanges,
+    WriteLog,
+)
+from projections.records import RecordRow
+from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
+from service.adapters.sqlite import lookups, removals, writes
+from service.adapters.sqlite.connections import translated
+from service.adapters.sqlite.small import (
+    generation_row,
+    key_row,
+    read_generations,
+    read_versions,
+    version_row,
+)
+from service.adapters.sqlite.statements import statement
+
+ALWAYS = 1 << 62
+"""Later than any position: a history up to it is all of it."""
+
+_by_key = itemgetter(0, 1)
+_by_last_two = itemgetter(-2, -1)
+
+
+class SqliteRows:
+    """Answers scripts over the connection that writes."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, *, on_close: Callable[[], None]
+    ) -> None:
+        """Take over *connection*, opened by `open_writer`; call *on_close* before it closes."""
+        self._connection = connection
+        self._on_close = on_close
+        self._path = path
+        self._version = -1
+        self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
+            AskHead: lambda _: head(connection),
+            AskIdentities: self._identities,
+            AskIdentitiesOf: lambda asked: identities_of(connection, asked.refs),
+            AskProfiles: lambda asked: profiles_of(connection, asked.refs),
+            AskKeys: self._taken,
+            AskPayloads: self._payloads,
+            AskHistories: lambda asked: histories(connection, asked.requests),
+            AskRecords: self._records,
+            AskNumbers: self._numbers,
+            AskSnapshots: self._snapshots,
+            AskDue: lambda asked: self._profiles(lookups.due, (asked.now, asked.limit)),
+            AskParked: self._parked,
+            AskBucketLoads: self._bucket_loads,
+            AskProfilesIn: self._profiles_in,
+            WriteLog: lambda asked: self._write_log(asked.rows),
+            WriteChanges: lambda asked: self._write(asked.changes),
+        }
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        connection = self._connection
+        with translated(self._path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def is_alone(self) -> bool:
+        before = self._version
+        self._version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return before in (-1, self._version)
+
+    def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
+        return self._answers[type(question)](question)
+
+    def close(self) -> None:
+        self._on_close()
+        self._connection.close()
+
+    # ------------------------------------------------------------ models and keys
+
+    def generations(self) -> list[Generation]:
+        return read_generations(self._connection)
+
+    def versions(self) -> list[ModelVersion]:
+        return read_versions(self._connection)
+
+    def save_generation(self, generation: Generation) -> None:
+        self._run(writes.put_generation, [generation_row(generation)])
+
+    def add_version(self, version: ModelVersion) -> None:
+        self._run(writes.add_version, [version_row(version)])
+
+    def save_key(self, key: ApiKey) -> None:
+        self._run(writes.put_key, [key_row(key)])
+
+    def remove_rows(self, generation: int, limit: int) -> int:
+        return removals.remove_rows(self._connection, generation, limit)
+
+    # ------------------------------------------------------------ answers
+
+    def _identities(self, asked: AskIdentities) -> list[Identity]:
+        return [identity_of(row) for row in ask(self._connection, lookups.identities, asked.keys)]
+
+    def _taken(self, asked: AskKeys) -> dict[EventKey, tuple[int, int]]:
+        rows = ask(self._connection, lookups.keys_taken, asked.keys)
+        return {row[:4]: (row[4], row[5]) for row in rows}
+
+    def _payloads(self, asked: AskPayloads) -> dict[int, str]:
+        return dict(ask(self._connection, lookups.payloads, asked.positions))
+
+    def _records(self, asked: AskRecords) -> dict[tuple[int, Ref], list[RecordRow]]:
+        found: dict[tuple[int, Ref], list[RecordRow]] = {}
+        rows = ask(self._connection, lookups.records, _standings(asked.generations, asked.refs))
+        for bucket, generation, subject_id, number, *content in rows:
+            record = RecordRow(number, tuple(content))
+            found.setdefault((generation, (bucket, subject_id)), []).append(record)
+        return found
+
+    def _numbers(self, asked: AskNumbers) -> dict[tuple[int, Ref], int]:
+        rows = ask(self._connection, lookups.numbers, _standings(asked.generations, asked.refs))
+        return {
+            (generation, (bucket, subject)): number for bucket, generation, subject, number in rows
+        }
+
+    def _snapshots(self, asked: AskSnapshots) -> dict[Ref, list[Snapshot]]:
+        found: dict[Ref, list[Snapshot]] = {}
+        rows = ask(self._connection, lookups.snapshots_of, asked.refs)
+        for bucket, subject_id, slot, at, position, events, states in rows:
+            snapshot = Snapshot(slot, (at, position), events, states)
+            found.setdefault((bucket, subject_id), []).append(snapshot)
+        return found
+
+    def _parked(self, asked: AskParked) -> list[tuple[Ref, int, int]]:
+        rows = self._select(lookups.parked_due, (asked.now, asked.limit))
+        return [((bucket, subject), generation, n) for bucket, subject, generation, n in rows]
+
+    def _bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        total = 0
+        bound = (asked.first, asked.tenant, int(asked.is_account))
+        for bucket, load in self._connection.execute(statement(lookups.bucket_loads), bound):
+            found.append((bucket, load))
+            total += load
+            if total >= asked.limit:
+                break
+        return found
+
+    def _profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
+        bound = (asked.first, asked.end, asked.tenant, int(asked.is_account))
+        return self._profiles(lookups.profiles_in, bound)
+
+    def _profiles(self, write: Callable[[], str], bound: Sequence[object]) -> list[Profile]:
+        return [profile_of(row) for row in self._select(write, bound)]
+
+    def _select(self, write: Callable[[], str], bound: Sequence[object]) -> list[Row]:
+        return self._connection.execute(statement(write), bound).fetchall()
+
+    # ------------------------------------------------------------ writes
+
+    def _write_log(self, rows: LogRows) -> None:
+        self._run(writes.add_events, rows.events)
+        self._run(writes.add_keys, sorted(rows.keys))
+        self._run(writes.add_links, rows.links)
+        self._run(writes.add_names, rows.name_rows())
+        self._run(writes.rejoin, rows.rejoined_rows())
+        self._run(writes.count_types, [(*key, *seen) for key, seen in rows.types.items()])
+
+    def _write(self, changes: Changes) -> None:
+        self._run(writes.lose_profiles, changes.lost_profiles)
+        self._run(writes.put_profiles, sorted(changes.profiles, key=_by_key))
+        self._run(writes.touch_profiles, sorted(changes.touched, key=_by_last_two))
+        self._run(writes.lose_stages, changes.lost_stages)
+        self._run(writes.put_stages, sorted(changes.stages))
+        self._run(writes.add_records, changes.records)
+        self._run(writes.retract_records, changes.retractions)
+        self._run(writes.add_feed, changes.feed)
+        self._run(writes.lose_snapshots, changes.lost_snapshots)
+        self._run(writes.put_snapshots, changes.snapshots)
+        counts = ((*key, change) for key, change in changes.counts.items() if change)
+        self._run(writes.count_stages, list(counts))
+        self._run(writes.unpark, changes.unparked)
+        self._run(writes.park, changes.parked)
+
+    def _run(self, write: Callable[[], str], rows: Sequence[Row]) -> None:
+        if rows:
+            self._connection.executemany(statement(write), rows)
+
+
+# ---------------------------------------------------------------- what readers ask as well
+
+
+def ask(
+    connection: sqlite3.Connection, write: Callable[[], str], rows: Iterable[object]
+) -> list[Row]:
+    """Return the answer to a lookup whose list is *rows*."""
+    return connection.execute(statement(write), (lookups.as_rows(rows),)).fetchall()
+
+
+def head(connection: sqlite3.Connection) -> Head:
+    """Return where the log and the feed end."""
+    newest = connection.execute(statement(lookups.head)).fetchone() or (0, 0)
+    feed = connection.execute(statement(lookups.feed_head)).fetchone()
+    return Head(newest[0], newest[1], feed[0] or 0)
+
+
+def identities_of(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Identity]:
+    """Return the subjects that *refs* name."""
+    return [identity_of(row) for row in ask(connection, lookups.identities_of, refs)]
+
+
+def profiles_of(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Profile]:
+    """Return the profiles of those of *refs* that are canonical."""
+    return [profile_of(row) for row in ask(connection, lookups.profiles_of, refs)]
+
+
+def histories(
+    connection: sqlite3.Connection, requests: Sequence[HistoryOf]
+) -> dict[Ref, list[LoggedEvent]]:
+    """Return what is in the log of the subjects that *requests* name."""
+    found: dict[Ref, list[LoggedEvent]] = {}
+    for is_account, write in ((False, lookups.histories), (True, lookups.account_histories)):
+        owners: dict[Ref, Ref] = {}
+        windows = []
+        for request in requests:
+            if request.is_account is is_account:
+                found[request.ref] = []
+                for member in request.members:
+                    owners[member] = request.ref
+                    windows.append((*member, *_window(request)))
+        if windows:
+            width = len(HISTORY_COLUMNS)
+            for row in ask(connection, write, windows):
+                found[owners[row[width], row[width + 1]]].append(logged(row[:width]))
+    return found
+
+
+def _window(request: HistoryOf) -> tuple[int, int, int]:
+    known_at = ALWAYS if request.known_at is None else request.known_at
+    return (*(request.after or (-1, 0)), known_at)
+
+
+def _standings(generations: Sequence[int], refs: Sequence[Ref]) -> list[tuple[int, int, int]]:
+    return [
+        (bucket, generation, subject_id)
+        for bucket, subject_id in refs
+        for generation in generations
+    ]
