@@ -14,6 +14,7 @@ from domain.check.constants import (
     Number,
     as_number,
     is_constant,
+    is_single,
     value_of,
     without_conversion,
 )
@@ -113,7 +114,8 @@ def atom_of(node: Node, *, is_negated: bool) -> Atom:
         case Call(function="_in_", args=(subject, ListExpr(items=items))):
             if items and all(is_constant(item) for item in items):
                 values = tuple(value_of(item) for item in items)
-                return Membership(subject, values, is_negated)
+                if all(is_single(value) for value in values):
+                    return Membership(subject, values, is_negated)
     return Opaque(node, is_negated)
 
 
@@ -135,8 +137,11 @@ def signal_node(name: str) -> Node:
 def _comparison(operator: str, left: Node, right: Node) -> Atom | None:
     if operator in ("_==_", "_!=_"):
         for subject, other in ((left, right), (right, left)):
-            if is_constant(other) and as_number(value_of(other)) is None:
-                return Membership(subject, (value_of(other),), operator == "_!=_")
+            value = value_of(other) if is_constant(other) else 0
+            if as_number(value) is None:
+                return (
+                    Membership(subject, (value,), operator == "_!=_") if is_single(value) else None
+                )
     terms, constant = _sum_of(left, 1)
     subtracted, offset = _sum_of(right, -1)
     collected = [*terms, *subtracted]
@@ -202,6 +207,9 @@ def _is_number(node: Node) -> bool:
 
 
 def _is_among(value: object, values: tuple[object, ...]) -> bool:
+    number = as_number(value)
+    if number is not None:
+        return any(as_number(one) == number for one in values)
     return any(type(value) is type(one) and value == one for one in values)
 
 

@@ -35,6 +35,11 @@ def as_number(value: object) -> Number | None:
     return None
 
 
+def is_single(value: object) -> bool:
+    """Return whether *value* is one value, not a list or a map of them."""
+    return not isinstance(value, list | dict)
+
+
 def without_conversion(node: Node) -> Node:
     """Return what *node* converts to an instant, where it does nothing else."""
     match node:

@@ -6,7 +6,7 @@ not complete: "not proven" means no more than that.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Final
 
@@ -14,6 +14,7 @@ from domain.cel.syntax import Call, Expression, Ident, Node, walk
 from domain.check.atoms import (
     Atom,
     Interval,
+    Quantity,
     atom_of,
     contradict,
     difference,
@@ -25,7 +26,13 @@ from domain.machine.flips import signal_name
 from domain.model import ANY, Model, Signal
 
 ALTERNATIVES_MAX: Final = 64
-"""More alternatives than this are not looked at; nothing is then proven."""
+"""A condition with more alternatives than this is not looked into; nothing is then proven of it."""
+
+ATOMS_MAX: Final = 64
+"""The same for the atoms of one alternative."""
+
+PAIRS_MAX: Final = 50_000
+"""Pairs of alternatives that one check compares; after that nothing more is proven."""
 
 Alternative = tuple[Atom, ...]
 Alternatives = tuple[Alternative, ...]
@@ -34,7 +41,7 @@ ALWAYS: Final[Alternatives] = ((),)
 NEVER: Final[Alternatives] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # counts what it has compared, so that a check ends in good time
 class Proofs:
     """What is known of a model's names while its conditions are compared.
 
@@ -48,13 +55,17 @@ class Proofs:
     least: Mapping[str, int]
     silences: Mapping[str, tuple[tuple[str, int], ...]]
     unstable: frozenset[str]
+    _known: dict[str, Alternatives | None] = field(default_factory=dict)
+    _pairs: int = 0
 
     def alternatives(self, expression: Expression | None) -> Alternatives | None:
         """Return the possible alternatives of *expression*; None where there are too many."""
         if expression is None:
             return ALWAYS
-        found = _alternatives(expression.root, is_negated=False)
-        return None if found is None else self._possible(found)
+        if expression.source not in self._known:
+            found = _alternatives(expression.root, is_negated=False)
+            self._known[expression.source] = None if found is None else self._possible(found)
+        return self._known[expression.source]
 
     def is_never_true(self, expression: Expression) -> bool:
         """Return whether *expression* can be shown never to be true."""
@@ -67,7 +78,10 @@ class Proofs:
 
     def exclude(self, one: Alternatives | None, other: Alternatives | None) -> bool:
         """Return whether two conditions can be shown never to be true together."""
-        if one is None or other is None or len(one) * len(other) > ALTERNATIVES_MAX**2:
+        if one is None or other is None:
+            return False
+        self._pairs += len(one) * len(other)
+        if self._pairs > PAIRS_MAX:
             return False
         pairs = ((*first, *second) for first, second in product(one, other))
         return not any(self._is_possible(self._with_consequences(pair)) for pair in pairs)
@@ -100,7 +114,11 @@ class Proofs:
         return tuple(alternative for alternative in known if self._is_possible(alternative))
 
     def _is_possible(self, alternative: Alternative) -> bool:
-        return not any(contradict(*pair) for pair in combinations(alternative, 2))
+        alike: dict[Quantity, list[Atom]] = {}
+        for atom in alternative:
+            alike.setdefault(atom.quantity, []).append(atom)
+        pairs = (pair for atoms in alike.values() for pair in combinations(atoms, 2))
+        return not any(contradict(*pair) for pair in pairs)
 
     def _with_consequences(self, alternative: Alternative) -> Alternative:
         """Return *alternative* with what follows from the kinds of signals it reads."""
@@ -186,4 +204,6 @@ def _bounded(
         if joined is None or part is None or len(joined) * len(part) > ALTERNATIVES_MAX:
             return None
         joined = join(joined, part)
+        if any(len(alternative) > ATOMS_MAX for alternative in joined):
+            return None
     return joined

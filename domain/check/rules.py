@@ -55,6 +55,7 @@ class _Loops:
         self._order = {stage.id: place for place, stage in enumerate(model.stages)}
         self._edges: dict[str, list[Edge]] = {stage.id: [] for stage in model.stages}
         self._steps = 0
+        self._excluded: dict[tuple[int, int], bool] = {}
         for edge in _edges(model, proofs):
             self._edges[edge.source].append(edge)
 
@@ -104,8 +105,13 @@ class _Loops:
                 yield from self._loops((*gone, edge), following, home)
 
     def _can_follow(self, gone: tuple[Edge, ...], edge: Edge) -> bool:
-        exclude = self._proofs.exclude
-        return not any(exclude(other.condition, edge.condition) for other in gone)
+        return not any(self._exclude(other, edge) for other in gone)
+
+    def _exclude(self, one: Edge, other: Edge) -> bool:
+        pair = (one.index, other.index)
+        if pair not in self._excluded:
+            self._excluded[pair] = self._proofs.exclude(one.condition, other.condition)
+        return self._excluded[pair]
 
 
 def _edges(model: Model, proofs: Proofs) -> Iterator[Edge]:

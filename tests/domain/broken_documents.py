@@ -115,6 +115,8 @@ BROKEN: list[tuple[object, str, str]] = [
     (shop(alerts=[{"id": "a", "on": "x"}] * 2), "alerts[1].id", "repeated"),
     (shop(personas=[{"id": "p"}]), "personas[0].when", "missing"),
     (shop(metrics=[{"id": "m", "stage": "loyalty"}]), "metrics[0].of", "missing"),
+    (shop(metrics=[{"id": "m", "stage": "loyalty", "of": "dormant"}]), "metrics[0].of",
+     "wrong_type"),
     (shop(metrics=[{"id": "m", "stage": "x", "of": {}}]), "metrics[0].stage", "unknown_stage"),
     (shop(metrics=[{"id": "m", "stage": "loyalty", "of": {"reached": "dormant"}}]),
      "metrics[0].of.within", "missing"),

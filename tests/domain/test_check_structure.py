@@ -4,6 +4,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
+from domain.check import FINDINGS_MAX
 from domain.check.rules import LOOPS_MAX
 from tests.domain.checking import found_in, journey, of_code, way
 
@@ -244,6 +245,12 @@ def test_transitions_that_never_compete_are_no_overlap(
     other: dict[str, object],
 ) -> None:
     assert not of_code(journey(one, other), "overlap")
+
+
+def test_a_flood_of_overlaps_ends_at_a_bound() -> None:
+    rules = [way("a", "bc"[place % 2], "signals.n > 1", on="x") for place in range(80)]
+
+    assert len(of_code(journey(*rules), "overlap")) == FINDINGS_MAX
 
 
 def test_a_hold_without_a_condition_is_a_warning() -> None:

@@ -23,6 +23,24 @@ def test_a_problem_is_found_at_its_path(document: object, path: str, code: str) 
     assert (path, code) in found
 
 
+def test_metrics_are_counted_wherever_they_stand() -> None:
+    share = {"of": {"reached": "loyalty", "within": "1d"}}
+    inside = {f"inside{number}": share for number in range(65)}
+    stages = [{"id": "awareness", "metrics": inside}, {"id": "loyalty"}]
+    outside = [{"id": f"outside{n}", "stage": "awareness", **share} for n in range(64)]
+    document = {"model": "m", "stages": stages, "metrics": outside}
+
+    assert [(found.path, found.code) for found in problems_of(document)] == [
+        ("metrics", "too_many"),
+    ]
+
+
+def test_an_event_may_be_listed_among_its_own_names() -> None:
+    model = parse_model(shop(events={"order_completed": ["order_completed", "Order Completed"]}))
+
+    assert model.events == {"Order Completed": "order_completed"}
+
+
 def test_every_problem_is_reported_not_the_first() -> None:
     document = shop(
         subject="company",
