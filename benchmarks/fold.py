@@ -12,7 +12,7 @@ import argparse
 import random
 import time
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from domain.document import parse_model
 from domain.events import Event
@@ -22,6 +22,8 @@ from domain.transitions import Cause, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from domain.transitions import TransitionDirection
 
 DAY = 86_400_000_000
 TYPES = (
@@ -34,7 +36,7 @@ TYPES = (
 )
 WEIGHTS = (40, 4, 14, 4, 30, 8)
 
-MODEL = {
+MODEL: dict[str, Any] = {
     "model": "six",
     "initial": "awareness",
     "signals": {
@@ -137,6 +139,7 @@ def by_hand(history: list[Event]) -> list[Transition]:  # noqa: C901, PLR0912, P
         sequence += 1
         if to < stage:
             cycle += 1
+        direction: TransitionDirection
         direction = "none" if stage < 0 else "forward" if to > stage else "backward"
         out.append(
             Transition(
