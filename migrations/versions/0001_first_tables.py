@@ -37,7 +37,7 @@ CREATE TRIGGER transitions_announced_stay BEFORE DELETE ON transitions
 WHEN OLD.announced = 1
 BEGIN SELECT raise(ABORT, 'transitions: what the feed has carried is never removed'); END
 """
-ASSERTED = [
+ASSERTED = (
     "bucket",
     "generation",
     "subject_id",
@@ -59,7 +59,7 @@ ASSERTED = [
     "recorded_at",
     "asserted_position",
     "announced",
-]
+)
 
 
 def upgrade() -> None:

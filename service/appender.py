@@ -1,0 +1,168 @@
+"""The appender: many callers' events gathered into few transactions (group commit).
+
+One task writes. While a transaction is on its way to disk, whatever arrives waits together and
+becomes the next one; so nobody waits for a timer, and the busier it gets the larger the batches
+and the cheaper each event. A transaction begins as soon as nobody else has something to add, or
+2 ms after the last one ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from service.ports import AppendsEvents, Clock, Overloaded, Receipt, StoreUnavailable, Submission
+from service.progress import Progress
+
+BATCH_EVENTS_MAX = 5_000
+QUEUED_EVENTS_MAX = 50_000
+LINGER_SECONDS = 0.002
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A submission in the queue, and the caller who waits for its receipts."""
+
+    submission: Submission
+    receipts: asyncio.Future[list[Receipt]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction was, for whoever measures: events in it, and seconds it took."""
+
+    events: int
+    seconds: float
+
+
+class Appender:
+    """Stores the submissions of many callers, each answered once its events are durable."""
+
+    def __init__(
+        self,
+        store: AppendsEvents,
+        clock: Clock,
+        *,
+        progress: Progress | None = None,
+        queued_events_max: int = QUEUED_EVENTS_MAX,
+        batch_events_max: int = BATCH_EVENTS_MAX,
+    ) -> None:
+        """Write to *store*; tell *progress* after each batch. Begins with `start`."""
+        self._store = store
+        self._clock = clock
+        self._progress = progress or Progress()
+        self._queued_max = queued_events_max
+        self._batch_max = batch_events_max
+        self._queue: deque[_Waiting] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._is_closing = False
+        self._task: asyncio.Task[None] | None = None
+        self.measured: deque[Batch] = deque(maxlen=1_000)
+
+    @property
+    def queued(self) -> int:
+        """How many events wait for their transaction."""
+        return self._queued
+
+    def start(self) -> None:
+        """Begin to write; to be called inside the running loop."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="appender")
+
+    async def append(self, submission: Submission) -> list[Receipt]:
+        """Return a receipt for each event once it is durable and folded.
+
+        A caller who is cancelled while waiting has its events stored all the same: they were taken.
+
+        Raises:
+            Overloaded: Too many events are waiting; nothing of this was stored.
+            StoreUnavailable: The database cannot write, or we are closing; nothing was stored.
+        """
+        count = len(submission.events)
+        if self._is_closing:
+            raise StoreUnavailable("the service is shutting down: send the events again later")
+        if self._queued and self._queued + count > self._queued_max:
+            raise Overloaded(
+                f"append queue: expected at most {self._queued_max} events waiting, "
+                f"found {self._queued} and {count} more"
+            )
+        waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._queued += count
+        self._wake.set()
+        return await waiting.receipts
+
+    async def close(self) -> None:
+        """Take nothing new, write what waits, and end."""
+        self._is_closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    # ------------------------------------------------------------ the one task
+
+    async def _run(self) -> None:
+        while self._queue or not self._is_closing:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            await self._gather()
+            await self._write(self._take())
+
+    async def _gather(self) -> None:
+        """Let callers that are ready add theirs: until none does, a batch is full or time is up."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LINGER_SECONDS
+        seen = -1
+        while seen != self._queued < self._batch_max and loop.time() < end:
+            seen = self._queued
+            await asyncio.sleep(0)
+
+    def _take(self) -> list[_Waiting]:
+        """Take submissions from the queue up to a full batch, one at least."""
+        taken: list[_Waiting] = []
+        events = 0
+        while self._queue:
+            count = len(self._queue[0].submission.events)
+            if taken and events + count > self._batch_max:
+                break
+            events += count
+            taken.append(self._queue.popleft())
+        self._queued -= events
+        return taken
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        """Store *batch*; where an unforeseen error spoils it, each of its submissions alone.
+
+        So what one caller sent cannot fail another caller.
+        """
+        failure = await self._store_all(batch)
+        if failure is None:
+            return
+        if len(batch) == 1 or isinstance(failure, StoreUnavailable):
+            for waiting in batch:
+                if not waiting.receipts.done():
+                    waiting.receipts.set_exception(failure)
+            return
+        for waiting in batch:
+            await self._write([waiting])
+
+    async def _store_all(self, batch: list[_Waiting]) -> BaseException | None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        submissions = [waiting.submission for waiting in batch]
+        written = asyncio.ensure_future(self._store.append(submissions, self._clock.now()))
+        await asyncio.wait([written])
+        failure = written.exception()
+        if failure is not None:
+            return failure
+        events = sum(len(submission.events) for submission in submissions)
+        self.measured.append(Batch(events, loop.time() - begun))
+        for waiting, receipts in zip(batch, written.result(), strict=True):
+            if not waiting.receipts.done():
+                waiting.receipts.set_result(receipts)
+        self._progress.note()
+        return None
