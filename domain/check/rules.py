@@ -123,9 +123,8 @@ def _edges(model: Model, proofs: Proofs) -> Iterator[Edge]:
         if trigger.kind == "after" and trigger.since not in lasting:
             continue
         condition = proofs.stable(proofs.both(proofs.alternatives(trigger.when), _overdue(trigger)))
-        if condition != ():
-            for source in leaving(model, rule):
-                yield Edge(index, rule, source, condition, trigger.kind == "when")
+        for source in leaving(model, rule):
+            yield Edge(index, rule, source, condition, trigger.kind == "when")
 
 
 def _overdue(trigger: Trigger) -> Alternatives:

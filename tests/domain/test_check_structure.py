@@ -145,12 +145,18 @@ def test_whatever_takes_time_breaks_a_loop(back: dict[str, object]) -> None:
     assert not found & {"timeless_loop", "overdue_loop"}
 
 
-def test_a_deadline_that_may_be_over_on_entry_is_a_warning() -> None:
-    there, back = way("a", "b", after="30d", since="last"), way("b", "a", after="9d", since="last")
+@pytest.mark.parametrize(
+    "back",
+    [way("b", "a", after="9d", since="last"), way("b", "a", "traits.x"), way("b", "a", at="now")],
+    ids=["another deadline", "a condition", "a date"],
+)
+def test_a_deadline_that_may_be_over_on_entry_is_a_warning(back: dict[str, object]) -> None:
+    there = way("a", "b", after="30d", since="last")
 
     (loop,) = of_code(journey(there, back), "overdue_loop")
 
     assert loop.severity == "warning"
+    assert not of_code(journey(there, back), "timeless_loop")
 
 
 def test_a_deadline_that_a_fresh_event_puts_off_cannot_loop() -> None:
