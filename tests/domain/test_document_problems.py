@@ -100,6 +100,30 @@ def test_the_error_names_all_its_problems_and_survives_pickling() -> None:
     assert str(again).splitlines()[0] == "model document: 2 problems"
 
 
+def test_a_document_may_be_as_large_as_the_bounds() -> None:
+    stages = [{"id": f"s{number}"} for number in range(64)]
+    rules = [{"id": f"t{n}", "from": "s0", "to": "s1", "on": "x"} for n in range(256)]
+    signals = {f"n{number}": {"count": "x"} for number in range(128)}
+    alerts = [{"id": f"a{number}", "on": "x"} for number in range(128)]
+
+    model = parse_model(
+        {"model": "m", "stages": stages, "transitions": rules, "signals": signals, "alerts": alerts}
+    )
+
+    assert len(model.stages) == 64
+    assert len(model.transitions) == 256
+    assert (len(model.signals), len(model.alerts)) == (128, 128)
+
+
+def test_nesting_ends_at_a_bound() -> None:
+    nested: object = "x"
+    for _ in range(16):
+        nested = [nested]
+
+    assert "too_deep" in {problem.code for problem in problems_of(shop(title=nested))}
+    assert "too_deep" not in {problem.code for problem in problems_of(shop(title=[[["x"]]]))}
+
+
 def test_a_cycle_of_values_ends_at_a_bound() -> None:
     endless: dict[str, object] = {"model": "m"}
     endless["stages"] = [endless]
