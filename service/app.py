@@ -15,6 +15,7 @@ from service.bootstrap import build, close
 from service.http import admin, customers, documents, health, log, models, problems, subjects
 from service.http.edge import BodyLimit, Edge
 from service.http.events_in import PATH, post_events
+from service.pages import routes as pages
 from service.ports import SubjectKey
 from service.services import Services
 from service.settings import Settings
@@ -52,6 +53,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         documents.router,
     ):
         app.include_router(router)
+    app.router.routes.extend(pages.routes())
 
     def current() -> Services:
         found: Services = app.state.services

@@ -1,0 +1,71 @@
+"""Templates become pages: escaped by default, strict about names, compiled once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from domain.instants import format_instant
+from service.pages.language import Language
+
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that pages refer to: its bytes, media type, and a tag that changes with them."""
+
+    body: bytes
+    media_type: str
+    tag: str
+
+
+@cache
+def assets() -> Mapping[str, Asset]:
+    """Return the files of `static` by name."""
+    found = {}
+    for path in files("service.pages").joinpath("static").iterdir():
+        kind = path.name.rpartition(".")[2]
+        if kind in _TYPES:
+            body = path.read_bytes()
+            tag = hashlib.sha256(body).hexdigest()[:12]
+            found[path.name] = Asset(body, f"{_TYPES[kind]}; charset=utf-8", tag)
+    return found
+
+
+def asset_url(name: str) -> str:
+    """Return the address of a static file; it changes with its content, so it may be kept."""
+    return f"/static/{name}?v={assets()[name].tag}"
+
+
+@cache
+def _environment() -> Environment:
+    folder = files("service.pages").joinpath("templates")
+    sources = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    environment = Environment(
+        loader=DictLoader(sources),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = asset_url
+    environment.filters["rfc3339"] = format_instant
+    return environment
+
+
+def render(
+    template: str, values: Mapping[str, object], *, language: Language, status: int = 200
+) -> HTMLResponse:
+    """Return the page that *template* makes of *values*."""
+    page = _environment().get_template(template).render(**values, t=language)
+    response = HTMLResponse(page, status_code=status)
+    response.headers["Content-Language"] = language.code
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return response
