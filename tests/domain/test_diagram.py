@@ -67,6 +67,27 @@ def test_no_two_lines_lie_upon_each_other(model: Model) -> None:
 
 
 @every_model
+def test_ways_between_the_same_stages_nest(model: Model) -> None:
+    ways = [way for way in layout_of(model, "en").ways if not way.is_stub]
+
+    for one, other in combinations(ways, 2):
+        if (one.source, one.target) == (other.source, other.target):
+            inner, outer = sorted((one, other), key=lambda way: way.lane)
+            assert min(outer.start, outer.end) < min(inner.start, inner.end)
+            assert max(inner.start, inner.end) < max(outer.start, outer.end)
+
+
+@every_model
+def test_longer_ways_into_a_stage_stand_outside_shorter_ones(model: Model) -> None:
+    ways = [way for way in layout_of(model, "en").ways if not way.is_stub]
+
+    for one, other in combinations(ways, 2):
+        if one.target == other.target and one.is_forward and other.is_forward:
+            near, far = sorted((one, other), key=lambda way: -way.source)
+            assert near.source == far.source or near.end < far.end
+
+
+@every_model
 def test_stages_stand_in_a_row_within_the_picture(model: Model) -> None:
     layout = layout_of(model, "en")
 
