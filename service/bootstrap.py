@@ -12,35 +12,48 @@ from importlib.resources import files
 
 import structlog
 
+from service.adapters.memory import memory_store
+from service.adapters.sqlite import sqlite_store
+from service.adapters.system import SystemClock, SystemRandomness
+from service.appender import Appender
 from service.catalogue import Catalogue
 from service.door.bounds import Bounds
-from service.ingest import Appends, Intake
+from service.ingest import Intake
 from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
 from service.metrics import Metrics
 from service.model_files import load_ready_models
-from service.ports import Clock, Randomness, Store
+from service.ports import Clock, Randomness, Store, StoreError
+from service.progress import Progress
+from service.schema import SQLITE_PREFIX, sqlite_path, upgrade
 from service.services import Services
 from service.settings import Settings, SettingsError
+from service.workers.sweeper import Sweeper
 
 READY_MADE = "ready-made"
+SWEEP_PAUSE_SECONDS = 1.0
+USES_PAUSE_SECONDS = 60.0
 
 _log = structlog.get_logger("stagefold.bootstrap")
 
 
-def assemble(
-    settings: Settings, store: Store, appender: Appends, clock: Clock, randomness: Randomness
-) -> Services:
-    """Return the services over parts that are given; nothing is opened or started."""
+def assemble(settings: Settings, store: Store, clock: Clock, randomness: Randomness) -> Services:
+    """Return the services over a store; nothing is started."""
+    progress = Progress()
+    appender = Appender(
+        store, clock, progress=progress, queued_events_max=settings.queue_events_max
+    )
     return Services(
         settings=settings,
         store=store,
         clock=clock,
         randomness=randomness,
+        appender=appender,
         intake=Intake(appender, Bounds.of(settings)),
         keys=KeyRing(store, clock, randomness),
         catalogue=Catalogue(store, clock),
         metrics=Metrics(),
         cursor_secret=randomness.token(32),
+        progress=progress,
     )
 
 
@@ -109,13 +122,48 @@ async def build(settings: Settings) -> Services:
 
     Raises:
         SettingsError: The settings name what does not exist.
+        StoreError: The database cannot be opened, or a newer release has written it.
     """
-    raise SettingsError((f"no adapter serves {settings.database}",))
+    services = assemble(settings, _open_store(settings), SystemClock(), SystemRandomness())
+    services.appender.start()
+    try:
+        await prepare(services)
+    except BaseException:
+        await close(services)
+        raise
+    _start_loops(services)
+    return services
+
+
+def _open_store(settings: Settings) -> Store:
+    if settings.database.startswith(SQLITE_PREFIX):
+        path = sqlite_path(settings.database)
+        upgrade(path)
+        return sqlite_store(path)
+    if settings.database.startswith("memory://"):
+        return memory_store()
+    raise SettingsError(("STAGEFOLD_DATABASE_URL: expected sqlite:///… or memory://",))
+
+
+def _start_loops(services: Services) -> None:
+    sweeper = Sweeper(services.store, services.clock, services.progress)
+    services.loops.start("sweeper", sweeper.round, pause_seconds=SWEEP_PAUSE_SECONDS)
+
+    async def note_uses() -> bool:
+        await services.keys.note_uses()
+        return False
+
+    services.loops.start("key-uses", note_uses, pause_seconds=USES_PAUSE_SECONDS)
 
 
 async def close(services: Services) -> None:
-    """Stop the loops, let what was begun come to its end, and give everything back."""
+    """Stop the loops, write what waits, and give everything back."""
     services.lifecycle.draining = True
+    await services.loops.stop()
     await services.catalogue.close()
-    await services.keys.note_uses()
+    await services.appender.close()
+    try:
+        await services.keys.note_uses()
+    except StoreError as error:
+        _log.warning("key_uses_lost", error=str(error))
     await services.store.close()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from domain.instants import SECOND
+from service.appender import Batch
 from service.ingest import Outcome
 from service.ports import StoreHealth
 
@@ -65,6 +66,7 @@ class Metrics:
                 ("deadlines_due", "Deadlines that fell due and are not swept yet, up to 10,000."),
                 ("sweeper_lag_seconds", "Age of the oldest such deadline."),
                 ("store_bytes", "Size of the database on disk."),
+                ("queued_events", "Events that wait for their transaction."),
             )
         }
 
@@ -82,12 +84,13 @@ class Metrics:
         if late:
             self.late.inc(late)
 
-    def append(self, events: int, seconds: float) -> None:
-        """Note one appending transaction."""
-        self.append_events.observe(events)
-        self.append_seconds.observe(seconds)
+    def count_batches(self, batches: Iterable[Batch]) -> None:
+        """Add appending transactions."""
+        for batch in batches:
+            self.append_events.observe(batch.events)
+            self.append_seconds.observe(batch.seconds)
 
-    def text(self, health: StoreHealth, now: int) -> bytes:
+    def text(self, health: StoreHealth, *, now: int, queued: int) -> bytes:
         """Return all figures in the text format of Prometheus."""
         positions = health.positions
         oldest = health.oldest_due_at
@@ -99,6 +102,7 @@ class Metrics:
             ("deadlines_due", health.due),
             ("sweeper_lag_seconds", max(0, now - oldest) / SECOND if oldest is not None else 0),
             ("store_bytes", health.size_bytes),
+            ("queued_events", queued),
         ):
             self._gauges[name].set(value)
         return generate_latest(self._registry)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from service.appender import Appender
 from service.catalogue import Catalogue
 from service.ingest import Intake
 from service.keys import KeyRing
 from service.metrics import Metrics
 from service.ports import Clock, Randomness, Store
+from service.progress import Progress
 from service.settings import Settings
+from service.workers.supervisor import Loops
 
 
 class Lifecycle:
@@ -28,9 +31,12 @@ class Services:
     store: Store
     clock: Clock
     randomness: Randomness
+    appender: Appender
     intake: Intake
     keys: KeyRing
     catalogue: Catalogue
     metrics: Metrics
     cursor_secret: bytes
+    progress: Progress = field(default_factory=Progress)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    loops: Loops = field(default_factory=Loops)

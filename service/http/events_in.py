@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from service.door.bodies import Items, cut, decoded
 from service.door.events import Origin
@@ -251,6 +252,14 @@ def _answer(
     )
 
 
+class _LinesResponse(StreamingResponse):
+    """Streams while the body still arrives, so nobody else may listen to what the client sends."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive
+        await self.stream_response(send)
+
+
 async def _post_lines(
     request: Request, services: Services, origin: Origin, options: Options
 ) -> Response:
@@ -259,7 +268,7 @@ async def _post_lines(
     pieces = read_pieces(request, services.settings, services.settings.stream_bytes_max)
     answers = _answers(_chunks(pieces, services), services, origin, options)
     first = await anext(answers)
-    return StreamingResponse(_resumed(first, answers), media_type="application/x-ndjson")
+    return _LinesResponse(_resumed(first, answers), media_type="application/x-ndjson")
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

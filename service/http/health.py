@@ -81,5 +81,8 @@ async def readiness(services: Services) -> list[Check]:
 async def metrics(services: ServicesOf) -> Response:
     """Return every figure in the text format of Prometheus."""
     now = services.clock.now()
-    text = services.metrics.text(await services.store.health(now), now)
+    measured = services.appender.measured
+    services.metrics.count_batches(measured.popleft() for _ in range(len(measured)))
+    health = await services.store.health(now)
+    text = services.metrics.text(health, now=now, queued=services.appender.queued)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

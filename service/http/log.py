@@ -8,18 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from domain.instants import SECOND
 from service.errors import Problem
 from service.http.answers import answer, event_of, feed_record_of, instant, listed
 from service.http.events_in import POSITION_HEADER
-from service.http.parameters import Cursor, Limit, MinPosition, Wait, reach
+from service.http.parameters import LOOK_AGAIN_SECONDS, Cursor, Limit, MinPosition, Wait, reach
 from service.http.requests import Call, MaySeeCustomers, only_known_parameters
 from service.ports import FeedRecord, Page
 
 router = APIRouter(tags=["log"], dependencies=[Depends(only_known_parameters)])
 
 _POSITION_MAX = 2**63 - 1
-_POLL_SECONDS = 0.1
 
 
 @router.get("/v1/transitions", summary="The global feed")
@@ -46,13 +44,14 @@ async def feed(
 
 
 async def _news(call: Call, after: int, limit: int, wait: int) -> Page[FeedRecord]:
-    deadline = call.now + wait * SECOND
+    services, loop = call.services, asyncio.get_running_loop()
+    deadline = loop.time() + wait
     while True:
-        page = await call.services.store.feed(call.tenant, after=after, limit=limit)
-        leaving = call.services.lifecycle.draining
-        if page.rows or leaving or call.now >= deadline:
+        page = await services.store.feed(call.tenant, after=after, limit=limit)
+        left = deadline - loop.time()
+        if page.rows or left <= 0 or services.lifecycle.draining:
             return page
-        await asyncio.sleep(_POLL_SECONDS)
+        await services.progress.changed(timeout_seconds=min(left, LOOK_AGAIN_SECONDS))
 
 
 @router.get("/v1/events", summary="Events of the whole log")

@@ -16,7 +16,8 @@ from service.services import Services
 
 LIMIT_MAX = 500
 WAIT_SECONDS_MAX = 30
-_POLL_SECONDS = 0.02
+LOOK_AGAIN_SECONDS = 0.5
+"""Another process may have written; nobody here would be told."""
 _POSITION_MAX = 2**63 - 1
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Most rows to answer with.")]
@@ -107,27 +108,29 @@ async def reach(services: Services, position: int | None, wait: str | None) -> P
     positions = await services.store.positions()
     if position is None:
         return positions
-    deadline = services.clock.now() + _wait_of(wait)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _wait_of(wait)
     while positions.applied < position:
-        if services.clock.now() >= deadline:
+        left = deadline - loop.time()
+        if left <= 0:
             message = f"expected position {position} to be taken in, found {positions.applied}"
             raise Problem("projection_behind", message, retry_after_seconds=1)
-        await asyncio.sleep(_POLL_SECONDS)
+        await services.progress.changed(timeout_seconds=min(left, LOOK_AGAIN_SECONDS))
         positions = await services.store.positions()
     return positions
 
 
-def _wait_of(text: str | None) -> int:
-    """Return how long to wait, in microseconds; a bare number counts seconds."""
+def _wait_of(text: str | None) -> float:
+    """Return how many seconds to wait; a bare number counts seconds."""
     if text is None:
-        return 0
+        return 0.0
     try:
         span = parse_duration(f"{text}s" if text.isascii() and text.isdigit() else text)
     except ValueError as error:
         raise bad_parameter("wait", str(error)) from None
     if span.months or not 0 <= span.microseconds <= WAIT_SECONDS_MAX * SECOND:
         raise bad_parameter("wait", f"expected at most {WAIT_SECONDS_MAX}s, found {text!a}")
-    return span.microseconds
+    return span.microseconds / SECOND
 
 
 def names_of(text: str | None) -> tuple[str, ...]:

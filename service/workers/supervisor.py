@@ -1,0 +1,51 @@
+"""Loops that run beside the requests: each does bounded rounds, and no error ends it.
+
+The edge of the loops: what goes wrong in a round is logged with the loop's name, and the next round
+tries again later and later, up to a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+PAUSE_SECONDS_MAX = 60.0
+
+Round = Callable[[], Awaitable[bool]]
+"""Does a bounded amount of work and tells whether more is waiting already."""
+
+_log = structlog.get_logger("stagefold.workers")
+
+
+class Loops:
+    """The loops of one process."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, work: Round, *, pause_seconds: float) -> None:
+        """Run *work* again and again, with a pause whenever nothing more is waiting."""
+        self._tasks.append(asyncio.create_task(_repeat(name, work, pause_seconds), name=name))
+
+    async def stop(self) -> None:
+        """End the loops, each where it waits next."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+
+async def _repeat(name: str, work: Round, pause_seconds: float) -> None:
+    failures = 0
+    while True:
+        try:
+            more = await work()
+            failures = 0
+        except Exception:  # noqa: BLE001 -- an edge: the loop outlives every round
+            failures += 1
+            more = False
+            _log.exception("round_failed", loop=name, failures=failures)
+        pause = min(pause_seconds * 2**failures, PAUSE_SECONDS_MAX) if not more else 0.0
+        await asyncio.sleep(pause)
