@@ -7,14 +7,14 @@ arrives on the very microsecond at which a deadline falls or a window closes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from domain.document import parse_model
 from domain.events import Event
 from domain.model import Model
-from tests.builders import DAY, START, at, did, identified, numbered, put_into
+from tests.builders import DAY, START, did, identified, numbered, put_into
 
 MODEL_KEY = "any-model"
 BEHAVIOURS = ("a", "b", "c")
@@ -46,7 +46,7 @@ class Case:
 _types = st.sampled_from(["a", "b", "c", ["a", "b"], "*"])
 _scopes = st.sampled_from(["all", "all", "cycle", "stage"])
 _windows = st.none() | st.sampled_from(WINDOWS)
-_wheres = st.sampled_from([None, None, 'properties.k == "p"', "traits.plan == 'pro'"])
+_wheres = st.sampled_from([None, None, None, 'properties.k == "p"', 'traits.plan == "pro"'])
 
 
 def _entry(kind: str, subject: object, on: object, options: Document) -> Document:
@@ -56,9 +56,14 @@ def _entry(kind: str, subject: object, on: object, options: Document) -> Documen
 
 _options = st.fixed_dictionaries({"within": _windows, "scope": _scopes, "where": _wheres})
 _instant_options = st.fixed_dictionaries({"scope": _scopes, "where": _wheres})
+_by_customer = st.sampled_from(["customer", None])
+_count_options = st.fixed_dictionaries(
+    {"within": _windows, "scope": _scopes, "where": _wheres, "by": _by_customer}
+)
 
 SIGNALS: Mapping[str, st.SearchStrategy[Document]] = {
     "count": st.builds(_entry, st.just("count"), _types, st.none(), _options),
+    "members": st.builds(_entry, st.just("count"), _types, st.none(), _count_options),
     "total": st.builds(_entry, st.just("sum"), st.just("properties.v"), _types, _options),
     "mean": st.builds(_entry, st.just("avg"), st.just("properties.v"), _types, _options),
     "least": st.builds(_entry, st.just("min"), st.just("properties.v"), _types, _options),
@@ -67,6 +72,7 @@ SIGNALS: Mapping[str, st.SearchStrategy[Document]] = {
     "kind": st.builds(_entry, st.just("latest"), st.just("properties.k"), _types, _options),
     "began": st.builds(_entry, st.just("first"), _types, st.none(), _instant_options),
     "ended": st.builds(_entry, st.just("last"), _types, st.none(), _instant_options),
+    "lately": st.builds(_entry, st.just("first"), _types, st.none(), _options),
 }
 
 # ---------------------------------------------------------------- conditions
@@ -85,7 +91,12 @@ def _elapsed(since: str, operator: str, hours: str) -> str:
 
 
 _STANDING = st.one_of(
-    st.builds(_binary, st.sampled_from(["signals.count", "signals.kinds"]), _compare, _small),
+    st.builds(
+        _binary,
+        st.sampled_from(["signals.count", "signals.kinds", "signals.members"]),
+        _compare,
+        _small,
+    ),
     st.builds(
         _binary,
         st.sampled_from(["signals.total", "signals.mean", "signals.least", "signals.most"]),
@@ -96,24 +107,40 @@ _STANDING = st.one_of(
         [
             "signals.count >= 2",
             "signals.count == 0",
+            "signals.total / double(signals.count) >= 1.0",
+            "signals.most - signals.least >= 1.0",
             'signals.kind == "p"',
+            "signals.kind == null",
             'traits.plan == "pro"',
+            'traits.plan in ["pro", "team"]',
+            "size(traits.plan) > 3",
             "has(traits.plan)",
             "!has(traits.plan)",
+            'has(traits.plan) ? traits.plan == "free" : signals.count > 1',
             "cycle >= 2",
             'stage == "s1"',
             "signals.ended > signals.began",
+            "signals.lately == null",
         ]
     ),
 )
 _PASSING = st.one_of(
     st.builds(
         _elapsed,
-        st.sampled_from(["entered_at", "signals.ended", "signals.began"]),
+        st.sampled_from(["entered_at", "signals.ended", "signals.began", "signals.lately"]),
         st.sampled_from(["<", "<=", ">", ">="]),
         _hours,
     ),
-    st.sampled_from(["now >= timestamp(traits.until)", 'now < signals.ended + duration("48h")']),
+    st.sampled_from(
+        [
+            "now >= timestamp(traits.until)",
+            'timestamp(traits.until) - now < duration("48h")',
+            'now < signals.ended + duration("48h")',
+            'signals.began <= now - duration("72h")',
+            'entered_at + duration("48h") > now',
+            'now >= timestamp("2026-01-08T00:00:00Z")',
+        ]
+    ),
 )
 _ARRIVING = st.sampled_from(
     [
@@ -122,6 +149,8 @@ _ARRIVING = st.sampled_from(
         'properties.k != "q" || properties.v < 2',
         "has(properties.v)",
         'event.source == "test"',
+        'event.type == "a"',
+        "event.occurred_at == now",
     ]
 )
 
@@ -131,12 +160,12 @@ def _joined(atoms: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(atoms, atoms, pair, st.builds("!({})".format, atoms))
 
 
-standing = _joined(_STANDING | _PASSING)
+standing = _joined(st.one_of(_STANDING, _PASSING))
 arriving = _joined(_ARRIVING | _STANDING)
 
 # ---------------------------------------------------------------- rules
 
-_holds = st.none() | st.sampled_from(SPANS)
+_holds = st.none() | st.sampled_from(WINDOWS)
 
 
 def _trigger(parts: Mapping[str, object]) -> Document:
@@ -170,7 +199,7 @@ DATE = _parts(
         "for": _holds,
     }
 )
-_ANYTHING = st.one_of(ON, SILENCE, LEVEL, SINCE, DATE)
+_ANYTHING = st.one_of(LEVEL, LEVEL, LEVEL, ON, SILENCE, SINCE, DATE)
 
 
 @st.composite
@@ -181,7 +210,7 @@ def _rule(draw: st.DrawFn, number: int, stages: list[str], *, may_turn: bool) ->
     """
     target = draw(st.sampled_from(stages))
     earlier = stages[: stages.index(target)]
-    takes_time = not earlier or draw(st.booleans())
+    takes_time = not earlier or draw(st.sampled_from([False, False, True]))
     trigger = draw(ON | SILENCE if takes_time and not may_turn else _ANYTHING)
     others = [stage for stage in stages if stage != target] if takes_time or may_turn else earlier
     sources = draw(st.lists(st.sampled_from(others), min_size=1, max_size=3, unique=True))
@@ -190,18 +219,18 @@ def _rule(draw: st.DrawFn, number: int, stages: list[str], *, may_turn: bool) ->
 
 @st.composite
 def _alert(draw: st.DrawFn, number: int, stages: list[str]) -> Document:
-    trigger = draw(st.one_of(ON, LEVEL, SILENCE, SINCE, DATE))
+    trigger = draw(_ANYTHING)
     where = draw(st.none() | st.lists(st.sampled_from(stages), min_size=1, unique=True))
     return {"id": f"w{number}", **({} if where is None else {"in": where}), **trigger}
 
 
 @st.composite
-def documents(draw: st.DrawFn) -> Document:
+def documents(draw: st.DrawFn, *, may_loop: bool = False) -> Document:
     """Return the document of a small model with every kind of trigger."""
     stages = [f"s{number}" for number in range(draw(st.integers(2, 5)))]
     direction = draw(st.sampled_from(["free", "free", "free", "forward_only"]))
-    count = draw(st.integers(1, 6))
-    may_turn = direction == "forward_only"
+    count = draw(st.sampled_from([1, 3, 5, 8]))
+    may_turn = may_loop or direction == "forward_only"
     return {
         "model": MODEL_KEY,
         "direction": direction,
@@ -211,7 +240,9 @@ def documents(draw: st.DrawFn) -> Document:
         "signals": {name: draw(signal) for name, signal in SIGNALS.items()},
         "stages": [{"id": stage} for stage in stages],
         "transitions": [draw(_rule(number, stages, may_turn=may_turn)) for number in range(count)],
-        "alerts": [draw(_alert(number, stages)) for number in range(draw(st.integers(0, 3)))],
+        "alerts": [
+            draw(_alert(number, stages)) for number in range(draw(st.sampled_from([0, 1, 4])))
+        ],
         "personas": [{"id": "fits", "when": draw(standing)}],
     }
 
@@ -220,12 +251,14 @@ models = documents().map(parse_model)
 
 # ---------------------------------------------------------------- histories
 
-_properties = st.fixed_dictionaries(
-    {},
-    optional={
-        "v": st.sampled_from([0, 1, 2, 3, 0.5, 2.5, "x"]),
-        "k": st.sampled_from(["p", "q"]),
-    },
+_properties = st.sampled_from(
+    [
+        *({"v": v, "k": k} for v in (0, 1, 2, 3, 0.5) for k in ("p", "q")),
+        {"v": 2.5},
+        {"v": "x", "k": "p"},
+        {"k": "q"},
+        {},
+    ]
 )
 _traits = st.fixed_dictionaries(
     {},
@@ -236,26 +269,28 @@ _traits = st.fixed_dictionaries(
         ),
     },
 )
-_days = st.integers(0, 14)
+_days = st.integers(1, 14)
 _off_grid = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, -1])
+_members = st.sampled_from(["ann", "bob", None])
 
 
-def _behaviour(name: str, day: int, off: int, properties: Document) -> Event:
-    return did(name, day + 1, off, **properties)
+def _behaviour(name: str, day: int, off: int, properties: Document, member: str | None) -> Event:
+    return replace(did(name, day, off, **properties), customer_id=member)
 
 
 def _identify(day: int, off: int, traits: Document) -> Event:
-    return identified(day + 1, off, **traits)
+    return identified(day, off, **traits)
 
 
 def _manual(day: int, stage: str, model: str) -> Event:
-    return put_into(stage, day + 1, model=model)
+    return put_into(stage, day, model=model)
 
 
 _behaviours = st.builds(
-    _behaviour, st.sampled_from([*BEHAVIOURS, "A Done"]), _days, _off_grid, _properties
+    _behaviour, st.sampled_from([*BEHAVIOURS, "A Done"]), _days, _off_grid, _properties, _members
 )
 _events = st.one_of(
+    _behaviours,
     _behaviours,
     _behaviours,
     _behaviours,
@@ -267,24 +302,41 @@ _events = st.one_of(
         st.sampled_from([MODEL_KEY, MODEL_KEY, "another-model"]),
     ),
 )
-
-
-def histories(min_size: int = 1, max_size: int = 10) -> st.SearchStrategy[list[Event]]:
-    """Return events in order of arrival, which is not always the order of what they tell."""
-    return st.lists(_events, min_size=min_size, max_size=max_size).flatmap(_arriving)
-
-
-def _arriving(events: list[Event]) -> st.SearchStrategy[list[Event]]:
-    ordered = sorted(events, key=lambda event: event.effective_at)
-    return st.one_of(st.just(ordered), st.just(events)).map(numbered)
-
-
-instants = st.builds(at, st.integers(0, 50), _off_grid)
+_LATER = st.sampled_from([0, 0, 26, 84])
+"""Days added to a whole history: the end of January, the night clocks change in Berlin."""
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """Return a model with a history and an instant not before its last event."""
+def histories(draw: st.DrawFn) -> list[Event]:
+    """Return events in order of arrival, which is not always the order of what they tell."""
+    size = draw(st.sampled_from([1, 2, 4, 8, 12]))
+    events = draw(st.lists(_events, min_size=size, max_size=size))
+    if draw(st.booleans()):
+        events.sort(key=lambda event: event.effective_at)
+    later = draw(_LATER) * DAY
+    return numbered(
+        replace(
+            event,
+            effective_at=event.effective_at + later,
+            occurred_at=event.occurred_at + later,
+        )
+        for event in events
+    )
+
+
+@st.composite
+def _cases(draw: st.DrawFn, models: st.SearchStrategy[Model]) -> Case:
     history = draw(histories())
     last = max(event.effective_at for event in history)
-    return Case(draw(models), history, max(last, draw(instants)))
+    days = draw(st.sampled_from([0, 1, 5, 40]))
+    return Case(draw(models), history, last + days * DAY + draw(st.sampled_from([0, 0, 1])))
+
+
+def cases() -> st.SearchStrategy[Case]:
+    """Return a model with a history and an instant not before its last event."""
+    return _cases(models)
+
+
+def looping_cases() -> st.SearchStrategy[Case]:
+    """Return a case of a model whose conditions may lead in a circle."""
+    return _cases(documents(may_loop=True).map(parse_model))

@@ -19,11 +19,15 @@ from domain.events import ALIAS, Event, canonical_history
 from domain.machine import Machine, State, StateCodecError, compile_model
 from domain.model import Model
 from domain.transitions import Transition, transition_id
-from tests.builders import DAY, did, numbered
+from tests.builders import DAY, at, did, numbered
 from tests.domain.golden import golden_bytes
+from tests.domain.ready_made import ready_cases
+from tests.domain.stories.telling import machine_of
 from tests.domain.strategies import Case, cases, histories, models
 
 FAR = 400 * DAY
+
+any_cases = cases() | ready_cases()
 
 
 def whole(machine: Machine, history: list[Event], until: int) -> tuple[State, list[Transition]]:
@@ -33,10 +37,10 @@ def whole(machine: Machine, history: list[Event], until: int) -> tuple[State, li
     return state, [*records, *later]
 
 
-@given(cases(), st.sets(st.integers(0, 10)))
+@given(any_cases, st.sets(st.integers(0, 10)))
 def test_a_history_folds_in_any_number_of_pieces(case: Case, cuts: set[int]) -> None:
     """A snapshot anywhere, through its bytes, gives the answer of a replay from the start."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     history = canonical_history(case.history)
     edges = [0, *sorted(cut for cut in cuts if cut < len(history)), len(history)]
 
@@ -52,20 +56,24 @@ def test_a_history_folds_in_any_number_of_pieces(case: Case, cuts: set[int]) -> 
     assert machine.encode(state) == machine.encode(expected)
 
 
-@given(cases(), st.lists(st.integers(0, 20 * DAY), max_size=8))
-def test_ticking_never_changes_history(case: Case, ticks: list[int]) -> None:
+_ticks = st.sets(st.builds(at, st.integers(0, 120), st.sampled_from([-1, 0, 0, 1])), max_size=40)
+
+
+@given(any_cases, _ticks)
+def test_ticking_never_changes_history(case: Case, ticks: set[int]) -> None:
     """The clock may be advanced often, rarely or never, between any two events."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
 
     state = machine.initial()
     records: list[Transition] = []
-    for event in canonical_history(case.history):
-        last = max(state.last_key[0], 0)
-        for tick in sorted(tick for tick in ticks if last and last + tick <= event.effective_at):
-            state, fallen = machine.advance(state, last + tick)
+    for event in [*canonical_history(case.history), None]:
+        begin, end = state.last_key[0], event.effective_at if event else case.until
+        for tick in sorted(tick for tick in ticks if begin <= tick <= end):
+            state, fallen = machine.advance(state, tick)
             records += fallen
-        state, caused = machine.step(state, event)
-        records += caused
+        if event:
+            state, caused = machine.step(state, event)
+            records += caused
     state, later = machine.advance(state, case.until)
 
     expected, told = whole(machine, case.history, case.until)
@@ -73,10 +81,13 @@ def test_ticking_never_changes_history(case: Case, ticks: list[int]) -> None:
     assert machine.view(state, case.until) == machine.view(expected, case.until)
 
 
-@given(cases(), st.integers(0, 30 * DAY), st.integers(0, 30 * DAY))
+_gaps = st.builds(lambda days, off: days * DAY + off, st.integers(0, 30), st.sampled_from([0, 1]))
+
+
+@given(any_cases, _gaps, _gaps)
 def test_advancing_twice_is_advancing_once(case: Case, first: int, second: int) -> None:
     """advance(advance(s, a), b) = advance(s, b) for a <= b, and never moves the last event key."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     state, _ = machine.fold(canonical_history(case.history))
     instant = state.last_key[0] + first
     later = instant + second
@@ -90,9 +101,9 @@ def test_advancing_twice_is_advancing_once(case: Case, first: int, second: int) 
     assert there.last_key == state.last_key
 
 
-@given(cases())
+@given(any_cases)
 def test_looking_twice_at_one_instant_tells_nothing_new(case: Case) -> None:
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     state, _ = whole(machine, case.history, case.until)
 
     again, records = machine.advance(state, case.until)
@@ -101,10 +112,10 @@ def test_looking_twice_at_one_instant_tells_nothing_new(case: Case) -> None:
     assert machine.encode(again) == machine.encode(state)
 
 
-@given(cases(), st.data())
+@given(any_cases, st.data())
 def test_an_event_id_seen_twice_changes_nothing(case: Case, data: st.DataObject) -> None:
     """Deliveries repeat; whatever a repeat says, the first arrival stands."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     original = data.draw(st.sampled_from(case.history))
     moved = data.draw(st.integers(-5, 5)) * DAY
     repeat = replace(
@@ -118,10 +129,10 @@ def test_an_event_id_seen_twice_changes_nothing(case: Case, data: st.DataObject)
     assert records == whole(machine, case.history, case.until)[1]
 
 
-@given(cases(), st.randoms(use_true_random=False))
+@given(any_cases, st.randoms(use_true_random=False))
 def test_any_order_of_arrival_tells_the_order_of_the_facts(case: Case, random: Random) -> None:
     """The fold sorts by (effective_at, position); where events stand in a list means nothing."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     shuffled = list(case.history)
     random.shuffle(shuffled)
 
@@ -149,10 +160,10 @@ def test_a_merge_is_one_customer_from_the_start(
     assert records == whole(machine, from_start, until)[1]
 
 
-@given(cases())
+@given(any_cases)
 def test_a_state_is_its_bytes(case: Case) -> None:
     """Decoding and encoding give the same bytes; another model's bytes are refused."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     state, _ = whole(machine, case.history, case.until)
 
     encoded = machine.encode(state)
@@ -174,10 +185,10 @@ def test_the_bytes_of_another_model_are_refused(one: Model, other: Model) -> Non
         stranger.decode(machine.encode(state))
 
 
-@given(cases())
+@given(any_cases)
 def test_nothing_changes_by_time_alone_before_the_next_deadline(case: Case) -> None:
     """Up to one microsecond before it: no record, and the same deadline still lies ahead."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     state, _ = whole(machine, case.history, case.until)
     deadline = machine.next_deadline(state)
     quiet_until = case.until + FAR if deadline is None else deadline - 1
@@ -189,10 +200,10 @@ def test_nothing_changes_by_time_alone_before_the_next_deadline(case: Case) -> N
     assert machine.next_deadline(later) == deadline
 
 
-@given(cases())
+@given(any_cases)
 def test_deadlines_lie_ahead(case: Case) -> None:
     """Whoever has advanced to an instant has nothing left to do at it."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     state, _ = whole(machine, case.history, case.until)
 
     deadline = machine.next_deadline(state)
@@ -200,10 +211,10 @@ def test_deadlines_lie_ahead(case: Case) -> None:
     assert deadline is None or deadline > case.until
 
 
-@given(cases())
+@given(any_cases)
 def test_what_is_told_to_come_comes_if_nothing_happens(case: Case) -> None:
     """`next_transition` names the next stage, instant and rule, or rightly says there is none."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     state, _ = whole(machine, case.history, case.until)
 
     upcoming = machine.next_transition(state)
@@ -222,7 +233,7 @@ def test_what_is_told_to_come_comes_if_nothing_happens(case: Case) -> None:
         )
 
 
-@given(cases())
+@given(any_cases)
 def test_a_forward_only_subject_never_goes_back(case: Case) -> None:
     """Whatever asks for it: event, silence, condition or person."""
     model = replace(case.model, direction="forward_only")
@@ -234,10 +245,10 @@ def test_a_forward_only_subject_never_goes_back(case: Case) -> None:
     assert stages == sorted(stages)
 
 
-@given(cases())
+@given(any_cases)
 def test_a_history_is_a_chain(case: Case) -> None:
     """Sequences are dense, each transition leaves where the last one led, and time never turns."""
-    _, records = whole(compile_model(case.model), case.history, case.until)
+    _, records = whole(machine_of(case.model), case.history, case.until)
 
     transitions = [record for record in records if record.kind == "transition"]
     assert [record.sequence for record in transitions] == list(range(1, len(transitions) + 1))
@@ -250,9 +261,9 @@ def test_a_history_is_a_chain(case: Case) -> None:
     assert cycles == sorted(cycles)
 
 
-@given(cases())
+@given(any_cases)
 def test_no_two_records_of_a_history_share_an_id(case: Case) -> None:
-    _, records = whole(compile_model(case.model), case.history, case.until)
+    _, records = whole(machine_of(case.model), case.history, case.until)
 
     ids = [
         transition_id(record, subject="ann", model=case.model.key, version=1) for record in records
@@ -260,10 +271,10 @@ def test_no_two_records_of_a_history_share_an_id(case: Case) -> None:
     assert len(set(ids)) == len(ids)
 
 
-@given(cases())
+@given(any_cases)
 def test_a_machine_can_be_sent_to_another_process(case: Case) -> None:
     """What comes out of a pickle answers alike and reads the same bytes."""
-    machine = compile_model(case.model)
+    machine = machine_of(case.model)
     state, records = whole(machine, case.history, case.until)
 
     sent = pickle.loads(pickle.dumps(machine))  # noqa: S301 - our own bytes, made one line above

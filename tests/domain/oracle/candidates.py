@@ -14,7 +14,7 @@ from tests.domain.oracle.conditions import span
 def durations_of(model: Model) -> list[Duration]:
     """Return each duration in *model*, those in conditions also backwards, and none at all."""
     found = {signal.within for signal in model.signals}
-    for trigger in _triggers(model):
+    for trigger in triggers_of(model):
         found |= {trigger.after, trigger.offset, trigger.hold}
     for argument in _arguments(model, "duration"):
         length = Duration(microseconds=span(argument).count)
@@ -27,7 +27,8 @@ def literal_instants_of(model: Model) -> set[int]:
     return {parse_instant(argument) for argument in _arguments(model, "timestamp")}
 
 
-def _triggers(model: Model) -> list[Trigger]:
+def triggers_of(model: Model) -> list[Trigger]:
+    """Return the triggers of the rules and alerts of *model*."""
     return [rule.trigger for rule in model.transitions] + [a.trigger for a in model.alerts]
 
 
@@ -40,6 +41,6 @@ def _arguments(model: Model, function: str) -> Iterator[str]:
 
 
 def _expressions(model: Model) -> list[Expression]:
-    conditions = [trigger.when for trigger in _triggers(model)]
-    dates = [trigger.at for trigger in _triggers(model)]
+    conditions = [trigger.when for trigger in triggers_of(model)]
+    dates = [trigger.at for trigger in triggers_of(model)]
     return [expression for expression in (*conditions, *dates) if expression is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -153,6 +154,9 @@ def _divide(left: float, right: float) -> float:
     if isinstance(left, int) and isinstance(right, int):
         quotient = abs(left) // abs(right)
         return quotient if (left < 0) == (right < 0) else -quotient
+    if right == 0:  # IEEE 754: doubles divide by zero
+        sign = math.copysign(1.0, left) * math.copysign(1.0, right)
+        return math.nan if left == 0 or math.isnan(left) else sign * math.inf
     return left / right
 
 
@@ -176,6 +180,12 @@ def _size(value: object) -> int:
     if isinstance(value, str | list | dict):
         return len(value)
     raise ConditionError(_TYPE_ERROR)
+
+
+def _double(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise NotImplementedError(value)
 
 
 def _timestamp(value: object) -> Instant:
@@ -222,6 +232,7 @@ _FUNCTIONS: dict[str, Callable[..., object]] = {
     "_*_": _arithmetic(operator.mul),
     "_/_": _arithmetic(_divide),
     "size": _size,
+    "double": _double,
     "timestamp": _timestamp,
     "duration": span,
     "contains": _text(lambda text, part: part in text),
