@@ -66,9 +66,11 @@ def _edge(*, as_json: bool) -> Iterator[None]:
 
 def _failure_of(error: Exception) -> CommandError:
     """Return *error* in the words of the command line; its classes are looked up only now."""
+    import sqlite3
+
     from domain.document import ModelError
     from service.errors import Problem
-    from service.ports import StoreError
+    from service.ports import StoreError, StoreUnavailable
     from service.settings import SettingsError
 
     match error:
@@ -97,6 +99,8 @@ def _failure_of(error: Exception) -> CommandError:
             )
         case StoreError():
             return _store_failure(error)
+        case sqlite3.Error():
+            return _store_failure(StoreUnavailable(f"the database cannot be used: {error}"))
         case OSError() if error.filename is not None:
             message = f"{error.filename}: {error.strerror or error}"
             return CommandError(message, code="file_error")
@@ -111,7 +115,7 @@ def _failure_of(error: Exception) -> CommandError:
 def _store_failure(error: Exception) -> CommandError:
     code = str(getattr(error, "code", "store_error"))
     cures = {
-        "store_unavailable": "look at it with stagefold doctor; then try again",
+        "store_unavailable": "is the disk full, is it ours? stagefold doctor looks at it",
         "overloaded": "try again in a moment",
         "schema_mismatch": "bring it up to date with stagefold migrate, or use the newer release",
     }

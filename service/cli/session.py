@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,7 @@ def use(
 
     chosen = settings or settings_now()
     quiet = "warning" if chosen.log_level == "info" else chosen.log_level
-    logs.configure(replace(chosen, log_level=quiet))
+    logs.configure(replace(chosen, log_level=quiet), sys.stderr)
 
     async def run() -> Answer:
         services = await build(chosen)

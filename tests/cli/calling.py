@@ -18,8 +18,9 @@ PROGRAM = (sys.executable, "-m", "stagefold")
 
 
 def call(*arguments: str | Path, **environment: str) -> Result:
-    """Return how the command ended, run in this process."""
-    return CliRunner().invoke(app, [str(each) for each in arguments], env=environment)
+    """Return how the command ended, run in this process with no other settings than these."""
+    ours = {name: environment.get(name) for name in os.environ if name.startswith("STAGEFOLD_")}
+    return CliRunner().invoke(app, [str(each) for each in arguments], env={**ours, **environment})
 
 
 def answer(*arguments: str | Path, status: int = 0, **environment: str) -> Any:  # noqa: ANN401 -- JSON
