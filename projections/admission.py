@@ -34,7 +34,7 @@ _ITSELF, _VISITOR, _ACCOUNT, _ALIAS = range(SLOTS)
 class Draft:
     """An offered event with the names it speaks of, before it is judged."""
 
-    __slots__ = ("account", "alias", "content", "event", "name", "place", "visitor")
+    __slots__ = ("account", "alias", "content", "event", "name", "names", "place", "visitor")
 
     def __init__(self, place: tuple[int, int], event: NewEvent) -> None:
         """Note that *event* was offered at *place*: number of the submission, number in it."""
@@ -52,10 +52,8 @@ class Draft:
         self.account: Name | None = None if account is None else (tenant, "account", account)
         self.alias = _alias_of(event)
         self.content = _digest(event.payload)
-
-    def names(self) -> tuple[Name | None, ...]:
-        """Return every name in it, in the order of `SLOTS`."""
-        return (self.name, self.visitor, self.account, self.alias)
+        others = (self.visitor, self.account, self.alias)
+        self.names = (self.name, *(name for name in others if name is not None))
 
 
 def _alias_of(event: NewEvent) -> Name | None:
@@ -264,7 +262,7 @@ class Admission:
             arrival.is_late = True
         else:
             profile.newest_at = instant
-        self._busy.add(profile.ref)
+        self._busy.add(arrival.subject.root)
         if arrival.account is not None:
             account = self.profile(arrival.account)
             account.newest_at = max(account.newest_at, instant)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from domain.buckets import bucket_of
 from domain.events import Event
-from projections.admission import Admission, Arrival, Draft, Known
+from projections.admission import Admission, Draft, Known
 from projections.asking import Ref, Script, ask
 from projections.changes import Changes
 from projections.folding import Folder
@@ -143,16 +143,14 @@ def _meet(residents: Residents, drafts: Sequence[Draft]) -> Script[None]:
     """Bring every subject that *drafts* name into memory, as far as it is known."""
     residents.trim()
     names = residents.names
-    unknown: set[IdentityKey] = {
-        (bucket_of(name[0], name[2]), *name)
-        for draft in drafts
-        for name in draft.names()
-        if name is not None and name not in names
-    }
+    spoken_of = {name for draft in drafts for name in draft.names}
+    unknown: list[IdentityKey] = [
+        (bucket_of(name[0], name[2]), *name) for name in spoken_of if name not in names
+    ]
     if unknown:
         for identity in (yield from ask(AskIdentities(sorted(unknown)))):
             residents.add(identity)
-    found = [names.get(name) for draft in drafts for name in draft.names() if name is not None]
+    found = map(names.get, spoken_of)
     named = [identity for identity in found if identity is not None]
     yield from meet_profiles(residents, {identity.root for identity in named})
     yield from _meet_members(residents, named)
@@ -233,10 +231,6 @@ class _Group:
         self.events: list[Event] = []
         self.is_quiet = True
 
-    def add(self, arrival: Arrival) -> None:
-        self.events.append(arrival.event)
-        self.is_quiet &= arrival.draft.event.historical
-
 
 def _fold(folder: Folder, admission: Admission) -> Script[None]:
     """Fold every group: in order from where it stands, else again from its history."""
@@ -244,8 +238,10 @@ def _fold(folder: Folder, admission: Admission) -> Script[None]:
     for ref, group in _groups(admission).items():
         profile, events = group.profile, group.events
         cause = admission.refolded.get(ref)
-        if cause is None and min(event.effective_at for event in events) < profile.settled_at:
-            cause = "late"
+        if cause is None:
+            settled = profile.settled_at
+            if any(event.effective_at < settled for event in events):
+                cause = "late"
         if cause is None:
             folder.step(profile, events, quiet=group.is_quiet)
         else:
@@ -258,12 +254,14 @@ def _fold(folder: Folder, admission: Admission) -> Script[None]:
 def _groups(admission: Admission) -> dict[Ref, _Group]:
     groups: dict[Ref, _Group] = {}
     for arrival in admission.arrivals:
-        for identity in (arrival.subject, arrival.account):
-            if identity is not None:
-                group = groups.get(identity.root)
-                if group is None:
-                    group = groups[identity.root] = _Group(admission.profile(identity))
-                group.add(arrival)
+        account = arrival.account
+        for identity in (arrival.subject,) if account is None else (arrival.subject, account):
+            group = groups.get(identity.root)
+            if group is None:
+                group = groups[identity.root] = _Group(admission.profile(identity))
+            group.events.append(arrival.event)
+            if not arrival.draft.event.historical:
+                group.is_quiet = False
     for ref in admission.refolded:
         if ref not in groups:  # a side that a cut left without an event of its own
             groups[ref] = _Group(admission.residents.profiles[ref])

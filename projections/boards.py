@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from projections.changes import DAY
+from projections.subjects import DAY
 
 SECOND = 1_000_000
 

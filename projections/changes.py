@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from projections.asking import Ref
-from projections.subjects import HOUR, Identity
+from projections.subjects import DAY, Identity
 
 Row: TypeAlias = tuple[Any, ...]
-DAY = 24 * HOUR
 
 EVENT_COLUMNS = (
     "position",

@@ -9,8 +9,10 @@ that anybody may have seen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from domain.buckets import BUCKETS
 from domain.events import Event
 from domain.transitions import Transition
 from projections.changes import Changes
@@ -34,6 +36,7 @@ from projections.subjects import (
 if TYPE_CHECKING:
     from domain.machine import State
 
+fold_key = attrgetter("effective_at", "position")
 SNAPSHOT_EVENTS = 32
 SNAPSHOTS_MAX = 8
 MINUTE = 60_000_000
@@ -68,14 +71,17 @@ class Folder:
         self.unfolded: set[tuple[int, int]] = set()
         self._projections = list(projections)
         self._of: dict[tuple[str, bool], list[Projection]] = {}
-        self.kept = {projection.generation for projection in self._projections}
+        self.kept = {one.generation: one.machine for one in self._projections}
         for projection in self._projections:
             key = (projection.tenant, projection.is_account)
             self._of.setdefault(key, []).append(projection)
+        self._is_complete = all(one.buckets_done == BUCKETS for one in self._projections)
 
     def of(self, profile: Profile) -> list[Projection]:
         """Return the projections that contain the subject and fold it at present."""
         found = self._of.get((profile.tenant, profile.is_account), [])
+        if self._is_complete and not profile.parked:
+            return found
         return [
             projection
             for projection in found
@@ -87,10 +93,12 @@ class Folder:
 
     def step(self, profile: Profile, events: Sequence[Event], *, quiet: bool) -> None:
         """Fold *events*, none of them before what *profile* has settled."""
+        ordered = sorted(events, key=fold_key) if len(events) > 1 else events
+        voids = profile.voids
         counted = [
             event
-            for event in sorted(events, key=lambda event: event.fold_key)
-            if event.type not in CONTROL and event.event_id not in profile.voids
+            for event in ordered
+            if event.type not in CONTROL and not (voids and event.event_id in voids)
         ]
         if counted:
             before = profile.events
@@ -248,8 +256,9 @@ class Folder:
     def finish(self, profile: Profile) -> None:
         """Write the row of *profile*: all of it, or the little that every event changes."""
         self._set_due(profile)
-        for generation in profile.standings.keys() - self.kept:
-            del profile.standings[generation]
+        if len(profile.standings) > 1 or self.kept.keys() != profile.standings.keys():
+            for generation in profile.standings.keys() - self.kept.keys():
+                del profile.standings[generation]
         if profile.parked:
             self.unfolded.add(profile.ref)
         states = self._states(profile)
@@ -284,21 +293,24 @@ class Folder:
 
     def next_deadline(self, profile: Profile) -> int | None:
         """Return the earliest instant at which time alone may change any of the standings."""
-        found = [
-            due
-            for projection in self.of(profile)
-            if (standing := profile.standings.get(projection.generation)) is not None
-            and (due := projection.machine.next_deadline(standing.state_by(projection.machine)))
-            is not None
-        ]
-        return min(found, default=None)
+        earliest: int | None = None
+        for projection in self.of(profile):
+            standing = profile.standings.get(projection.generation)
+            if standing is None:
+                continue
+            due = projection.machine.next_deadline(standing.state_by(projection.machine))
+            if due is not None and (earliest is None or due < earliest):
+                earliest = due
+        return earliest
 
     def _states(self, profile: Profile) -> bytes:
-        machines = {projection.generation: projection.machine for projection in self._projections}
+        machines = self.kept
         return encode_standings(
-            (generation, standing.number, standing.live, standing.bytes_by(machines[generation]))
-            for generation, standing in profile.standings.items()
-            if generation in self.kept
+            [
+                (generation, one.number, one.live, one.bytes_by(machines[generation]))
+                for generation, one in profile.standings.items()
+                if generation in machines
+            ]
         )
 
     def _take_snapshot(self, profile: Profile) -> None:

@@ -21,7 +21,7 @@ from projections.payloads import traits_in
 if TYPE_CHECKING:
     from domain.machine import Machine, State
 
-HOUR = 3_600_000_000
+DAY = 86_400_000_000
 NAMES_MAX = 200_000
 PROFILES_MAX = 20_000
 _MICROSECONDS_BEFORE_ALL = -1
@@ -216,13 +216,14 @@ class Profile:
     def take_in(self, event: Event) -> None:
         """Count *event*, wherever in the history it stands."""
         self.events += 1
-        instant = event.effective_at
+        instant, position = event.effective_at, event.position
         if self.first_seen_at is None or instant < self.first_seen_at:
             self.first_seen_at = instant
-        if event.fold_key > (self.last_at, self.last_position):
-            if instant // HOUR != self.last_at // HOUR:
+            self.is_thorough = True
+        if instant > self.last_at or (instant == self.last_at and position > self.last_position):
+            if instant // DAY != self.last_at // DAY:
                 self.is_thorough = True
-            self.last_at, self.last_position = event.fold_key
+            self.last_at, self.last_position = instant, position
         if event.type == IDENTIFY:
             self._identify(event)
 
@@ -255,9 +256,9 @@ class Snapshot(NamedTuple):
     states: bytes
 
 
-def encode_standings(rows: Iterable[tuple[int, int, int, bytes]]) -> bytes:
+def encode_standings(rows: Sequence[tuple[int, int, int, bytes]]) -> bytes:
     """Return standings as bytes: (generation, number, live, state) each."""
-    return _encode_states(list(rows))
+    return _encode_states(rows)
 
 
 def decode_standings(packed: bytes) -> dict[int, Standing]:
@@ -280,7 +281,7 @@ PROFILE_COLUMNS = (
     "first_seen_at",
     "last_at",
     "last_position",
-    "last_hour",
+    "last_day",
     "events",
     "newest_at",
     "settled_at",
@@ -307,7 +308,7 @@ def profile_row(profile: Profile, states: bytes) -> ProfileRow:
         profile.first_seen_at,
         profile.last_at,
         profile.last_position,
-        profile.last_at // HOUR,
+        profile.last_at // DAY,
         profile.events,
         profile.newest_at,
         profile.settled_at,

@@ -174,7 +174,7 @@ def _profiles() -> None:
         *wholes("bucket", "subject_id"),
         *texts("tenant", "kind", "name"),
         *wholes("first_seen_at", null=True),
-        *wholes("last_at", "last_position", "last_hour", "events", "newest_at", "settled_at"),
+        *wholes("last_at", "last_position", "last_day", "events", "newest_at", "settled_at"),
         *wholes("due_at", null=True),
         *texts("traits"),
         *texts("stamps", "voids", "members", null=True),
@@ -190,7 +190,7 @@ def _profiles() -> None:
         ["due_at"],
         **where("due_at IS NOT NULL"),
     )
-    op.create_index("profiles_last", "profiles", ["tenant", "last_hour"])
+    op.create_index("profiles_last", "profiles", ["tenant", "last_day"])
     op.create_index("profiles_name", "profiles", ["tenant", "name", "kind"])
 
 

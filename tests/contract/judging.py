@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.document import parse_model
-from domain.events import Event, canonical_history
+from domain.events import IDENTIFY, Event, canonical_history
 from domain.machine import Machine, compile_model
 from domain.transitions import Transition
 from projections.answers import BoardQuery, CustomerQuery, TransitionRecord
 from projections.log import UNALIAS, StoredEvent, SubjectKey
-from projections.payloads import decoder
+from projections.payloads import decoder, traits_in
 from projections.records import content_of
 from service.ports import Store
 from tests.contract.saying import SHOP, TEAM, TENANT
@@ -80,11 +80,19 @@ def true_history(log: Sequence[StoredEvent], members: set[SubjectKey]) -> list[E
             for event in log
             if event.type != UNALIAS
             and (
-                event.subject in members
-                or SubjectKey("account", event.account_id or "") in members
+                event.subject in members or SubjectKey("account", event.account_id or "") in members
             )
         ]
     )
+
+
+def true_traits(history: Sequence[Event]) -> dict[str, object]:
+    """Return the traits that *history* leaves, told once in fold order."""
+    traits: dict[str, object] = {}
+    for event in history:
+        if event.type == IDENTIFY:
+            traits |= traits_in(event.properties)
+    return {name: value for name, value in traits.items() if value is not None}
 
 
 async def assert_subject(
@@ -98,7 +106,12 @@ async def assert_subject(
         state, passed = machine.advance(state, now)
     snapshot = await store.snapshot(TENANT, key)
     assert snapshot is not None
-    assert snapshot.subject.events == len(history)
+    instants = [event.effective_at for event in history]
+    subject = snapshot.subject
+    assert subject.events == len(history)
+    assert subject.first_seen_at == min(instants, default=None)
+    assert subject.last_event_at == max(instants, default=None)
+    assert subject.traits == true_traits(history)
     row = next(iter(snapshot.stages), None)
     assert (row is None) is (state.stage_id is None)
     if row is not None:

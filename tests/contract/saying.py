@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from domain.document import parse_model
@@ -11,6 +11,8 @@ from projections.catalogue import ModelVersion
 from projections.log import NewEvent, Receipt, SubjectKey, Submission
 from service.ports import Store
 from tests.builders import DAY, START, at
+
+OpenStore = Callable[[], Store]
 
 TENANT = "default"
 LATER = at(1_000)
@@ -146,7 +148,5 @@ async def told(store: Store, customer: str = "ann", model: str = "shop") -> list
 def stages_and_days(rows: Sequence[Any]) -> list[tuple[str, float]]:
     """Return what transition records say: stage entered, and on which day."""
     return [
-        (row.to_stage, (row.effective_at - START) / DAY)
-        for row in rows
-        if row.kind == "transition"
+        (row.to_stage, (row.effective_at - START) / DAY) for row in rows if row.kind == "transition"
     ]

@@ -9,14 +9,14 @@ from typing import Literal
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
-from projections.changes import DAY, EVENT_COLUMNS, Row
+from projections.changes import EVENT_COLUMNS, Row
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed, merged, trait_matches
 from projections.log import SubjectKey
 from projections.questions import Head, HistoryOf
 from projections.records import RECORD_COLUMNS
-from projections.subjects import PROFILE_COLUMNS, Identity, Profile, identity_of, traits_of
+from projections.subjects import DAY, PROFILE_COLUMNS, Identity, Profile, identity_of, traits_of
 from service.adapters.memory.rows import MemoryRows
 
 _EVENT = {name: place for place, name in enumerate(EVENT_COLUMNS)}

@@ -147,7 +147,7 @@ profiles = Table(
     _number("first_seen_at", null=True),
     _number("last_at"),
     _number("last_position"),
-    _number("last_hour"),
+    _number("last_day"),
     _number("events"),
     _number("newest_at"),
     _number("settled_at"),
@@ -161,7 +161,7 @@ profiles = Table(
     _bytes("states"),
     PrimaryKeyConstraint("bucket", "subject_id"),
     Index("profiles_name", "tenant", "name", "kind"),
-    Index("profiles_last", "tenant", "last_hour"),
+    Index("profiles_last", "tenant", "last_day"),
     Index("profiles_due", "due_at", **_where("due_at IS NOT NULL")),
     **_WIDE,
 )

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from projections.answers import CustomerQuery
-from projections.subjects import HOUR
+from projections.subjects import DAY
 from service.adapters.sql.compiled import CrossJoin, limited, text_and_names
 from service.adapters.sql.tables import profiles, stages
 from service.adapters.sqlite.lookups import item, listed
@@ -102,7 +102,7 @@ class _Listing:
             self._conditions.append(behind)
             self._narrow(query.after[0])
         if query.sort == "last_event_at":
-            order.insert(0, profiles.c.last_hour)
+            order.insert(0, profiles.c.last_day)
         directed = [one.desc() for one in order] if query.descending else order
         return found.where(*self._conditions).order_by(*directed)
 
@@ -110,14 +110,14 @@ class _Listing:
         """Say the same once more of the column that an index begins with."""
         query = self._query
         if query.sort == "last_event_at":
-            hour = self.bind("after_hour", int(value) // HOUR)
-            column: ColumnElement[Any] = profiles.c.last_hour
+            mark = self.bind("after_day", int(value) // DAY)
+            column: ColumnElement[Any] = profiles.c.last_day
         elif query.sort == "id":
-            hour = self.bind("after_name", value)
+            mark = self.bind("after_name", value)
             column = profiles.c.name
         else:
             return
-        self._conditions.append(column <= hour if query.descending else column >= hour)
+        self._conditions.append(column <= mark if query.descending else column >= mark)
 
     def _source(self) -> Any:  # noqa: ANN401 -- a table or a join
         if not self._has_stages:

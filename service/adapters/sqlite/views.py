@@ -19,9 +19,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.changes import DAY, EVENT_COLUMNS
+from projections.changes import EVENT_COLUMNS
 from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS
-from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
+from projections.subjects import DAY, NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.tables import (
     account_events,

@@ -1,0 +1,64 @@
+"""One suite for every store: each test runs over all adapters and may not tell them apart."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from service.adapters.memory import memory_store
+from service.adapters.runners import DirectRunner
+from service.adapters.sqlite import sqlite_store
+from service.ports import Store
+from service.schema import upgrade
+from tests.contract.saying import OpenStore
+
+ADAPTERS = ("memory", "sqlite")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file with the newest schema and nothing in it, to be copied."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+    upgrade(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    return path
+
+
+@pytest.fixture(params=ADAPTERS)
+def adapter(request: pytest.FixtureRequest) -> str:
+    """Name the adapter under test."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def open_store(
+    adapter: str, empty_database: Path, tmp_path: Path
+) -> AsyncIterator[OpenStore]:
+    """Return what opens a further, empty store of the adapter under test."""
+    opened = 0
+    async with AsyncExitStack() as stack:
+
+        def open_one() -> Store:
+            nonlocal opened
+            opened += 1
+            if adapter == "memory":
+                return memory_store()
+            path = tmp_path / f"store{opened}.db"
+            shutil.copy(empty_database, path)
+            store = sqlite_store(path, DirectRunner())
+            stack.push_async_callback(store.close)
+            return store
+
+        yield open_one
+
+
+@pytest.fixture
+async def store(open_store: OpenStore) -> Store:
+    """Return an empty store of the adapter under test."""
+    return open_store()
