@@ -57,7 +57,7 @@ def require_database(settings: Settings) -> None:
 def use(
     work: Callable[[Services], Awaitable[Answer]], *, settings: Settings | None = None
 ) -> Answer:
-    """Return what *work* answers with the services that *settings* describe."""
+    """Return what *work* answers with the services that *settings* describe; no loop runs."""
     import asyncio
 
     from service import logs
@@ -69,6 +69,9 @@ def use(
 
     async def run() -> Answer:
         services = await build(chosen)
+        # A sweep up to the present, in the middle of an import of the past, would write down
+        # silences that the next lines break.
+        await services.loops.stop()
         try:
             return await work(services)
         finally:

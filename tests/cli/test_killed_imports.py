@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.cli.calling import run, start
 
-EVENTS = 40_000
+EVENTS = 20_000
 KILLS = 10
 POLL_SECONDS = 0.005
 
@@ -27,10 +27,10 @@ def test_a_killed_import_goes_on_to_the_same_log(tmp_path: Path) -> None:
     _imported(file, whole)
 
     assert killed >= KILLS // 2
-    assert last["accepted"] + last["duplicate"] == EVENTS - 40
+    assert last["accepted"] + last["duplicate"] == EVENTS - 20
     assert _log(broken) == _log(whole)
     assert _rejected(broken) == _rejected(whole)
-    assert len(_rejected(whole)) == 40
+    assert len(_rejected(whole)) == 20
 
 
 def _write(file: Path) -> None:
