@@ -158,7 +158,7 @@ def compiled(pattern: str) -> Pattern:
 
 
 def _emit(part: _Part, program: list[_Step]) -> None:
-    if len(program) > PROGRAM_MAX:
+    if len(program) >= PROGRAM_MAX:
         raise CelError(f"the pattern is too large: it has more than {PROGRAM_MAX} steps")
     match part:
         case _Sequence(parts=parts):

@@ -156,6 +156,30 @@ def test_a_condition_knows_what_it_reads(source: str, expected: tuple[str, ...])
     assert compile_expression(parse(source), SHOP).reads == expected
 
 
+CAN_FAIL = [
+    ("signals.orders > signals.spent && stage in ['a']", False),
+    ("signals.last_order == null || signals.vip", False),
+    ("signals.latest == 0 || has(properties.a)", False),
+    ("signals.latest < 0", True),
+    ("signals.latest + 1 == 2", True),
+    ("signals.last_order < now", True),
+    ("signals.orders + 1 > 2", True),
+    ("now - entered_at > duration('1h')", False),
+    ("signals.serial < 2u", False),
+    ("properties.a == 1", True),
+    ("signals.opted_in && signals.vip", True),
+    ("size(stage) > 1 && stage.contains('a') && string(signals.spent) == '1'", False),
+    ("int(stage) > 1", True),
+    ("signals.tags[0] == 'a'", True),
+    ("signals.tags == ['a']", True),
+]
+
+
+@pytest.mark.parametrize(("source", "can_fail"), CAN_FAIL, ids=[source for source, _ in CAN_FAIL])
+def test_a_condition_knows_whether_it_can_fail(source: str, *, can_fail: bool) -> None:
+    assert compile_expression(parse(source), SHOP).can_fail is can_fail
+
+
 HOSTILE = [
     "properties.__class__",
     "properties.__init__.__globals__",

@@ -8,7 +8,7 @@ from domain.cel.compiler import evaluate
 from domain.cel.errors import CelError
 from domain.cel.parser import parse
 from domain.cel.types import STRING, TIMESTAMP, Binding, ListType, MapType
-from domain.cel.values import Timestamp
+from domain.cel.values import Timestamp, Uint
 from tests.domain.cel.shop import FAILED, SHOP, of_properties
 
 VERDICTS = {"yes": True, "no": False, "text": "x"}
@@ -78,6 +78,8 @@ ON_PROPERTIES = [
     ("has({'a': properties.missing}.a) || true", True),
     ("{'a': properties.missing}['b'] == 1 && false", False),
     ("size({'a': properties.missing}) == 1 || false", FAILED),
+    ("[1].map(x, properties.missing) == [1] || false", FAILED),
+    ("[1] in properties || 1 in properties", False),
     ("properties.yes == 1", False),
     ("properties.one == true", False),
     ("properties.yes != 1", True),
@@ -152,7 +154,16 @@ def test_properties_are_judged_by_what_the_event_carried(source: str, expected: 
 
 TOP = 2**63 - 1
 STATE = {
-    "signals": {"orders": TOP, "visits": -TOP - 1, "gap": 315_576_000_000_000_000, "plan": "a"},
+    "signals": {
+        "orders": TOP,
+        "visits": -TOP - 1,
+        "spent": 2.0**63,
+        "gap": 315_576_000_000_000_000,
+        "plan": "a",
+        "serial": Uint(2**64 - 1),
+        "vip": True,
+        "latest": None,
+    },
     "stage": "a",
     "entered_at": -62_135_596_800_000_000,
     "now": 253_402_300_799_999_999,
@@ -176,6 +187,15 @@ AT_THE_EDGE = [
     ("signals.gap + duration('1us') > signals.gap", FAILED),
     ("signals.gap + duration('1us') > signals.gap || true", True),
     ("signals.orders > 9223372036854775806.5", False),
+    ("signals.orders < signals.spent", False),
+    ("signals.orders >= signals.spent && signals.spent == signals.orders", True),
+    ("signals.serial - 1u == 18446744073709551614u", True),
+    ("signals.serial + 1u > 0u", FAILED),
+    ("(signals.vip ? now : entered_at) > entered_at", True),
+    ("(signals.vip ? signals.gap : null) == signals.gap", True),
+    ("signals.latest < 2 || true", True),
+    ("signals.latest < 2", FAILED),
+    ("signals.latest == 1 || signals.latest != 0", True),
     ("int(signals.plan) == 1 || true", True),
     ("timestamp(stage) < now && false", False),
     ("duration(stage) < signals.gap || false", FAILED),

@@ -162,6 +162,7 @@ WITHIN = [
     " + ".join(["a"] * 64),
     " || ".join(["a"] * 500),
     "a.all(x, b.all(y, true))",
+    "a.all(x, true) && a.map(x, x).all(x, true) && b.exists(x, true)",
 ]
 BEYOND = [
     ("a" * 4097, "a condition has at most 4096 characters, this one 4097"),

@@ -77,6 +77,13 @@ def test_a_pattern_out_of_bounds_or_syntax_is_refused(pattern: str, message: str
         compiled(pattern)
 
 
+def test_a_pattern_at_its_bounds_compiles() -> None:
+    assert compiled("a{512}").found_in("a" * 512)
+    assert compiled("(" * 16 + ")" * 16).found_in("")
+    with pytest.raises(CelError, match="it has more than 512 steps"):
+        compiled("ba{512}")
+
+
 def test_a_text_beyond_its_bound_is_refused() -> None:
     assert compiled("a$").found_in("b" * 2047 + "a")
     with pytest.raises(CelError, match="no more than 2048 characters, found 2049"):
