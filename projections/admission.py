@@ -161,11 +161,12 @@ class Admission:
         """Return the receipt of an event whose id was used before for the same customer."""
         event, taken = draft.event, self.known.taken
         profile = self.residents.profiles.get(subject.root)
+        verdict: Receipt | None = None
         for bucket, number in profile.members if profile else (subject.ref,):
             found = taken.get((bucket, event.event_id, number, event.source))
-            if found is not None:
-                return self._verdict(draft, *found)
-        return None
+            if found is not None and (verdict is None or verdict.status == "conflict"):
+                verdict = self._verdict(draft, *found)
+        return verdict
 
     def _verdict(self, draft: Draft, position: int, content: int) -> Receipt:
         event = draft.event

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from operator import itemgetter
 from typing import TypeVar
 
 from domain.buckets import BUCKETS
@@ -228,7 +229,8 @@ class EmbeddedStore(Answering):
         await self._write(lambda: self._touch_keys(used))
 
     def _touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
-        for key_id, instant in used:
+        newest = dict(sorted(used, key=itemgetter(1)))
+        for key_id, instant in newest.items():
             with self._readings() as readings:
                 found = readings.key(key_id)
             if found is not None and instant > (found.last_used_at or 0):
