@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -86,7 +86,7 @@ def visited(page: Page) -> Endpoint:
         except Problem as problem:
             # A cursor of another list, say: the page from its beginning is the better answer.
             if problem.code.startswith("cursor"):
-                return RedirectResponse(request.url.path, 303)
+                return RedirectResponse(own_path(request), 303)
             return dressed(request, language, "away.html", {}, status=503)
         except StoreError:
             return dressed(request, language, "away.html", {}, status=503)
@@ -96,7 +96,13 @@ def visited(page: Page) -> Endpoint:
 
 def _own_address(request: Request) -> str:
     query = f"?{request.url.query}" if request.url.query else ""
-    return f"{request.url.path}{query}"
+    return f"{own_path(request)}{query}"
+
+
+def own_path(request: Request) -> str:
+    """Return the path as it was asked for: an id in it may hold any sign, escaped."""
+    raw: bytes = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
+    return raw.decode("ascii", "replace")
 
 
 def asked_language(request: Request) -> Language:
@@ -125,7 +131,7 @@ def dressed(
             (code, name, request.url.include_query_params(lang=code).query)
             for code, name in language.others
         ],
-        "path": request.url.path,
+        "path": own_path(request),
         "query": "",
         "twin": None,
     }

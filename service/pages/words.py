@@ -88,14 +88,12 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "list.last": ("Last event", "最後のイベント"),
         "list.next": ("Next", "次"),
         "list.on": ("Next page", "次のページ"),
-        "list.back": ("From the beginning", "最初から"),
         # ------------------------------------------------------------ one customer
         "first_seen": ("First seen", "初回"),
         "last_event": ("Last event", "最後のイベント"),
         "events": ("Events", "イベント"),
         "also": ("Also known as", "別名"),
         "personas": ("Personas", "ペルソナ"),
-        "where": ("Where they are", "現在のステージ"),
         "company": ("Company", "企業"),
         "since": ("Since {date} · {span}", "{date}から・{span}"),
         "came_from": ("from {stage}", "{stage}から"),
@@ -110,7 +108,6 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "why.void": ("an event was withdrawn", "イベントを取り消し"),
         "why.model": ("the model changed", "モデルを変更"),
         "rule": ("Rule", "ルール"),
-        "evidence": ("Evidence", "根拠"),
         "next": ("What next", "この先"),
         "next.at": (
             "{stage} on {date}, if nothing happens",
