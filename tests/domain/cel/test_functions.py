@@ -90,6 +90,7 @@ YIELDS = [
     ("null in {'a': 1}", False),
     ("[[1, {'a': [2.0]}]] == [[1, {'a': [2]}]]", True),
     ("{'a': 1} == {'b': 1}", False),
+    ("{'a': 1} == {'a': 1, 'b': 2} || {} == {'a': 1}", False),
     ("[1] == dyn({'a': 1})", False),
     ("[timestamp(0)] == [timestamp(0)] && timestamp(0) in [timestamp(0)]", True),
     ("[timestamp(0)][0] + duration('1s')", Timestamp(1_000_000)),
