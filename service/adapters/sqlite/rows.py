@@ -99,7 +99,7 @@ class SqliteRows:
     def is_alone(self) -> bool:
         before = self._version
         self._version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        return before in (-1, self._version)
+        return before == self._version
 
     def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
         return self._answers[type(question)](question)

@@ -112,7 +112,9 @@ def latest() -> str:
 def stay() -> str:
     """Return the statement for stage and entry of a subject at an instant."""
     names = columns(transitions, "to_stage", "effective_at")
-    found = _transitions().where(transitions.c.effective_at <= _number("as_of"))
+    # The sum keeps the planner from the index of everybody's instants: this is one subject.
+    instant = transitions.c.effective_at + literal_column("0", Integer)
+    found = _transitions().where(instant <= _number("as_of"))
     return for_sqlite(limited(found.with_only_columns(*names)), *_STANDING, "as_of")
 
 

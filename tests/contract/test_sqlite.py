@@ -1,0 +1,233 @@
+"""What holds for SQLite alone: plans of hot statements, locks, full disks, several processes."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from projections.answers import BoardQuery, CustomerQuery
+from projections.log import SubjectKey
+from service.adapters.embedded.store import EmbeddedStore
+from service.adapters.runners import DirectRunner, ThreadRunner
+from service.adapters.sqlite import connections, lookups, sqlite_store, views, writes
+from service.adapters.sqlite.listing import listing
+from service.ports import StoreUnavailable
+from tests.builders import at
+from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent, told
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def path(empty_database: Path, tmp_path: Path) -> Path:
+    """Return an empty database."""
+    return Path(shutil.copy(empty_database, tmp_path / "store.db"))
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[EmbeddedStore]:
+    """Return a store over it."""
+    store = sqlite_store(path, DirectRunner())
+    yield store
+    await store.close()
+
+
+# ---------------------------------------------------------------- plans
+
+BY_KEY = [
+    lookups.identities,
+    lookups.identities_of,
+    lookups.profiles_of,
+    lookups.snapshots_of,
+    lookups.keys_taken,
+    lookups.payloads,
+    lookups.histories,
+    lookups.account_histories,
+    lookups.records,
+    lookups.numbers,
+    views.events_with_id,
+    views.days_entered_after,
+]
+IN_ORDER = [
+    lookups.head,
+    lookups.due,
+    views.identity,
+    views.profile,
+    views.latest,
+    views.stay,
+    views.recorded_at,
+    views.event,
+    views.due_count,
+    views.days_left_after,
+    views.entered,
+    writes.touch_profiles,
+    writes.retract_records,
+    writes.lose_snapshots,
+]
+
+
+def plan(path: Path, statement: str) -> list[str]:
+    """Return the steps in which SQLite would perform *statement*."""
+    with closing(connections.open_reader(path)) as connection:
+        bound = [None] * statement.count("?")
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", bound)
+        return [row[3] for row in rows]
+
+
+@pytest.mark.parametrize("write", BY_KEY, ids=lambda write: write.__name__)
+def test_a_list_drives_and_each_row_is_found_by_key(path: Path, write: Callable[[], str]) -> None:
+    first, *others = [step for step in plan(path, write()) if "SUBQUERY" not in step]
+
+    assert first.startswith("SCAN listed VIRTUAL TABLE")
+    assert any(step.startswith("SEARCH") for step in others)
+    assert not [step for step in others if step.startswith("SCAN")]
+
+
+@pytest.mark.parametrize("write", IN_ORDER, ids=lambda write: write.__name__)
+def test_a_hot_statement_scans_nothing(path: Path, write: Callable[[], str]) -> None:
+    steps = plan(path, write())
+
+    scans = [step for step in steps if step.startswith("SCAN") and "(subquery" not in step]
+    assert [step for step in scans if step != "SCAN events" and "anon" not in step] == []
+    assert not [step for step in steps if "TEMP B-TREE FOR ORDER BY" in step]
+
+
+def test_what_every_event_changes_touches_no_index(path: Path) -> None:
+    """An index entry per event and customer would cost more than all the rest."""
+    with closing(connections.open_reader(path)) as connection:
+        statement = writes.touch_profiles()
+        rows = connection.execute(f"EXPLAIN {statement}", [None] * statement.count("?"))
+        operations = [row[1] for row in rows]
+
+    assert operations.count("IdxInsert") == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (CustomerQuery(TENANT, 0, sort="id"), "profiles_name"),
+        (CustomerQuery(TENANT, 0, sort="last_event_at", descending=True), "profiles_last"),
+        (CustomerQuery(TENANT, 0, model="shop", stages=("a",), sort="entered_at"), "stages_board"),
+    ],
+)
+def test_a_list_is_read_in_the_order_of_an_index(
+    path: Path, query: CustomerQuery, index: str
+) -> None:
+    sql, _ = listing(query, 1 if query.model else None, "[]")
+
+    assert index in plan(path, sql)[0]
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan(path, sql)
+
+
+# ---------------------------------------------------------------- trouble
+
+
+async def test_a_lock_held_by_another_process_is_told_and_passes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0)
+    store = sqlite_store(path, DirectRunner())
+    await publish(store, SHOP)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(StoreUnavailable, match="another process has held its lock") as caught:
+            await post(store, sent("e1"))
+        assert (await store.positions()).head == 0
+        other.execute("ROLLBACK")
+
+    assert caught.value.retry_after_seconds == 1
+    (receipt,) = await post(store, sent("e1"))
+    assert receipt.position == 1
+    await store.close()
+
+
+async def test_a_full_disk_refuses_writes_serves_reads_and_recovers(path: Path) -> None:
+    """Nothing of a batch that did not fit is there afterwards, in the file or in memory."""
+    rows_limit = "PRAGMA max_page_count"
+    store = sqlite_store(path, DirectRunner())
+    await publish(store, SHOP)
+    await post(store, sent("e1", "ordered", 0), now=at(1))
+    writer = store._rows._connection  # type: ignore[attr-defined] # noqa: SLF001 -- to fill its disk
+    pages = writer.execute("PRAGMA page_count").fetchone()[0]
+    writer.execute(f"{rows_limit} = {pages}")
+    big = [sent(f"x{n}", "visited", 2, payload='{"x":"' + "y" * 9_000 + '"}') for n in range(50)]
+
+    with pytest.raises(StoreUnavailable, match="full"):
+        await post(store, *big, now=at(3))
+    assert await told(store) == [("lead", 0), ("buyer", 0)]
+    writer.execute(f"{rows_limit} = 1000000")
+    receipts = await post(store, *big, sent("e2", "ordered", 2), now=at(3))
+
+    assert [receipt.position for receipt in receipts] == list(range(2, 53))
+    assert await told(store) == [("lead", 0), ("buyer", 0), ("loyal", 2)]
+    assert not await store.inspect(thorough=True)
+    await store.close()
+
+
+async def test_what_another_process_wrote_is_not_overlooked(path: Path) -> None:
+    """Two processes over one file: each forgets what it remembered when the other has written."""
+    one, other = sqlite_store(path, DirectRunner()), sqlite_store(path, DirectRunner())
+    await publish(one, SHOP)
+    await post(one, sent("e1"), now=at(1))
+    await post(other, sent("e2", "ordered", 2), now=at(3))
+
+    (receipt,) = await post(one, sent("e3", "ordered", 4), now=at(5))
+
+    assert receipt.position == 3
+    assert await told(one) == [("lead", 0), ("buyer", 2), ("loyal", 4)]
+    await one.close()
+    await other.close()
+
+
+async def test_a_closed_store_takes_nothing(path: Path) -> None:
+    store = sqlite_store(path, ThreadRunner())
+    await post(store, sent("e1"))
+    await store.close()
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await post(store, sent("e2"))
+
+
+async def test_threads_read_while_one_writes(path: Path) -> None:
+    """In production's threads everything answers as it does without them."""
+    store = sqlite_store(path, ThreadRunner())
+    await publish(store, SHOP)
+    await publish(store, TEAM)
+
+    await post(store, sent("e1", "ordered", 0, account_id="acme"), now=at(1))
+
+    board = await store.board(BoardQuery(TENANT, "shop", at(1)))
+    health = await store.health(at(1))
+    assert board.total == 1
+    assert (health.kind, health.revision, health.positions.head) == ("sqlite", "0001", 1)
+    assert health.size_bytes > 0
+    assert await store.snapshot(TENANT, SubjectKey("account", "acme")) is not None
+    await store.close()
+
+
+async def test_a_reader_cannot_write(path: Path) -> None:
+    with (
+        closing(connections.open_reader(path)) as reader,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        reader.execute("DELETE FROM events")
+
+
+async def test_an_inspection_finds_a_hole(store: EmbeddedStore, path: Path) -> None:
+    await publish(store, SHOP)
+    await post(store, sent("e1"), sent("e2"), sent("e3"))
+    with closing(sqlite3.connect(path)) as vandal:
+        vandal.execute("DROP TRIGGER events_never_go")
+        vandal.execute("DELETE FROM events WHERE position = 2")
+        vandal.commit()
+
+    (finding,) = await store.inspect(thorough=True)
+
+    assert finding.code == "positions_not_dense"
+    assert finding.message == "events: expected 3 rows up to position 3, found 2"
