@@ -9,6 +9,7 @@ from domain.instants import format_instant
 from domain.machine.explain import ClauseValue, RuleExplanation
 from domain.transitions import INITIAL_RULE
 from service.cli.subjects import Life
+from service.cli.words import say
 from service.http.answers import encoded, explanation_of, instant, subject_of
 from service.pages.language import Language
 from service.standing import Standing
@@ -33,19 +34,19 @@ def reasons_of(life: Life) -> bytes:
 def heading(life: Life, speaker: Language) -> Iterator[str]:
     """Yield who it is: name, how many events, since when."""
     subject = life.subject
-    yield f"{subject.key.text}  ({speaker.say('events')}: {speaker.number(subject.events)})"
+    yield f"{subject.key.text}  ({say(speaker, 'events')}: {speaker.number(subject.events)})"
     if subject.aliases:
-        yield f"{speaker.say('also')}: {', '.join(each.text for each in subject.aliases)}"
+        yield f"{say(speaker, 'also')}: {', '.join(each.text for each in subject.aliases)}"
     if subject.first_seen_at is not None and subject.last_event_at is not None:
         first, last = speaker.moment(subject.first_seen_at), speaker.moment(subject.last_event_at)
-        yield f"{speaker.say('first_seen')}: {first}  {speaker.say('last_event')}: {last}"
+        yield f"{say(speaker, 'first_seen')}: {first}  {say(speaker, 'last_event')}: {last}"
     if subject.parked is not None:
-        yield speaker.say("parked", reason=subject.parked)
+        yield say(speaker, "parked", reason=subject.parked)
 
 
 def header(speaker: Language) -> tuple[str, ...]:
     """Return the names of the columns of `rows`."""
-    return tuple(speaker.say(key) for key in ("models", "stage", "list.since", "why", "next"))
+    return tuple(say(speaker, key) for key in ("model", "stage", "entered", "why", "next"))
 
 
 def rows(life: Life, speaker: Language) -> list[list[str]]:
@@ -69,12 +70,13 @@ def story(life: Life, speaker: Language, *, with_rules: bool) -> Iterator[str]:
         view, model = standing.view, life.model_of(standing)
         yield ""
         yield f"{speaker.title(model.title, model.key)}  ({model.key}, v{standing.version})"
-        since = speaker.say(
+        since = say(
+            speaker,
             "since",
             date=speaker.moment(view.entered_at),
             span=speaker.span(life.now - view.entered_at),
         )
-        cycle = speaker.say("cycle", n=view.cycle)
+        cycle = say(speaker, "cycle", n=view.cycle)
         yield _line(speaker, "stage", f"{_stage(standing, view.stage, speaker)}  {since}  {cycle}")
         yield _line(speaker, "why", _why(life, standing, speaker))
         for name, value in (standing.cause.evidence if standing.cause else {}).items():
@@ -85,7 +87,7 @@ def story(life: Life, speaker: Language, *, with_rules: bool) -> Iterator[str]:
 
 
 def _line(speaker: Language, key: str, text: str) -> str:
-    return f"  {speaker.say(key)}: {text}"
+    return f"  {say(speaker, key)}: {text}"
 
 
 def _stage(standing: Standing, stage: str | None, speaker: Language) -> str:
@@ -101,47 +103,47 @@ def _why(life: Life, standing: Standing, speaker: Language) -> str:
         return ""
     known = life.event_types.get(cause.event_id or "")
     if cause.rule == INITIAL_RULE:
-        reason = speaker.say("why.first")
+        reason = say(speaker, "why.first")
     elif cause.kind != "event":
-        reason = speaker.say(f"why.{cause.kind}")
+        reason = say(speaker, f"why.{cause.kind}")
     elif known is None:
-        reason = speaker.say("why.event.unknown")
+        reason = say(speaker, "why.event.unknown")
     else:
-        reason = speaker.say("why.event", event=speaker.event(known))
+        reason = say(speaker, "why.event", event=speaker.event(known))
     came_from = standing.view.previous
-    parts = [reason, f"{speaker.say('rule')} {cause.rule}"]
+    parts = [reason, f"{say(speaker, 'rule')} {cause.rule}"]
     if cause.event_id is not None:
         parts.append(f"{known or '?'} {cause.event_id}")
     if came_from is not None:
-        parts.append(speaker.say("came_from", stage=_stage(standing, came_from, speaker)))
+        parts.append(say(speaker, "came_from", stage=_stage(standing, came_from, speaker)))
     return " · ".join(parts)
 
 
 def _next(life: Life, standing: Standing, speaker: Language) -> str:
     upcoming = standing.upcoming
     if upcoming is None:
-        return speaker.say("next.none")
+        return say(speaker, "next.none")
     stage = _stage(standing, upcoming.stage, speaker)
-    sentence = speaker.say("next.at", stage=stage, date=speaker.moment(upcoming.at))
+    sentence = say(speaker, "next.at", stage=stage, date=speaker.moment(upcoming.at))
     span = speaker.span(upcoming.at - life.now)
-    return f"{sentence} · {span} · {speaker.say('rule')} {upcoming.rule}"
+    return f"{sentence} · {span} · {say(speaker, 'rule')} {upcoming.rule}"
 
 
 def _next_briefly(life: Life, standing: Standing, speaker: Language) -> str:
     upcoming = standing.upcoming
     if upcoming is None:
-        return speaker.say("next.none")
+        return say(speaker, "next.none")
     stage = _stage(standing, upcoming.stage, speaker)
     return f"{speaker.upcoming(stage, upcoming.at - life.now)}  {format_instant(upcoming.at)}"
 
 
 def _rules(rules: Sequence[RuleExplanation], speaker: Language) -> Iterator[str]:
-    yield f"  {speaker.say('rules')}:"
+    yield f"  {say(speaker, 'rules')}:"
     if not rules:
-        yield f"    {speaker.say('rules.none')}"
+        yield f"    {say(speaker, 'rules.none')}"
     for rule in rules:
-        met = speaker.say("rule.met" if rule.matched else "rule.unmet")
-        target = rule.to or speaker.say("rule.alert")
+        met = say(speaker, "rule.met" if rule.matched else "rule.unmet")
+        target = rule.to or say(speaker, "rule.alert")
         yield f"    {rule.rule} → {target}: {met}{_when(rule, speaker)}"
         for clause in rule.clauses:
             reads = ", ".join(f"{name} = {_shown(each)}" for name, each in clause.reads.items())
@@ -153,19 +155,19 @@ def _value(rule: RuleExplanation, clause: ClauseValue, speaker: Language) -> str
     """Return what a clause came to; one that reads the event has no value before it arrives."""
     if clause.error is None:
         return _shown(clause.value)
-    return speaker.say("clause.event") if rule.kind == "on" else clause.error
+    return say(speaker, "clause.event") if rule.kind == "on" else clause.error
 
 
 def _when(rule: RuleExplanation, speaker: Language) -> str:
     if rule.on:
         names = [
-            speaker.say("rule.any") if each == "*" else speaker.event(each) for each in rule.on
+            say(speaker, "rule.any") if each == "*" else speaker.event(each) for each in rule.on
         ]
-        return f" · {speaker.say('rule.waits', events=', '.join(names))}"
+        return f" · {say(speaker, 'rule.waits', events=', '.join(names))}"
     if rule.due_at is not None:
-        return f" · {speaker.say('rule.due', moment=speaker.moment(rule.due_at))}"
+        return f" · {say(speaker, 'rule.due', moment=speaker.moment(rule.due_at))}"
     if rule.changes_at is not None:
-        return f" · {speaker.say('rule.changes', moment=speaker.moment(rule.changes_at))}"
+        return f" · {say(speaker, 'rule.changes', moment=speaker.moment(rule.changes_at))}"
     return ""
 
 

@@ -156,7 +156,6 @@ def _silence(life: Life, before: History, now: int) -> None:
 
 TELLERS: dict[str, Callable[[History], Life]] = {
     "cdnow": shop,
-    "cpm-10": portfolio(70_000_00),
     "cpm-10-usd": portfolio(700_00),
     "health": health,
 }
