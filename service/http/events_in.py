@@ -209,7 +209,7 @@ def _answer_single(outcome: Outcome) -> Response:
         raise _refusal([outcome], Items("object", ("",)))
     tally = Tally()
     tally.add([outcome], Items("object", ("",)), first=0, tell=True)
-    members = {**tally.members(), **tally.results[0], "results": tally.results}
+    members = {**tally.members(), **tally.results[0]}
     members.pop("index")
     headers = {"Location": f"/v1/events/{quote(str(outcome.event_id), safe='')}"}
     status = 201 if outcome.status == "accepted" else 200

@@ -11,7 +11,15 @@ from starlette.responses import Response
 from service.errors import Problem
 from service.http.answers import answer, event_of, feed_record_of, instant, listed
 from service.http.events_in import POSITION_HEADER
-from service.http.parameters import LOOK_AGAIN_SECONDS, Cursor, Limit, MinPosition, Wait, reach
+from service.http.parameters import (
+    LOOK_AGAIN_SECONDS,
+    WAIT_SECONDS_MAX,
+    Cursor,
+    Limit,
+    MinPosition,
+    Wait,
+    reach,
+)
 from service.http.requests import Call, MaySeeCustomers, only_known_parameters
 from service.ports import FeedRecord, Page
 
@@ -26,11 +34,11 @@ async def feed(
     call: MaySeeCustomers,
     after: Annotated[int, Query(ge=0, le=_POSITION_MAX, description="Position last seen.")] = 0,
     limit: Limit = 100,
-    wait: Annotated[int, Query(ge=0, le=30, description="Seconds to wait for news.")] = 0,
+    wait: Annotated[int, Query(ge=0, le=WAIT_SECONDS_MAX, include_in_schema=False)] = 0,
 ) -> Response:
     """Return records of the feed behind `after`, in order and without a hole.
 
-    With `wait`, an empty answer is held back until there is news, at most so many seconds.
+    With `wait=20`, an empty answer is held back until there is news, at most so many seconds.
     """
     page = await _news(call, after, limit, wait)
     positions = await call.services.store.positions()

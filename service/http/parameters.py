@@ -40,13 +40,10 @@ KnownAt = Annotated[
         description="Only what was known then: a log position, or a time of recording.",
     ),
 ]
-MinPosition = Annotated[
-    int | None,
-    Query(ge=0, le=_POSITION_MAX, description="Answer only when this position is taken in."),
-]
-Wait = Annotated[
-    str | None, Query(max_length=32, description="How long to wait for it, for example 2s.")
-]
+# These two are told in the documents, not in OpenAPI: whoever makes positions up is answered 503 or
+# kept waiting, as he asked, and would call it a failure of ours.
+MinPosition = Annotated[int | None, Query(ge=0, le=_POSITION_MAX, include_in_schema=False)]
+Wait = Annotated[str | None, Query(max_length=32, include_in_schema=False)]
 
 
 def bad_parameter(name: str, message: str) -> Problem:

@@ -74,8 +74,8 @@ class Result(Answer):
     errors: list[ItemError] | None = None
 
 
-class Batch(Answer):
-    """What became of the events of a request, and of each of them."""
+class Counts(Answer):
+    """What became of the events of a request."""
 
     accepted: int
     duplicate: int
@@ -83,10 +83,15 @@ class Batch(Answer):
     retry: int
     position: Annotated[int | None, Field(description="The highest of the request.")]
     applied: Annotated[bool, Field(description="Whether projections have taken all of them in.")]
+
+
+class Batch(Counts):
+    """What became of the events of a request, and of each of them."""
+
     results: list[Result]
 
 
-class Single(Batch):
+class Single(Counts):
     """What became of the one event of a request."""
 
     id: str

@@ -183,7 +183,8 @@ def test_a_body_is_cut_where_its_elements_end(texts: list[str], frame: str) -> N
     try:
         items = cut(body, BOUNDS)
     except Problem as problem:
-        assert problem.code == "malformed_utf8"
+        if problem.code != "malformed_utf8":
+            raise
         return
 
     assert [json.loads(text, parse_int=str) for text in items.texts] == values or any(
@@ -198,7 +199,8 @@ def test_no_bytes_break_the_door(body: bytes) -> None:
     try:
         items = cut(body, BOUNDS)
     except Problem as problem:
-        assert problem.code in {"malformed_json", "malformed_utf8"}
+        if problem.code not in {"malformed_json", "malformed_utf8"}:
+            raise
         return
     for text in items.texts:
         Door(BOUNDS, origin()).check(text)

@@ -1,0 +1,60 @@
+"""The API against its own document: generated requests, no crash and no undocumented status."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from service.http.operations import OPERATIONS
+from tests.http.conftest import did
+from tests.http.serving import ADMIN_KEY, serving
+
+CASES = int(os.environ.get("STAGEFOLD_TEST_CASES", "25"))
+"""Generated requests for each operation; there are more than forty operations."""
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+AUTHORIZED = {"Authorization": f"Bearer {ADMIN_KEY}"}
+
+
+@pytest.fixture(scope="module")
+def described() -> Iterator[schemathesis.openapi.OpenApiSchema]:
+    """Yield the document of a running server that knows some customers."""
+    with serving() as server:
+        events = [
+            did("order_completed", "ann", "2026-01-01T00:00:00Z", amount=10),
+            did("page_viewed", "0"),
+            {**did("page_viewed", "bob"), "account_id": "0", "anonymous_id": "0"},
+        ]
+        answer = httpx.post(f"{server.url}/v1/events", json=events, headers=AUTHORIZED)
+        assert answer.json()["accepted"] == len(events)
+        yield schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=map(" ".join, OPERATIONS))
+def test_every_operation_keeps_to_its_document(
+    described: schemathesis.openapi.OpenApiSchema, method: str, path: str
+) -> None:
+    """A thousand requests, good and bad: no 5xx, no status or body that is not documented."""
+
+    @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=described[path][method].as_strategy())
+    def keeps_to_it(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers=AUTHORIZED, checks=CHECKS)
+
+    keeps_to_it()
