@@ -10,14 +10,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from service.ports import AppendsEvents, Clock, Overloaded, Receipt, StoreUnavailable, Submission
+from service.ports import Clock, Overloaded, Receipt, StoreUnavailable, Submission
 from service.progress import Progress
 
 BATCH_EVENTS_MAX = 5_000
 QUEUED_EVENTS_MAX = 50_000
 LINGER_SECONDS = 0.002
+
+
+class Appends(Protocol):
+    """What the appender needs of a store."""
+
+    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
+        """Store *submissions* in one transaction, as `service.ports.AppendsEvents` says."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +51,7 @@ class Appender:
 
     def __init__(
         self,
-        store: AppendsEvents,
+        store: Appends,
         clock: Clock,
         *,
         progress: Progress | None = None,

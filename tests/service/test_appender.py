@@ -1,0 +1,193 @@
+"""The appender: many callers, few transactions, and nobody who pays for another's mistake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from projections.log import Receipt, Submission
+from service.adapters.memory import memory_store
+from service.appender import Appender
+from service.ports import Overloaded, Store, StoreUnavailable
+from service.progress import Progress
+from tests.contract.saying import LATER, sent
+
+pytestmark = pytest.mark.anyio
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def now(self) -> int:
+        """Return the same instant always."""
+        return LATER
+
+
+class Gate:
+    """A store behind a gate: batches wait until it is opened, and are noted."""
+
+    def __init__(self) -> None:
+        self.store: Store = memory_store()
+        self.batches: list[int] = []
+        self.begun = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.opened.set()
+
+    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
+        """Note the batch, wait for the gate, refuse what must not be stored."""
+        self.batches.append(sum(len(submission.events) for submission in submissions))
+        self.begun.set()
+        await self.opened.wait()
+        types = {event.type for submission in submissions for event in submission.events}
+        if "disk-full" in types:
+            raise StoreUnavailable("disk full")
+        if "defect" in types:
+            raise ZeroDivisionError("a defect of ours")
+        return await self.store.append(submissions, now)
+
+
+def one(event_id: str, name: str = "visited") -> Submission:
+    """Return a submission of one event."""
+    return Submission([sent(event_id, name)])
+
+
+async def test_callers_who_come_together_share_a_transaction() -> None:
+    gate = Gate()
+    appender = Appender(gate, Stopped())
+    appender.start()
+
+    receipts = await asyncio.gather(*(appender.append(one(f"e{n}")) for n in range(100)))
+
+    assert [receipt[0].position for receipt in receipts] == list(range(1, 101))
+    assert len(gate.batches) <= 2
+    await appender.close()
+
+
+async def test_what_arrives_during_a_write_is_the_next_batch() -> None:
+    gate = Gate()
+    gate.opened.clear()
+    appender = Appender(gate, Stopped())
+    appender.start()
+    first = asyncio.create_task(appender.append(one("e0")))
+    await gate.begun.wait()
+
+    rest = [asyncio.create_task(appender.append(one(f"e{n}"))) for n in range(1, 6)]
+    await asyncio.sleep(0)
+    gate.opened.set()
+    await asyncio.gather(first, *rest)
+
+    assert gate.batches == [1, 5]
+    await appender.close()
+
+
+async def test_a_batch_has_a_bounded_size() -> None:
+    gate = Gate()
+    appender = Appender(gate, Stopped(), batch_events_max=10)
+    appender.start()
+
+    await asyncio.gather(*(appender.append(one(f"e{n}")) for n in range(35)))
+
+    assert max(gate.batches) <= 10
+    assert sum(gate.batches) == 35
+    await appender.close()
+
+
+async def test_a_full_queue_refuses_before_it_grows() -> None:
+    gate = Gate()
+    gate.opened.clear()
+    appender = Appender(gate, Stopped(), queued_events_max=3)
+    appender.start()
+    waiting = [asyncio.create_task(appender.append(one("e0")))]
+    await gate.begun.wait()
+    waiting += [asyncio.create_task(appender.append(one(f"e{n}"))) for n in range(1, 4)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Overloaded, match="expected at most 3 events waiting, found 3 and 1 more"):
+        await appender.append(one("e9"))
+
+    gate.opened.set()
+    await asyncio.gather(*waiting)
+    await appender.close()
+
+
+async def test_a_defect_fails_only_the_caller_who_met_it() -> None:
+    gate = Gate()
+    appender = Appender(gate, Stopped())
+    appender.start()
+
+    results = await asyncio.gather(
+        appender.append(one("e1")),
+        appender.append(one("e2", "defect")),
+        appender.append(one("e3")),
+        return_exceptions=True,
+    )
+
+    assert isinstance(results[1], ZeroDivisionError)
+    kept = [result[0] for result in results if isinstance(result, list)]
+    assert [receipt.event_id for receipt in kept] == ["e1", "e3"]
+    await appender.close()
+
+
+async def test_a_full_disk_is_told_to_everybody_and_passes() -> None:
+    gate = Gate()
+    appender = Appender(gate, Stopped())
+    appender.start()
+
+    results = await asyncio.gather(
+        appender.append(one("e1")),
+        appender.append(one("e2", "disk-full")),
+        return_exceptions=True,
+    )
+    (receipt,) = await appender.append(one("e1"))
+
+    assert all(isinstance(result, StoreUnavailable) for result in results)
+    assert receipt.position == 1
+    await appender.close()
+
+
+async def test_a_caller_who_gives_up_loses_no_event() -> None:
+    """It was taken, so it is stored; who asks again learns that it is there."""
+    gate = Gate()
+    gate.opened.clear()
+    appender = Appender(gate, Stopped())
+    appender.start()
+    impatient = asyncio.create_task(appender.append(one("e1")))
+    await gate.begun.wait()
+
+    impatient.cancel()
+    gate.opened.set()
+    (receipt,) = await appender.append(one("e1"))
+
+    assert (receipt.status, receipt.position) == ("duplicate", 1)
+    await appender.close()
+
+
+async def test_closing_writes_what_waits_and_takes_no_more() -> None:
+    gate = Gate()
+    appender = Appender(gate, Stopped())
+    appender.start()
+    waiting = [asyncio.create_task(appender.append(one(f"e{n}"))) for n in range(9)]
+    await asyncio.sleep(0)
+
+    await appender.close()
+
+    assert [(await task)[0].status for task in waiting] == ["accepted"] * 9
+    with pytest.raises(StoreUnavailable, match="shutting down"):
+        await appender.append(one("late"))
+
+
+async def test_news_wake_those_who_wait() -> None:
+    progress = Progress()
+    gate = Gate()
+    appender = Appender(gate, Stopped(), progress=progress)
+    appender.start()
+    waiting = asyncio.create_task(progress.changed(timeout_seconds=30))
+    await asyncio.sleep(0)
+
+    await appender.append(one("e1"))
+
+    assert await waiting
+    assert not await progress.changed(timeout_seconds=0)
+    await appender.close()
