@@ -49,7 +49,7 @@ def free_port() -> int:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl; cure: apt-get install -y curl")
 def test_the_tour_shows_what_happens(tmp_path: Path) -> None:
-    tour = [step for block in blocks(PAGE) if "run" in block.words for step in steps(block)]
+    tour = [step for block in blocks(PAGE) if "tour" in block.words for step in steps(block)]
     script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in tour)
     clean = {name: value for name, value in os.environ.items() if "STAGEFOLD" not in name}
     clean |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LANG": "C"}
