@@ -25,16 +25,24 @@ from benchmarks.serving import KEY, idle, stagefold
 from service.schema import upgrade
 
 CUSTOMERS = 5_000
+READ_CUSTOMERS = 500
+WEEKS = ("warm", "load", "paced")
+WEEK_SECONDS = 7 * 86_400
+ACTIVE_SECONDS_MAX = 30
 SINGLE_ANSWER_BYTES = 170
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 BATCH_TABLES = ("events", "event_keys")
 
 
 def events(count: int, prefix: str) -> list[dict[str, object]]:
-    """Return *count* events of about 350 bytes, over the last months, of many customers."""
+    """Return *count* events of about 350 bytes, in order over one week, of many customers.
+
+    Each prefix has a week of its own in `WEEKS`, all of them recent: no deadline has passed since,
+    and what is sent later is no late event.
+    """
     chance = random.Random(prefix)
-    start = time.time() - 120 * 86_400
-    step = 110 * 86_400 / count
+    start = time.time() - (len(WEEKS) - WEEKS.index(prefix)) * WEEK_SECONDS
+    step = WEEK_SECONDS / count
     return [
         {
             "id": f"{prefix}-{number}-{chance.getrandbits(64):016x}",
@@ -64,9 +72,17 @@ def batches(count: int, size: int, prefix: str) -> list[bytes]:
 
 
 def publish_model(port: int) -> None:
-    """Publish the model of the fold's benchmark; it becomes active."""
+    """Publish the model of the fold's benchmark and return when it is active."""
     url = f"http://127.0.0.1:{port}/v1/models/{MODEL['model']}"
-    httpx.put(url, json=MODEL, headers=HEADERS).raise_for_status()
+    with httpx.Client(headers=HEADERS) as client:
+        version = client.put(url, json=MODEL).raise_for_status().json()["version"]
+        client.post(f"{url}/versions/{version}/activate").raise_for_status()
+        end = time.monotonic() + ACTIVE_SECONDS_MAX
+        while not client.get(url).raise_for_status().json()["active"]:
+            if time.monotonic() > end:
+                message = f"model {MODEL['model']} is not active after {ACTIVE_SECONDS_MAX} s"
+                raise SystemExit(message)
+            time.sleep(0.05)
 
 
 def insert_again(database: Path, size: int) -> float:
@@ -134,11 +150,17 @@ def measure_singles(count: int) -> None:
 
 def measure_reads(port: int, count: int) -> None:
     """Print P7: reading one customer, 32 clients."""
-    path = "/v1/customers/customer-{}"
-    reads = [load.request("GET", path.format(n % 500), KEY) for n in range(count)]
-    answer = httpx.get(f"http://127.0.0.1:{port}{path.format(1)}", headers=HEADERS)
-    size = len(answer.raise_for_status().content)
+    names = sorted({str(one["customer_id"]) for one in events(count, "load")})[:READ_CUSTOMERS]
+    paths = [f"/v1/customers/{name}" for name in names]
+    reads = [load.request("GET", paths[n % len(paths)], KEY) for n in range(count)]
+    answer = httpx.get(f"http://127.0.0.1:{port}{paths[0]}", headers=HEADERS).raise_for_status()
+    if not answer.json()["stages"]:
+        raise SystemExit("expected a customer with a stage, found one without")
+    size = len(answer.content)
     measured = load.run(port, 32, reads)
+    if measured.failures:
+        message = f"{measured.failures} reads failed"
+        raise SystemExit(message)
     with idle(size) as other:
         ceiling = load.run(other, 32, reads)
     rates = measured.rate(count), ceiling.rate(count)
