@@ -18,6 +18,7 @@ depends_on = None
 WIDE: dict[str, Any] = {"sqlite_strict": True}
 NARROW: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 APPEND_ONLY = """
 CREATE TRIGGER {table}_never_change BEFORE UPDATE ON {table}
@@ -90,7 +91,7 @@ def wholes(*names: str, null: bool = False) -> list[sa.Column[int]]:
 
 def texts(*names: str, null: bool = False) -> list[sa.Column[str]]:
     """Return columns of text."""
-    return [sa.Column(name, sa.Text(), nullable=null) for name in names]
+    return [sa.Column(name, TEXT, nullable=null) for name in names]
 
 
 def octets(*names: str) -> list[sa.Column[bytes]]:

@@ -289,8 +289,10 @@ class Answering:
         return await self._read(look)
 
     async def board(self, query: BoardQuery) -> Board:
-        projections = self.catalogue.active(query.tenant, query.model)
-        return await self._read(lambda readings: board(readings, query, projections))
+        def look(readings: Readings) -> Board:
+            return board(readings, query, self.catalogue.active(query.tenant, query.model))
+
+        return await self._read(look)
 
     # ------------------------------------------------------------ models, keys, condition
 

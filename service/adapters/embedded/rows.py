@@ -73,7 +73,7 @@ class Rows(Protocol):
 class Readings(Protocol):
     """Rows as they are at one moment; nothing is written."""
 
-    kind: Literal["memory", "sqlite"]
+    kind: Literal["memory", "sqlite", "postgresql"]
 
     def head(self) -> Head: ...
 

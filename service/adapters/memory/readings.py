@@ -28,7 +28,7 @@ _RETRACTED = len(RECORD_COLUMNS)
 class MemoryReadings:
     """Looks at *rows*."""
 
-    kind: Literal["memory", "sqlite"] = "memory"
+    kind: Literal["memory", "sqlite", "postgresql"] = "memory"
 
     def __init__(self, rows: MemoryRows) -> None:
         """Answer from *rows*."""

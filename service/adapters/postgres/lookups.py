@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
-    Sequence,
     Table,
     TableValuedAlias,
     case,
@@ -31,6 +30,7 @@ from service.adapters.postgres.compiled import (
     same,
     words,
 )
+from service.adapters.postgres.tables import turns
 from service.adapters.sql.tables import (
     account_events,
     event_keys,
@@ -46,8 +46,6 @@ from service.adapters.sql.tables import (
 REF = ("bucket", "subject_id")
 STANDING = ("bucket", "generation", "subject_id")
 KEY = ("bucket", "event_id", "subject_id", "source")
-TURNS = Sequence("turns")
-"""Counts the transactions that write, so that a process knows whether it wrote last."""
 
 _CONTENT = RECORD_COLUMNS[RECORD_COLUMNS.index("kind") : RECORD_COLUMNS.index("recorded_at")]
 
@@ -55,7 +53,7 @@ _CONTENT = RECORD_COLUMNS[RECORD_COLUMNS.index("kind") : RECORD_COLUMNS.index("r
 def turn() -> str:
     """Return the statement that begins a turn: its number, then where the log and feed end."""
     position, recorded_at = _newest()
-    return for_postgres(select(TURNS.next_value(), position, recorded_at, _feed_end()))
+    return for_postgres(select(turns.next_value(), position, recorded_at, _feed_end()))
 
 
 def head() -> str:

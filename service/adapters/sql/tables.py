@@ -32,6 +32,8 @@ from sqlalchemy import (
 metadata = MetaData()
 
 _Whole = BigInteger().with_variant(Integer, "sqlite")
+_Words = Text().with_variant(Text(collation="C"), "postgresql")
+"""Texts sort by code point everywhere, whatever language the database speaks."""
 _WIDE: dict[str, Any] = {"sqlite_strict": True}
 _NARROW: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
@@ -41,7 +43,7 @@ def _number(name: str, *, null: bool = False) -> Column[int]:
 
 
 def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null)
+    return Column(name, _Words, nullable=null)
 
 
 def _bytes(name: str) -> Column[bytes]:

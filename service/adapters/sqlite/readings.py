@@ -35,7 +35,7 @@ _RECORD_WIDTH = len(transitions.c)
 class SqliteReadings:
     """Reads through *connection*, inside its transaction."""
 
-    kind: Literal["memory", "sqlite"] = "sqlite"
+    kind: Literal["memory", "sqlite", "postgresql"] = "sqlite"
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         """Read the database at *path*."""

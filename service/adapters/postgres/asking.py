@@ -1,0 +1,54 @@
+"""Lookups that scripts and readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from projections.asking import Ref
+from projections.changes import Row
+from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
+from projections.questions import Head, HistoryOf
+from projections.subjects import Identity, Profile, identity_of, profile_of
+from service.adapters.postgres import lookups
+from service.adapters.postgres.compiled import statement
+from service.adapters.postgres.connections import Link
+
+ALWAYS = 1 << 62
+"""Later than any position or instant."""
+
+
+def head_of(row: Row) -> Head:
+    """Return the head that a row of position, recorded_at and feed position holds."""
+    return Head(row[0] or 0, row[1] or 0, row[2] or 0)
+
+
+def identities_of(link: Link, refs: Sequence[Ref]) -> list[Identity]:
+    """Return the subjects that *refs* name."""
+    return [identity_of(row) for row in link.listed(statement(lookups.identities_of), refs)]
+
+
+def profiles_of(link: Link, refs: Sequence[Ref]) -> list[Profile]:
+    """Return the profiles of those of *refs* that are canonical."""
+    return [profile_of(row) for row in link.listed(statement(lookups.profiles_of), refs)]
+
+
+def histories(link: Link, requests: Sequence[HistoryOf]) -> dict[Ref, list[LoggedEvent]]:
+    """Return what is in the log of the subjects that *requests* name."""
+    found: dict[Ref, list[LoggedEvent]] = {request.ref: [] for request in requests}
+    width = len(HISTORY_COLUMNS)
+    for is_account, write in ((False, lookups.histories), (True, lookups.account_histories)):
+        owners: dict[Ref, Ref] = {}
+        windows = []
+        for request in requests:
+            if request.is_account is is_account:
+                for member in request.members:
+                    owners[member] = request.ref
+                    windows.append((*member, *_window(request)))
+        for row in link.listed(statement(write), windows):
+            found[owners[row[width], row[width + 1]]].append(logged(row[:width]))
+    return found
+
+
+def _window(request: HistoryOf) -> tuple[int, int, int]:
+    known_at = ALWAYS if request.known_at is None else request.known_at
+    return (*(request.after or (-1, 0)), known_at)

@@ -1,0 +1,73 @@
+"""Statements for boards: counts by stage and day of entry, and what corrects them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, literal_column, select
+
+from projections.subjects import DAY
+from service.adapters.postgres.compiled import WHOLE, for_postgres, number, rows_of, same, words
+from service.adapters.postgres.views import held
+from service.adapters.sql.tables import stage_counts, stages, transitions
+
+_DAY: ColumnElement[int] = literal_column(str(DAY), WHOLE)
+_ENTERED = transitions.c.effective_at - transitions.c.time_in_previous
+
+
+def days() -> str:
+    """Return the statement for counts by stage and day of entry."""
+    found = select(stage_counts.c.stage, stage_counts.c.day, stage_counts.c.count)
+    found = found.where(stage_counts.c.generation == number("generation"))
+    return for_postgres(found, "generation")
+
+
+def days_entered_after() -> str:
+    """Return the statement for counts by day of those who entered some stages later."""
+    rows = rows_of(stages, "stage")
+    day = stages.c.entered_at.op("/")(_DAY)
+    found = select(stages.c.stage, day, func.count()).select_from(rows, stages)
+    found = found.where(
+        stages.c.generation == number("generation"),
+        *same(stages, rows, "stage"),
+        stages.c.entered_at > number("instant"),
+    )
+    return for_postgres(found.group_by(stages.c.stage, day), "stage", "generation", "instant")
+
+
+def days_left_after() -> str:
+    """Return the statement for counts by day of stays that were open at an instant."""
+    day = _ENTERED.op("/")(_DAY)
+    found = select(transitions.c.from_stage, day, func.count()).where(*_open())
+    return for_postgres(found.group_by(transitions.c.from_stage, day), "generation", "instant")
+
+
+def _open() -> list[ColumnElement[Any]]:
+    return [
+        transitions.c.generation == number("generation"),
+        transitions.c.effective_at > number("instant"),
+        number("instant") >= _ENTERED,
+        *held(),
+    ]
+
+
+def entered() -> str:
+    """Return the statement for instants of entry into a stage."""
+    found = select(stages.c.entered_at).where(
+        stages.c.generation == number("generation"),
+        stages.c.stage == words("stage"),
+        stages.c.entered_at >= number("first"),
+        stages.c.entered_at <= number("last"),
+    )
+    return for_postgres(found, "generation", "stage", "first", "last")
+
+
+def entered_and_left() -> str:
+    """Return the statement for instants of entry of stays that were open at an instant."""
+    found = select(_ENTERED).where(
+        *_open(),
+        transitions.c.from_stage == words("stage"),
+        number("first") <= _ENTERED,
+        number("last") >= _ENTERED,
+    )
+    return for_postgres(found, "generation", "instant", "stage", "first", "last")

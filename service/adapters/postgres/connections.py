@@ -1,0 +1,230 @@
+"""Connections to PostgreSQL: one that writes, a bounded number that only read.
+
+Code that uses them blocks; it runs in a greenlet, and what blocks there is awaited by the event
+loop that called it (`runner`). Statements go to asyncpg directly, under SQLAlchemy's pool.
+
+The writer plans every statement as a look-up by key, whatever the statistics say: a fresh table
+without any would be read from end to end for each batch. Readers leave plans to the planner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util.concurrency import await_
+
+from projections.changes import Row
+from service.adapters.postgres.troubles import translated
+from service.ports import StoreUnavailable
+
+_WRITER: Mapping[str, str] = {
+    "application_name": "stagefold writer",
+    "enable_hashagg": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "enable_sort": "on",
+    "plan_cache_mode": "force_generic_plan",
+}
+_READER: Mapping[str, str] = {
+    "application_name": "stagefold reader",
+    "default_transaction_isolation": "repeatable read",
+    "default_transaction_read_only": "on",
+}
+_BOTH: Mapping[str, str] = {"jit": "off", "client_encoding": "UTF8"}
+_STATEMENTS_KEPT = 512
+_MARGIN_SECONDS = 5.0
+_PATIENT_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait for PostgreSQL, in seconds, and how many may read at once.
+
+    Attributes:
+        connect: For a connection to open, and for one of the pool to come free.
+        lock: For another process's append, or whatever else holds a lock.
+        write: For one statement of the writer.
+        read: For one statement of a reader.
+        idle: Between two statements of a transaction; a process that stands still loses its lock.
+        readers: Connections for reading.
+    """
+
+    connect: float = 5.0
+    lock: float = 10.0
+    write: float = 60.0
+    read: float = 30.0
+    idle: float = 60.0
+    readers: int = 8
+
+
+class Link:
+    """A connection lent for one transaction, used as if it blocked."""
+
+    def __init__(self, driver: asyncpg.Connection[Any]) -> None:
+        """Speak through *driver*."""
+        self.driver = driver
+        self._seconds: float | None = None
+
+    def be_patient(self) -> None:
+        """Let each statement of this transaction take as long as it takes."""
+        self.execute("SET LOCAL statement_timeout = 0")
+        self._seconds = _PATIENT_SECONDS
+
+    def rows(self, sql: str, *bound: object) -> list[Row]:
+        """Return the rows of a statement; none where a text is asked for that cannot be stored."""
+        if any(isinstance(value, str) and "\0" in value for value in bound):
+            return []
+        found: list[Row] = await_(self.driver.fetch(sql, *bound, timeout=self._seconds))
+        return found
+
+    def row(self, sql: str, *bound: object) -> Row | None:
+        """Return the first row of a statement."""
+        found = self.rows(sql, *bound)
+        return found[0] if found else None
+
+    def execute(self, script: str) -> None:
+        """Run statements that take and return nothing, in one round trip."""
+        await_(self.driver.execute(script))
+
+    def listed(self, sql: str, rows: Iterable[Sequence[object]]) -> list[Row]:
+        """Return the rows of a statement whose parameters are the columns of *rows*."""
+        arrays = list(zip(*rows, strict=True))
+        return self.rows(sql, *arrays) if arrays else []
+
+    def copy(self, table: str, names: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert *rows* with COPY."""
+        await_(self.driver.copy_records_to_table(table, columns=names, records=rows))
+
+
+class Database:
+    """The two pools of one process."""
+
+    def __init__(self, url: str, limits: Limits) -> None:
+        """Open nothing yet; *url* is what libpq and asyncpg take."""
+        self.place = without_password(url)
+        self.limits = limits
+        self._is_closed = False
+        self._writing = _engine(url, _WRITER, 1, limits, statement_seconds=limits.write)
+        self._reading = _engine(url, _READER, limits.readers, limits, statement_seconds=limits.read)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """What migrations run on."""
+        return self._writing
+
+    @contextmanager
+    def writing(self) -> Iterator[Link]:
+        """Lend the connection that writes, outside a transaction."""
+        with translated(self.place), self._lent(self._writing) as link:
+            yield link
+
+    @contextmanager
+    def reading(self) -> Iterator[Link]:
+        """Lend a connection inside a transaction: everything read through it is of one moment."""
+        with translated(self.place), self._lent(self._reading) as link:
+            link.execute("BEGIN")
+            yield link
+            link.execute("COMMIT")
+
+    @contextmanager
+    def _lent(self, engine: AsyncEngine) -> Iterator[Link]:
+        if self._is_closed:
+            raise StoreUnavailable("the store is closed: expected calls before close() only")
+        proxied = self._usable(engine)
+        try:
+            yield Link(_driver(proxied))
+        except BaseException:
+            _clear(proxied)
+            raise
+        finally:
+            proxied.close()
+
+    def _usable(self, engine: AsyncEngine) -> PoolProxiedConnection:
+        """Return a connection of the pool that is not known to be broken.
+
+        After a restart of the server all of them are; each is found out here once.
+        """
+        for _ in range(self.limits.readers + 1):
+            proxied = engine.sync_engine.raw_connection()
+            if not _driver(proxied).is_closed():
+                return proxied
+            proxied.invalidate()
+            proxied.close()
+        return engine.sync_engine.raw_connection()
+
+    def close(self) -> None:
+        """Close every connection that is not lent."""
+        self._is_closed = True
+        await_(self._writing.dispose())
+        await_(self._reading.dispose())
+
+
+def without_password(url: str) -> str:
+    """Return *url* as it may be shown: without a password and without options."""
+    parts = urlsplit(url)
+    who, _, where = parts.netloc.rpartition("@")
+    user = who.partition(":")[0]
+    return f"postgresql://{f'{user}@' if user else ''}{where}{parts.path}"
+
+
+def _driver(proxied: PoolProxiedConnection) -> asyncpg.Connection[Any]:
+    driver: asyncpg.Connection[Any] = proxied.driver_connection
+    return driver
+
+
+def _clear(proxied: PoolProxiedConnection) -> None:
+    """Leave no transaction behind; a connection that cannot say so goes."""
+    driver = _driver(proxied)
+    try:
+        if not driver.is_closed() and driver.is_in_transaction():
+            await_(driver.execute("ROLLBACK"))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        proxied.invalidate()
+
+
+def _engine(
+    url: str,
+    settings: Mapping[str, str],
+    size: int,
+    limits: Limits,
+    *,
+    statement_seconds: float,
+) -> AsyncEngine:
+    server_settings = {
+        **_BOTH,
+        **settings,
+        "statement_timeout": _milliseconds(statement_seconds),
+        "lock_timeout": _milliseconds(limits.lock),
+        "idle_in_transaction_session_timeout": _milliseconds(limits.idle),
+    }
+
+    async def connect() -> asyncpg.Connection[Any]:
+        return await asyncpg.connect(
+            url,
+            timeout=limits.connect,
+            command_timeout=statement_seconds + _MARGIN_SECONDS,
+            statement_cache_size=_STATEMENTS_KEPT,
+            max_cached_statement_lifetime=0,
+            server_settings=server_settings,
+        )
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=limits.connect,
+        pool_reset_on_return=None,
+    )
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1_000))

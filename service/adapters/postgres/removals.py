@@ -1,0 +1,68 @@
+"""Rows of generations that nobody reads any more, removed a few at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Delete, Select, Table, delete, func, literal_column, select
+
+from domain.buckets import BUCKETS
+from service.adapters.postgres.compiled import WHOLE, for_postgres, number, rows_of, same, statement
+from service.adapters.postgres.connections import Link
+from service.adapters.sql.tables import parked, stage_counts, stages, transitions
+
+_EVERY_BUCKET = list(range(BUCKETS))
+
+
+def remove_rows(link: Link, generation: int, limit: int) -> int:
+    """Remove at most *limit* rows of *generation* from each table; return how many.
+
+    Records that the feed has carried stay: the feed never forgets.
+    """
+    removed = 0
+    for write in (_stages, _transitions, _parked):
+        removed += _count(link.row(statement(write), _EVERY_BUCKET, generation, limit))
+    return removed + _count(link.row(statement(_counts), generation, limit))
+
+
+def _count(row: tuple[Any, ...] | None) -> int:
+    return row[0] if row else 0
+
+
+def _stages() -> str:
+    return _in_buckets(stages)
+
+
+def _transitions() -> str:
+    return _in_buckets(transitions, transitions.c.announced == literal_column("0", WHOLE))
+
+
+def _parked() -> str:
+    return _in_buckets(parked)
+
+
+def _counts() -> str:
+    key = list(stage_counts.primary_key.columns)
+    chosen = select(*key).where(stage_counts.c.generation == number("generation"))
+    return for_postgres(_counted(_delete(stage_counts, chosen)), "generation", "limit")
+
+
+def _in_buckets(table: Table, *conditions: ColumnElement[bool]) -> str:
+    """Return the statement for a table where each bucket is looked into by key."""
+    rows = rows_of(table, "bucket")
+    chosen = select(*table.primary_key.columns).select_from(rows, table)
+    chosen = chosen.where(
+        *same(table, rows, "bucket"), table.c.generation == number("generation"), *conditions
+    )
+    return for_postgres(_counted(_delete(table, chosen)), "bucket", "generation", "limit")
+
+
+def _delete(table: Table, chosen: Select[Any]) -> Delete:
+    first = chosen.limit(number("limit")).subquery("chosen")
+    key = table.primary_key.columns
+    return delete(table).where(*(column == first.c[column.name] for column in key))
+
+
+def _counted(removing: Delete) -> Select[Any]:
+    gone = removing.returning(literal_column("1", WHOLE)).cte("gone")
+    return select(func.count()).select_from(gone)

@@ -1,0 +1,299 @@
+"""The one writer's rows in PostgreSQL.
+
+A turn at writing begins with an advisory lock, taken by a statement of its own: the next statement
+has a snapshot from after the wait. The turn's number comes from a sequence; where it follows upon
+our last one nobody else has written since, and subjects in memory are as the rows are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+import asyncpg
+
+from projections.asking import Question, Ref
+from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.changes import EVENT_COLUMNS, Changes, LogRows, Row
+from projections.questions import (
+    AskBucketLoads,
+    AskDue,
+    AskHead,
+    AskHistories,
+    AskIdentities,
+    AskIdentitiesOf,
+    AskKeys,
+    AskNumbers,
+    AskParked,
+    AskPayloads,
+    AskProfiles,
+    AskProfilesIn,
+    AskRecords,
+    AskSnapshots,
+    EventKey,
+    Head,
+    WriteChanges,
+    WriteLog,
+)
+from projections.records import RECORD_COLUMNS, RecordRow
+from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
+from service.adapters.postgres import lookups, removals, writes
+from service.adapters.postgres.asking import head_of, histories, identities_of, profiles_of
+from service.adapters.postgres.compiled import statement
+from service.adapters.postgres.connections import Database, Link
+from service.adapters.postgres.small import note_change, read_generations, read_versions
+from service.adapters.sql.small import generation_row, key_row, version_row
+from service.adapters.sql.tables import (
+    account_events,
+    event_keys,
+    events,
+    feed,
+    subjects,
+    transitions,
+)
+from service.ports import StoreUnavailable
+
+BEGIN_TURN = "BEGIN; SELECT pg_advisory_xact_lock('events'::regclass::oid::bigint)"
+COPIED_FROM = 500
+"""From so many rows on COPY is quicker than arrays."""
+LOADS_AT_ONCE = 64
+
+_NEW_ROWS = {
+    "events": (events, EVENT_COLUMNS),
+    "event_keys": (event_keys, tuple(event_keys.c.keys())),
+    "account_events": (account_events, tuple(account_events.c.keys())),
+    "subjects": (subjects, NAME_COLUMNS),
+    "transitions": (transitions, RECORD_COLUMNS),
+    "feed": (feed, tuple(feed.c.keys())),
+}
+_ADD: dict[str, Callable[[], str]] = {
+    name: partial(writes.add, table, *columns) for name, (table, columns) in _NEW_ROWS.items()
+}
+
+_by_ref = itemgetter(0, 1)
+_by_last_two = itemgetter(-2, -1)
+_by_standing = itemgetter(0, 1, 2)
+
+
+class PostgresRows:
+    """Answers scripts over the connection that writes."""
+
+    def __init__(self, database: Database) -> None:
+        """Write to *database*."""
+        self._database = database
+        self._link: Link | None = None
+        self._last_turn: tuple[object, int] = (None, 0)
+        self._head = Head(0, 0, 0)
+        self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
+            AskHead: lambda _: self._head,
+            AskIdentities: self._identities,
+            AskIdentitiesOf: lambda asked: identities_of(self.link, asked.refs),
+            AskProfiles: lambda asked: profiles_of(self.link, asked.refs),
+            AskKeys: self._taken,
+            AskPayloads: self._payloads,
+            AskHistories: lambda asked: histories(self.link, asked.requests),
+            AskRecords: self._records,
+            AskNumbers: self._numbers,
+            AskSnapshots: self._snapshots,
+            AskDue: lambda asked: self._profiles(lookups.due, asked.now, asked.limit),
+            AskParked: self._parked,
+            AskBucketLoads: self._bucket_loads,
+            AskProfilesIn: self._profiles_in,
+            WriteLog: lambda asked: self._write_log(asked.rows),
+            WriteChanges: lambda asked: self._write(asked.changes),
+        }
+
+    @property
+    def link(self) -> Link:
+        """The connection of the transaction that is under way."""
+        if self._link is None:
+            raise AssertionError("rows: expected a transaction under way, found none")
+        return self._link
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        is_committed = False
+        try:
+            with self._database.writing() as link:
+                link.execute(BEGIN_TURN)
+                self._link = link
+                yield
+                self._commit(link)
+                is_committed = True
+        finally:
+            self._link = None
+            if not is_committed:
+                self._last_turn = (None, 0)
+
+    def _commit(self, link: Link) -> None:
+        """Make the transaction last.
+
+        Where the answer is lost, nobody here knows whether it does. Events that are sent again
+        are then stored, or recognised as stored before.
+        """
+        try:
+            link.execute("COMMIT")
+        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+            message = (
+                f"database {self._database.place}: the answer to COMMIT was lost, so it is not"
+                " known whether anything was stored; send it again with the same ids"
+            )
+            raise StoreUnavailable(message) from error
+
+    def is_alone(self) -> bool:
+        driver, last = self._last_turn
+        row = self.link.row(statement(lookups.turn))
+        assert row is not None  # noqa: S101 -- a SELECT without FROM has one row
+        turn = row[0]
+        self._last_turn = (self.link.driver, turn)
+        self._head = head_of(row[1:])
+        return driver is self.link.driver and turn == last + 1
+
+    def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
+        return self._answers[type(question)](question)
+
+    def close(self) -> None:
+        self._database.close()
+
+    # ------------------------------------------------------------ models and keys
+
+    def generations(self) -> list[Generation]:
+        return read_generations(self.link)
+
+    def versions(self) -> list[ModelVersion]:
+        return read_versions(self.link)
+
+    def save_generation(self, generation: Generation) -> None:
+        self._run(writes.put_generation, [generation_row(generation)])
+        note_change(self.link)
+
+    def add_version(self, version: ModelVersion) -> None:
+        self._run(writes.add_version, [version_row(version)])
+        note_change(self.link)
+
+    def save_key(self, key: ApiKey) -> None:
+        self._run(writes.put_key, [key_row(key)])
+
+    def remove_rows(self, generation: int, limit: int) -> int:
+        return removals.remove_rows(self.link, generation, limit)
+
+    # ------------------------------------------------------------ answers
+
+    def _ask(self, write: Callable[[], str], rows: Iterable[Sequence[object]]) -> list[Row]:
+        return self.link.listed(statement(write), rows)
+
+    def _identities(self, asked: AskIdentities) -> list[Identity]:
+        return [identity_of(row) for row in self._ask(lookups.identities, asked.keys)]
+
+    def _taken(self, asked: AskKeys) -> dict[EventKey, tuple[int, int]]:
+        rows = self._ask(lookups.keys_taken, asked.keys)
+        return {row[:4]: (row[4], row[5]) for row in rows}
+
+    def _payloads(self, asked: AskPayloads) -> dict[int, str]:
+        rows = self._ask(lookups.payloads, [(position,) for position in asked.positions])
+        return dict(rows)
+
+    def _records(self, asked: AskRecords) -> dict[tuple[int, Ref], list[RecordRow]]:
+        found: dict[tuple[int, Ref], list[RecordRow]] = {}
+        rows = self._ask(lookups.records, _standings(asked.generations, asked.refs))
+        for bucket, generation, subject_id, number, *content in rows:
+            record = RecordRow(number, tuple(content))
+            found.setdefault((generation, (bucket, subject_id)), []).append(record)
+        return found
+
+    def _numbers(self, asked: AskNumbers) -> dict[tuple[int, Ref], int]:
+        rows = self._ask(lookups.numbers, _standings(asked.generations, asked.refs))
+        return {
+            (generation, (bucket, subject)): number for bucket, generation, subject, number in rows
+        }
+
+    def _snapshots(self, asked: AskSnapshots) -> dict[Ref, list[Snapshot]]:
+        found: dict[Ref, list[Snapshot]] = {}
+        rows = self._ask(lookups.snapshots_of, asked.refs)
+        for bucket, subject_id, slot, at, position, count, states in rows:
+            snapshot = Snapshot(slot, (at, position), count, states)
+            found.setdefault((bucket, subject_id), []).append(snapshot)
+        return found
+
+    def _parked(self, asked: AskParked) -> list[tuple[Ref, int, int]]:
+        rows = self.link.rows(statement(lookups.parked_due), asked.now, asked.limit)
+        return [((bucket, subject), generation, n) for bucket, subject, generation, n in rows]
+
+    def _bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
+        """Return loads in order of bucket, read some buckets at a time until the sum is reached."""
+        found: list[tuple[int, int]] = []
+        total, first, sql = 0, asked.first, statement(lookups.bucket_loads)
+        while True:
+            page = self.link.rows(sql, first, asked.tenant, int(asked.is_account), LOADS_AT_ONCE)
+            for bucket, load in page:
+                found.append((bucket, load))
+                total += load
+                if total >= asked.limit:
+                    return found
+            if len(page) < LOADS_AT_ONCE:
+                return found
+            first = found[-1][0] + 1
+
+    def _profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
+        bound = (asked.first, asked.end, asked.tenant, int(asked.is_account))
+        return self._profiles(lookups.profiles_in, *bound)
+
+    def _profiles(self, write: Callable[[], str], *bound: object) -> list[Profile]:
+        return [profile_of(row) for row in self.link.rows(statement(write), *bound)]
+
+    # ------------------------------------------------------------ writes
+
+    def _write_log(self, rows: LogRows) -> None:
+        self._add("events", rows.events)
+        self._add("event_keys", sorted(rows.keys))
+        self._add("account_events", rows.links)
+        self._add("subjects", rows.name_rows())
+        self._run(writes.rejoin, rows.rejoined_rows())
+        self._run(writes.count_types, [(*key, *seen) for key, seen in rows.types.items()])
+        if rows.events:
+            newest = dict(zip(EVENT_COLUMNS, rows.events[-1], strict=True))
+            self._head = Head(newest["position"], newest["recorded_at"], self._head.feed)
+
+    def _write(self, changes: Changes) -> None:
+        self._run(writes.lose_profiles, changes.lost_profiles)
+        self._run(writes.put_profiles, _last(changes.profiles, _by_ref))
+        self._run(writes.touch_profiles, _last(changes.touched, _by_last_two))
+        self._run(writes.lose_stages, changes.lost_stages)
+        self._run(writes.put_stages, _last(changes.stages, _by_standing))
+        self._add("transitions", changes.records)
+        self._run(writes.retract_records, changes.retractions)
+        self._add("feed", changes.feed)
+        self._run(writes.lose_snapshots, changes.lost_snapshots)
+        self._run(writes.put_snapshots, _last(changes.snapshots, _by_standing))
+        counts = ((*key, change) for key, change in changes.counts.items() if change)
+        self._run(writes.count_stages, list(counts))
+        self._run(writes.unpark, changes.unparked)
+        self._run(writes.park, _last(changes.parked, _by_standing))
+        self._head = Head(self._head.position, self._head.recorded_at, changes.feed_position)
+
+    def _add(self, table: str, rows: Sequence[Row]) -> None:
+        if len(rows) < COPIED_FROM:
+            self._run(_ADD[table], rows)
+        else:
+            self.link.copy(table, _NEW_ROWS[table][1], rows)
+
+    def _run(self, write: Callable[[], str], rows: Sequence[Row]) -> None:
+        if rows:
+            self.link.listed(statement(write), rows)
+
+
+def _last(rows: Sequence[Row], key: Callable[[Row], Any]) -> list[Row]:
+    """Return *rows* by key, of several with the same key the last: a statement sets a row once."""
+    found = {key(row): row for row in rows}
+    return [found[one] for one in sorted(found)]
+
+
+def _standings(generations: Sequence[int], refs: Sequence[Ref]) -> list[tuple[int, int, int]]:
+    return [
+        (bucket, generation, subject_id)
+        for bucket, subject_id in refs
+        for generation in generations
+    ]

@@ -1,0 +1,146 @@
+"""The store in PostgreSQL, which several processes may share.
+
+It has two halves. The writing half is the embedded store over the connection that writes, one
+transaction at a time. The reading half looks, at the beginning of each read, whether models or
+generations have changed, so that another process's activation is seen by the next request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+
+from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.health import Finding, StoreHealth, Swept
+from projections.log import Receipt, Submission
+from projections.machines import Catalogue, Compile
+from service.adapters.embedded.answering import Answering
+from service.adapters.embedded.rows import Readings
+from service.adapters.embedded.store import EmbeddedStore
+from service.adapters.postgres.connections import Database
+from service.adapters.postgres.readings import PostgresReadings
+from service.adapters.postgres.rows import PostgresRows
+from service.adapters.postgres.runner import GreenletRunner
+from service.adapters.postgres.small import change_count
+
+
+class PostgresStore(Answering):
+    """Keeps the promises of `service.ports.Store` over a database that others may write to."""
+
+    def __init__(self, database: Database, runner: GreenletRunner, compile_one: Compile) -> None:
+        """Look once at *database*; to be called where blocking is allowed."""
+        compile_once = cache(compile_one)
+        self._database = database
+        self._newest = (-1, Catalogue(compile_once))
+        self._of_this_read: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
+        super().__init__(self._level_readings, runner)
+        self._writing = EmbeddedStore(
+            PostgresRows(database), self._level_readings, runner, compile_one=compile_once
+        )
+
+    @property
+    def catalogue(self) -> Catalogue:  # type: ignore[override] # only read, by the reading half
+        """Models and generations as they are at the moment that is being read, or newest."""
+        return self._of_this_read.get() or self._newest[1]
+
+    @contextmanager
+    def _level_readings(self) -> Iterator[Readings]:
+        """Lend readings of one moment, with the catalogue of the same moment."""
+        with self._database.reading() as link:
+            readings = PostgresReadings(link, self._database.place)
+            token = self._of_this_read.set(self._catalogue_of(readings))
+            try:
+                yield readings
+            finally:
+                self._of_this_read.reset(token)
+
+    def _catalogue_of(self, readings: PostgresReadings) -> Catalogue:
+        """Return the catalogue as of the transaction that *readings* are in."""
+        changes = change_count(readings.link)
+        while changes < self._newest[0]:  # begun before a change that others have seen already
+            readings.link.execute("COMMIT; BEGIN")
+            changes = change_count(readings.link)
+        if changes == self._newest[0]:
+            return self._newest[1]
+        found = self._newest[1].renewed(readings.versions(), readings.generations())
+        if changes > self._newest[0]:
+            self._newest = (changes, found)
+        return found
+
+    async def _level(self) -> None:
+        await self._read(lambda _: None)
+
+    # ------------------------------------------------------------ what the catalogue answers
+
+    async def models(self, tenant: str) -> list[ModelVersion]:
+        await self._level()
+        return await super().models(tenant)
+
+    async def model(self, tenant: str, key: str, version: int | None = None) -> ModelVersion | None:
+        await self._level()
+        return await super().model(tenant, key, version)
+
+    async def model_versions(self, tenant: str, key: str) -> list[ModelVersion]:
+        await self._level()
+        return await super().model_versions(tenant, key)
+
+    async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
+        await self._level()
+        return await super().generations(tenant, limit=limit)
+
+    async def generation(self, tenant: str, generation: int) -> Generation | None:
+        await self._level()
+        return await super().generation(tenant, generation)
+
+    # ------------------------------------------------------------ the writing half
+
+    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
+        return await self._writing.append(submissions, now)
+
+    async def sweep(self, now: int, limit: int = 1_000) -> Swept:
+        return await self._writing.sweep(now, limit)
+
+    async def retry_parked(self, now: int, limit: int = 100) -> int:
+        return await self._writing.retry_parked(now, limit)
+
+    async def put_model(
+        self, version: ModelVersion, *, expected_version: int | None = None
+    ) -> ModelVersion:
+        return await self._writing.put_model(version, expected_version=expected_version)
+
+    async def begin_generation(self, tenant: str, key: str, version: int, now: int) -> Generation:
+        return await self._writing.begin_generation(tenant, key, version, now)
+
+    async def build_generation(self, generation: int, now: int, *, limit: int) -> Generation:
+        return await self._writing.build_generation(generation, now, limit=limit)
+
+    async def activate_generation(self, generation: int, now: int) -> Generation:
+        return await self._writing.activate_generation(generation, now)
+
+    async def fail_generation(self, generation: int, error: str, now: int) -> Generation:
+        return await self._writing.fail_generation(generation, error, now)
+
+    async def remove_retired(self, limit: int) -> int:
+        return await self._writing.remove_retired(limit)
+
+    async def create_key(self, key: ApiKey) -> None:
+        await self._writing.create_key(key)
+
+    async def revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
+        return await self._writing.revoke_key(tenant, key_id, now)
+
+    async def touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
+        await self._writing.touch_keys(used)
+
+    # ------------------------------------------------------------ condition
+
+    async def health(self, now: int) -> StoreHealth:
+        return await self._read(lambda readings: self._health(readings, now))
+
+    async def inspect(self, *, thorough: bool = False) -> list[Finding]:
+        return await self._read(lambda readings: readings.inspect(thorough=thorough))
+
+    async def close(self) -> None:
+        await self._writing.close()

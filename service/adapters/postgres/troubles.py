@@ -1,0 +1,70 @@
+"""What goes wrong with PostgreSQL, told apart: troubles that pass, and mistakes that do not.
+
+A trouble that passes becomes `StoreUnavailable`. Codes: PostgreSQL documentation, appendix A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from service.ports import StoreUnavailable
+
+_SOON, _LATER = 1, 5
+_PASSING: dict[str, tuple[str, int]] = {
+    "08": ("the connection was lost", _SOON),
+    "25006": ("it only reads; it may be a standby", _LATER),
+    "25P03": ("a transaction stood still for too long", _SOON),
+    "28": ("it refuses our credentials", _LATER),
+    "3D000": ("there is no such database", _LATER),
+    "40": ("a transaction was undone in favour of another", _SOON),
+    "53100": ("its disk is full", _LATER),
+    "53200": ("it is out of memory", _LATER),
+    "53300": ("it has too many connections", _LATER),
+    "53": ("it is out of resources", _LATER),
+    "55P03": ("another process has held its lock for too long", _SOON),
+    "55006": ("it is in use", _SOON),
+    "57014": ("a statement took too long", _SOON),
+    "57P": ("it is starting or stopping", _SOON),
+    "58": ("its files cannot be read or written", _LATER),
+}
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Turn a database that cannot work at present into `StoreUnavailable`; other errors pass."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, PoolTimeoutError) as error:
+        found = _trouble(error)
+        if found is None:
+            raise
+        reason, seconds = found
+        message = f"database {place}: {reason} ({_told(error)})"
+        raise StoreUnavailable(message, retry_after_seconds=seconds) from error
+    except OSError as error:  # refused, reset, unknown host, and a wait that was too long
+        message = f"database {place}: it cannot be reached ({_told(error)})"
+        raise StoreUnavailable(message, retry_after_seconds=_SOON) from error
+
+
+def _trouble(error: Exception) -> tuple[str, int] | None:
+    """Return why the database cannot work at present and when to ask again; None for a mistake."""
+    if isinstance(error, PoolTimeoutError):
+        return "all connections are in use", _SOON
+    code = getattr(getattr(error, "orig", None) or error, "sqlstate", None)
+    if code is None:
+        is_lost = "closed" in str(error) or "connection" in str(error)
+        return ("the connection was lost", _SOON) if is_lost else None
+    for length in (5, 3, 2):
+        found = _PASSING.get(code[:length])
+        if found is not None:
+            return found
+    return None
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,47 @@
+"""Rows of the small tables: models, generations and keys, made into values and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.changes import Row
+from service.adapters.sql.tables import api_keys, generations, model_versions
+
+_GENERATION = tuple(generations.c.keys())
+_VERSION = tuple(model_versions.c.keys())
+_KEY = tuple(api_keys.c.keys())
+
+
+def generation_row(generation: Generation) -> Row:
+    """Return the row of *generation*."""
+    return tuple(getattr(generation, name) for name in _GENERATION)
+
+
+def generation_of(row: Sequence[Any]) -> Generation:
+    """Return the generation that *row* holds."""
+    return Generation(**dict(zip(_GENERATION, row, strict=True)))
+
+
+def version_row(version: ModelVersion) -> Row:
+    """Return the row of *version*."""
+    return tuple(getattr(version, name) for name in _VERSION)
+
+
+def version_of(row: Sequence[Any]) -> ModelVersion:
+    """Return the model version that *row* holds."""
+    return ModelVersion(**dict(zip(_VERSION, row, strict=True)))
+
+
+def key_row(key: ApiKey) -> Row:
+    """Return the row of *key*."""
+    values = {name: getattr(key, name) for name in _KEY} | {"scopes": " ".join(key.scopes)}
+    return tuple(values[name] for name in _KEY)
+
+
+def key_of(row: Sequence[Any]) -> ApiKey:
+    """Return the key that *row* holds."""
+    values = dict(zip(_KEY, row, strict=True))
+    values["scopes"] = tuple(values["scopes"].split())
+    return ApiKey(**values)
