@@ -105,7 +105,7 @@ async def town(store: Store) -> Store:
 
 async def listed(store: Store, **query: object) -> list[str]:
     """Return the names in a list, all parts of it put together."""
-    asked = replace(CustomerQuery(TENANT, at(7), limit=2), **query)  # type: ignore[arg-type] # any
+    asked = replace(CustomerQuery(TENANT, at(7), limit=2), **query)  # type: ignore[arg-type] # fields by name
     found: list[str] = []
     for _ in range(10):
         page = await store.customers(asked)

@@ -1,0 +1,74 @@
+"""Accounts fold what their members do; long lives are folded from snapshots."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from projections.log import SubjectKey
+from service.ports import Store
+from tests.builders import DAY, START, at
+from tests.contract.saying import SHOP, TEAM, TENANT, OpenStore, post, publish, sent, told
+
+pytestmark = pytest.mark.anyio
+
+ANN = SubjectKey("customer", "ann")
+
+
+async def test_an_account_folds_what_its_members_do(store: Store) -> None:
+    await publish(store, TEAM)
+    await post(
+        store,
+        sent("e1", account_id="acme"),
+        sent("b1", "visited", 1, "bob", account_id="acme"),
+        now=at(2),
+    )
+
+    page = await store.transitions(TENANT, SubjectKey("account", "acme"))
+
+    assert [(record.to_stage, record.effective_at) for record in page.rows] == [
+        ("trial", at(0)),
+        ("active", at(1)),
+    ]
+
+
+async def test_late_events_of_a_member_retell_the_account(store: Store) -> None:
+    await publish(store, TEAM)
+    await post(store, sent("e1", "visited", 20, account_id="acme"), now=at(21))
+
+    await post(store, sent("b1", "visited", 10, "bob", account_id="acme"), now=at(21))
+
+    page = await store.transitions(TENANT, SubjectKey("account", "acme"))
+    assert [(record.to_stage, record.effective_at) for record in page.rows] == [
+        ("trial", at(10)),
+        ("active", at(20)),
+    ]
+
+
+async def test_a_late_event_in_a_long_life_is_folded_from_a_snapshot(open_store: OpenStore) -> None:
+    """Three hundred events, then one before the end and one before the beginning."""
+    store, other = open_store(), open_store()
+    life = [
+        sent(f"e{number}", "ordered" if number % 40 == 0 else "visited", number / 4)
+        for number in range(300)
+    ]
+    late = [sent("x1", "ordered", 70.1), sent("x2", "ordered", -1)]
+    for one in (store, other):
+        await publish(one, SHOP)
+
+    for begin in range(0, 300, 7):
+        await post(store, *life[begin : begin + 7], now=at(80))
+    for event in late:
+        await post(store, event, now=at(80))
+    await post(other, *late, *life, now=at(80))
+
+    assert await told(store) == await told(other)
+    snapshots = [await one.snapshot(TENANT, ANN) for one in (store, other)]
+    assert snapshots[0] is not None
+    assert snapshots[1] is not None
+    assert (
+        json.loads(snapshots[0].stages[0].state)[2:7]
+        == json.loads(snapshots[1].stages[0].state)[2:7]
+    )
+    assert snapshots[0].subject.first_seen_at == START - DAY
