@@ -145,8 +145,7 @@ class Receipt:
         late: Whether it sorts before an event that had been folded already.
         stages: Stages of its customer and account that it changed.
         code: For a conflict `event_id_conflict`; for a rejection `sequence_mismatch`,
-            `alias_refused`, `void_target_unknown` or `batch_rejected` (an atomic batch with
-            another bad item); else None.
+            `alias_refused` or `batch_rejected` (an atomic batch with another bad item); else None.
         message: What was expected and what was found; None where *code* is.
     """
 

@@ -346,7 +346,7 @@ class Store(AppendsEvents, ReadsSubjects, ReadsLog, KeepsModels, KeepsKeys, Prot
     async def inspect(self, *, thorough: bool = False) -> list[Finding]:
         """Return what is wrong with the stored data: holes, broken pages, forgotten rows.
 
-        *thorough* reads everything and folds every subject again; it takes as long as a rebuild.
+        *thorough* reads every page and every index; it takes as long as reading the whole file.
         """
         ...
 
