@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from domain.instants import format_instant, parse_instant
 from service import logs
@@ -119,9 +121,17 @@ async def services_over_memory(clock: TurnedClock, **variables: str) -> Services
     return services
 
 
+@cache
+def _application() -> FastAPI:
+    """Return the one application of all tests: making its routes takes longer than a test."""
+    return create_app()
+
+
 def client_of(services: Services, **headers: str) -> httpx.AsyncClient:
     """Return a client of the application in this process."""
-    transport = httpx.ASGITransport(app=create_app(services), raise_app_exceptions=False)
+    app = _application()
+    app.state.services = services
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     authorization = {"Authorization": f"Bearer {ADMIN_KEY}"}
     return httpx.AsyncClient(
         transport=transport, base_url="http://test", headers={**authorization, **headers}
