@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from domain.cel.compiler import ERRORS, compile_expression
-from domain.cel.errors import CelCheckError
-from domain.cel.explain import clauses
+from domain.cel.errors import CelCheckError, CelError
+from domain.cel.explain import clauses, reason
 from domain.cel.parser import parse
 from domain.machine import names, watches
 from domain.machine.conditions import Conditions
@@ -144,7 +144,9 @@ class Explainer:
         self, explained: _Explained, state: State, now: int, event: Event | None
     ) -> RuleExplanation:
         watch, run = explained.watch, self._functions
-        arguments = (state, event, None if event is None else event.properties, now)
+        arguments = (
+            (state, _NO_EVENT, {}, now) if event is None else (state, event, event.properties, now)
+        )
         due = run[explained.due](*arguments) if explained.due else NEVER
         waits = run[explained.awaiting](state, now) if explained.awaiting else NEVER
         since = getattr(state, f"h{watch.index}", -1)
@@ -170,6 +172,17 @@ class Explainer:
         return watch.trigger.kind == "when" or due <= now
 
 
+class _NoEvent:
+    """Stands for the event where there is none: whatever is read of it is an error."""
+
+    def __getattr__(self, name: str) -> object:
+        message = f"event.{name} has no value: no event is at hand"
+        raise CelError(message)
+
+
+_NO_EVENT = _NoEvent()
+
+
 def _is_dated(watch: Watch) -> bool:
     return watch.trigger.kind in ("after", "at")
 
@@ -187,4 +200,4 @@ def _evaluated(
     try:
         return ClauseValue(clause.source, plain(run[function](*arguments), kind), None, reads)
     except ERRORS as error:
-        return ClauseValue(clause.source, None, str(error) or type(error).__name__, reads)
+        return ClauseValue(clause.source, None, reason(error), reads)
