@@ -9,7 +9,7 @@ import typer
 from service.cli.edge import guarded
 from service.cli.exits import Exit
 from service.cli.options import Json
-from service.cli.printing import print_json
+from service.cli.printing import counted, print_json
 
 
 @guarded("stagefold doctor", "stagefold doctor --thorough --json")
@@ -35,6 +35,6 @@ def doctor(
             typer.echo(f"[{each.sign}] {each.name}: {each.found}")
             if each.cure:
                 typer.echo(f"      cure: {each.cure}")
-        typer.echo("all is well" if errors == 0 else f"{errors} errors")
+        typer.echo("all is well" if errors == 0 else counted(errors, "error"))
     if errors:
         raise typer.Exit(Exit.FINDINGS)

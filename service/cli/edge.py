@@ -68,7 +68,6 @@ def _failure_of(error: Exception) -> CommandError:
     """Return *error* in the words of the command line; its classes are looked up only now."""
     import sqlite3
 
-    from domain.document import ModelError
     from service.errors import Problem
     from service.ports import StoreError, StoreUnavailable
     from service.settings import SettingsError
@@ -82,13 +81,6 @@ def _failure_of(error: Exception) -> CommandError:
                 code="bad_settings",
                 cure="docs/settings.md lists every setting; stagefold config show shows yours",
                 details=error.problems,
-            )
-        case ModelError():
-            return CommandError(
-                f"the model has {len(error.problems)} problems",
-                code=error.code,
-                status=Exit.FINDINGS,
-                details=[str(each) for each in error.problems],
             )
         case Problem():
             return CommandError(

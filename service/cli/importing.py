@@ -14,6 +14,7 @@ from service.cli.printing import print_json
 from service.cli.session import settings_now, use
 
 if TYPE_CHECKING:
+    from domain.document import Problem
     from service.imports.plan import Plan
     from service.imports.running import Progress
     from service.services import Services
@@ -119,10 +120,14 @@ def _property(text: str) -> tuple[str, object]:
 
 def _plan(file: Path, mapping: Path | None, options: dict[str, object]) -> Plan:
     """Return what the columns of *file* mean: the mapping, options having the last word."""
+    from domain.document import ModelError
     from service.imports.plan import PlanError, read_plan
     from service.model_files import read_model_text
 
-    document = read_model_text(mapping.read_bytes(), mapping.suffix) if mapping else {}
+    try:
+        document = read_model_text(mapping.read_bytes(), mapping.suffix) if mapping else {}
+    except ModelError as error:
+        raise _bad_plan(file, tuple(map(_of_mapping, error.problems))) from None
     for name, value in options.items():
         former = document.get(name)
         if isinstance(value, dict) and isinstance(former, dict):
@@ -133,6 +138,13 @@ def _plan(file: Path, mapping: Path | None, options: dict[str, object]) -> Plan:
         return read_plan(document, name=file.name)
     except PlanError as error:
         raise _bad_plan(file, error.problems) from None
+
+
+def _of_mapping(problem: Problem) -> str:
+    """Return what is wrong with a mapping file; its reader speaks of models elsewhere."""
+    if problem.code == "not_a_mapping":
+        return "expected `customer_id: name of a column` and more at the top of the file"
+    return str(problem)
 
 
 def _bad_plan(file: Path, problems: tuple[str, ...]) -> CommandError:
@@ -156,6 +168,7 @@ def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Pro
     from service.imports.plan import PlanError
     from service.imports.running import FileImport, Task
     from service.keys import DEFAULT_TENANT
+    from service.ports import StoreError
 
     settings = settings_now()
     task = Task(
@@ -176,6 +189,13 @@ def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Pro
         return use(take_in, settings=settings)
     except PlanError as error:
         raise _bad_plan(file, error.problems) from None
+    except StoreError as error:
+        raise CommandError(
+            str(error),
+            code=error.code,
+            status=Exit.UNAVAILABLE,
+            cure="give the same command again: it goes on where it stopped",
+        ) from None
     except UnreadableFile as error:
         raise CommandError(
             f"{file}: {error}",

@@ -10,7 +10,7 @@ import typer
 from service.cli.edge import guarded
 from service.cli.exits import CommandError, Exit
 from service.cli.options import Json, Language, speaker_of
-from service.cli.printing import print_json, print_table
+from service.cli.printing import counted, print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def check(
         for each in findings:
             typer.echo(str(each))
         name = model.key if model else "no model"
-        typer.echo(f"{file}: {name}: {errors} errors, {warnings} warnings")
+        typer.echo(f"{file}: {name}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     if errors or (strict and warnings):
         raise typer.Exit(Exit.FINDINGS)
 

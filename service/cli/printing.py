@@ -23,6 +23,11 @@ def print_json_text(text: bytes) -> None:
     typer.echo(msgspec.json.format(text, indent=2).decode())
 
 
+def counted(number: int, noun: str) -> str:
+    """Return the number with its English noun, plural where it has to be."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def is_fancy(stream: TextIO) -> bool:
     """Whether *stream* is a terminal that may be coloured (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 import stat
@@ -98,6 +99,38 @@ def test_a_mapping_that_cannot_be_used_is_told_in_full(shop: Installation) -> No
 
     assert error["code"] == "bad_mapping"
     assert [each.partition(":")[0] for each in error["details"]] == ["formt", "type", "occurred_at"]
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [("customer_id: [", "line 1"), ("- customer_id", "expected `customer_id: name of a column`")],
+    ids=["no YAML", "a list"],
+)
+def test_a_mapping_that_is_none_says_where(shop: Installation, text: str, detail: str) -> None:
+    mapping = shop.files / "broken.yaml"
+    mapping.write_text(text)
+
+    error = shop.answer("import", shop.files / "orders.csv", "-m", mapping, status=2)["error"]
+
+    assert detail in error["details"][0]
+
+
+def test_a_column_that_the_file_lacks_is_named_with_those_it_has(shop: Installation) -> None:
+    _, err = shop.call(
+        "import", shop.files / "orders.csv", *COLUMNS, "--account-id", "firm", status=2
+    )
+
+    assert "column 'firm': expected one of no, buyer, day, total" in err
+
+
+def test_a_packed_file_that_breaks_off_is_told(shop: Installation) -> None:
+    file = shop.files / "events.ndjson.gz"
+    file.write_bytes(gzip.compress(b'{"type":"visit","customer_id":"dee"}\n' * 9_000)[:-40])
+
+    error = shop.answer("import", file, status=1)["error"]
+
+    assert error["code"] == "unreadable_file"
+    assert "get a whole copy" in error["cure"]
 
 
 def test_a_customer_is_shown_as_the_api_shows_them(shop: Installation) -> None:
@@ -261,7 +294,7 @@ def test_the_doctor_finds_an_open_key_and_tells_the_cure(shop: Installation) -> 
 
     key.chmod(mode)
     assert f"cure: chmod 600 {key}" in out
-    assert "1 errors" in out
+    assert "1 error\n" in out
 
 
 def test_the_doctor_finds_what_is_broken_in_the_data(tmp_path: Path) -> None:
