@@ -1,11 +1,15 @@
 """What every test shares: steady hypothesis settings and a report on what was not run."""
 
+import asyncio
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.servers.postgres import CURE, Databases, is_available, serving
 
 # The suite gives one verdict for one tree; `--hypothesis-profile=deep` goes looking for news.
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
@@ -29,6 +33,17 @@ def chromium_path() -> Path:
     if found is None:
         pytest.skip("no Chromium found; cure: apt-get install -y chromium, or set CHROMIUM")
     return Path(found)
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """Lend a PostgreSQL server on which databases can be made, or leave the test out."""
+    if not is_available():
+        pytest.skip(f"no PostgreSQL found; {CURE}")
+    with serving() as server:
+        made = Databases(server)
+        yield made
+        asyncio.run(made.drop_all())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

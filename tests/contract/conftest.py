@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -11,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from service.adapters.memory import memory_store
+from service.adapters.postgres import postgres_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.ports import Store
 from service.schema import upgrade
 from tests.contract.saying import OpenStore
+from tests.servers.postgres import Databases
 
-ADAPTERS = ("memory", "sqlite")
+ADAPTERS = ("memory", "sqlite", "postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -33,23 +36,29 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=ADAPTERS)
 def adapter(request: pytest.FixtureRequest) -> str:
     """Name the adapter under test."""
-    return str(request.param)
+    name: str = request.param
+    if name == "postgresql":
+        request.getfixturevalue("databases")  # starts a server: not to be done inside a loop
+    return name
 
 
 @pytest.fixture
 async def open_store(
-    adapter: str, empty_database: Path, tmp_path: Path
+    adapter: str, request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path
 ) -> AsyncIterator[OpenStore]:
     """Return what opens a further, empty store of the adapter under test."""
-    opened = 0
+    numbers = itertools.count(1)
     async with AsyncExitStack() as stack:
 
-        def open_one() -> Store:
-            nonlocal opened
-            opened += 1
+        async def open_one() -> Store:
             if adapter == "memory":
                 return memory_store()
-            path = tmp_path / f"store{opened}.db"
+            if adapter == "postgresql":
+                databases: Databases = request.getfixturevalue("databases")
+                shared = await postgres_store(await databases.fresh())
+                stack.push_async_callback(shared.close)
+                return shared
+            path = tmp_path / f"store{next(numbers)}.db"
             shutil.copy(empty_database, path)
             store = sqlite_store(path, DirectRunner())
             stack.push_async_callback(store.close)
@@ -61,4 +70,4 @@ async def open_store(
 @pytest.fixture
 async def store(open_store: OpenStore) -> Store:
     """Return an empty store of the adapter under test."""
-    return open_store()
+    return await open_store()

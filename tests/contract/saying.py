@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from domain.document import parse_model
@@ -12,7 +12,7 @@ from projections.log import NewEvent, Receipt, SubjectKey, Submission
 from service.ports import Store
 from tests.builders import DAY, START, at
 
-OpenStore = Callable[[], Store]
+OpenStore = Callable[[], Awaitable[Store]]
 
 TENANT = "default"
 LATER = at(1_000)

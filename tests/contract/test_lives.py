@@ -48,7 +48,7 @@ async def test_late_events_of_a_member_retell_the_account(store: Store) -> None:
 
 async def test_a_late_event_in_a_long_life_is_folded_from_a_snapshot(open_store: OpenStore) -> None:
     """Three hundred events, then one before the end and one before the beginning."""
-    store, other = open_store(), open_store()
+    store, other = await open_store(), await open_store()
     life = [
         sent(f"e{number}", "ordered" if number % 40 == 0 else "visited", number / 4)
         for number in range(300)

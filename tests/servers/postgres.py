@@ -6,7 +6,9 @@ The server never runs as root, listens on 127.0.0.1 only, and keeps its files in
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import itertools
 import os
 import shutil
 import signal
@@ -17,6 +19,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import asyncpg
+
+from service.adapters.postgres.connections import Database, Limits
+from service.adapters.postgres.schema import upgrade
 
 ANOTHER_SERVER = "STAGEFOLD_TEST_POSTGRES"
 CURE = f"cure: ./dev setup, or apt-get install -y postgresql, or set {ANOTHER_SERVER}"
@@ -62,6 +69,53 @@ class Server:
         assert self.folder is not None
         where = ("-w", "-t", "60", "-D", str(self.folder / "data"), "-l", str(self.folder / "log"))
         _run(self.programs / "pg_ctl", self.folder, *where, *arguments)
+
+
+class Databases:
+    """Databases on a server, each made as a copy of one that has the newest schema and no rows."""
+
+    def __init__(self, server: Server) -> None:
+        """Make the one to copy."""
+        self.server = server
+        self._prefix = f"stagefold_test_{os.getpid()}_{os.urandom(3).hex()}"
+        self._numbers = itertools.count(1)
+        self._made: list[str] = []
+        self._template = asyncio.run(self._prepare())
+
+    def url(self, name: str) -> str:
+        """Return the address of a database."""
+        return f"{self.server.url.rpartition('/')[0]}/{name}"
+
+    async def fresh(self) -> str:
+        """Return the address of a new database with the newest schema and nothing in it."""
+        return self.url(await self._create(f"TEMPLATE {self._template}"))
+
+    async def bare(self) -> str:
+        """Return the address of a new database without any table."""
+        return self.url(await self._create(""))
+
+    async def _prepare(self) -> str:
+        name = await self._create("")
+        database = Database(self.url(name), Limits())
+        await upgrade(database)
+        await database.engine.dispose()
+        return name
+
+    async def _create(self, how: str) -> str:
+        name = f"{self._prefix}_{next(self._numbers)}"
+        await self._run(f"CREATE DATABASE {name} {how}")
+        self._made.append(name)
+        return name
+
+    async def drop_all(self) -> None:
+        """Remove every database that was made here."""
+        for name in self._made:
+            await self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    async def _run(self, command: str) -> None:
+        connection = await asyncpg.connect(self.server.url)
+        await connection.execute(command)
+        await connection.close()
 
 
 def binaries() -> Path | None:

@@ -25,7 +25,7 @@ def days() -> str:
 def days_entered_after() -> str:
     """Return the statement for counts by day of those who entered some stages later."""
     rows = rows_of(stages, "stage")
-    day = stages.c.entered_at.op("/")(_DAY)
+    day = stages.c.entered_at // _DAY
     found = select(stages.c.stage, day, func.count()).select_from(rows, stages)
     found = found.where(
         stages.c.generation == number("generation"),
@@ -37,7 +37,7 @@ def days_entered_after() -> str:
 
 def days_left_after() -> str:
     """Return the statement for counts by day of stays that were open at an instant."""
-    day = _ENTERED.op("/")(_DAY)
+    day = _ENTERED // _DAY
     found = select(transitions.c.from_stage, day, func.count()).where(*_open())
     return for_postgres(found.group_by(transitions.c.from_stage, day), "generation", "instant")
 
