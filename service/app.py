@@ -38,6 +38,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         openapi_url=None,
         lifespan=_lifespan,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # /metrics tells
     )
     app.state.services = services
     problems.install(app)

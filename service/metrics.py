@@ -56,6 +56,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._gauges = {
             name: Gauge(f"stagefold_{name}", about, registry=registry)
             for name, about in (
@@ -69,6 +70,16 @@ class Metrics:
                 ("queued_events", "Events that wait for their transaction."),
             )
         }
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Add one answered request."""
+        key = (method, route, status)
+        found = self._of_request.get(key)
+        if found is None:  # looked up once: labels cost more than the counting itself
+            found = self.requests.labels(*key), self.request_seconds.labels(route)
+            self._of_request[key] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def count_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Add what became of the events of one request."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
+
+_BLOCK_OCTETS = 4_096
 
 
 class SystemClock:
@@ -14,7 +17,21 @@ class SystemClock:
 
 
 class SystemRandomness:
-    """Bytes that nobody can foresee."""
+    """Bytes that nobody can foresee, taken from the system in blocks.
+
+    To ask the system is to let another thread run, which may keep a request waiting for 5 ms.
+    """
+
+    def __init__(self) -> None:
+        """Take nothing yet."""
+        self._lock = threading.Lock()
+        self._block = b""
+        self._taken = 0
 
     def token(self, octets: int) -> bytes:
-        return secrets.token_bytes(octets)
+        with self._lock:
+            if self._taken + octets > len(self._block):
+                self._block = secrets.token_bytes(max(_BLOCK_OCTETS, octets))
+                self._taken = 0
+            self._taken += octets
+            return self._block[self._taken - octets : self._taken]

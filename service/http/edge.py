@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +31,12 @@ SECURITY_HEADERS = {
 }
 LINES_TYPES = frozenset({"application/x-ndjson", "application/jsonl"})
 
+_DRESS = [
+    *((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()),
+    (b"cache-control", b"no-store"),
+]
+"""What an answer gets unless it says otherwise, as the server writes it."""
+
 _is_request_id = re.compile(r"[A-Za-z0-9_.-]{8,64}").fullmatch
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics"})
@@ -52,29 +57,35 @@ class Edge:
             return
         services = self._services()
         began = time.perf_counter()
-        request_id = _request_id(Headers(scope=scope), services)
+        request_id = _request_id(scope, services)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
 
-        async def dress(message: Message) -> None:
+        async def send_dressed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                headers = message["headers"]
+                said = {name for name, _ in headers}
+                dress = [pair for pair in _DRESS if pair[0] not in said]
+                own = (b"x-request-id", request_id.encode())
+                message["headers"] = [*headers, own, *dress]
             await send(message)
 
         try:
-            await self._app(scope, receive, dress)
+            await self._app(scope, receive, send_dressed)
         finally:
             _note(services, scope, status, time.perf_counter() - began)
 
 
-def _request_id(headers: Headers, services: Services) -> str:
-    sent = headers.get("x-request-id", "")
+def _header(scope: Scope, name: bytes) -> str:
+    """Return the first header of that name, which is in lower case; empty without one."""
+    found = next((value for key, value in scope["headers"] if key == name), b"")
+    return str(found, "latin-1")
+
+
+def _request_id(scope: Scope, services: Services) -> str:
+    sent = _header(scope, b"x-request-id")
     return sent if _is_request_id(sent) else f"req_{services.randomness.token(10).hex()}"
 
 
@@ -82,8 +93,7 @@ def _note(services: Services, scope: Scope, status: int, seconds: float) -> None
     state = scope["state"]
     route = state.get("route", "(none)")
     method = scope["method"] if scope["method"] in _METHODS else "(other)"
-    services.metrics.requests.labels(method, route, str(status)).inc()
-    services.metrics.request_seconds.labels(route).observe(seconds)
+    services.metrics.count_request(method, route, status, seconds)
     if scope["path"] not in _QUIET:
         _log.info(
             "request",
@@ -108,9 +118,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        limit = self._limit(scope, headers)
-        announced = headers.get("content-length", "0")
+        limit = self._limit(scope)
+        announced = _header(scope, b"content-length") or "0"
         if announced.isdigit() and int(announced) > limit:
             problem = Problem("body_too_large", _too_large(limit))
             request_id = scope["state"]["request_id"]
@@ -129,12 +138,12 @@ class BodyLimit:
 
         await self._app(scope, count, send)
 
-    def _limit(self, scope: Scope, headers: Headers) -> int:
+    def _limit(self, scope: Scope) -> int:
         settings = self._services().settings
-        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if scope["path"] == "/v1/events" and media_type in LINES_TYPES:
-            return settings.stream_bytes_max
-        return settings.body_bytes_max
+        if scope["path"] != "/v1/events":
+            return settings.body_bytes_max
+        media_type = _header(scope, b"content-type").partition(";")[0].strip().lower()
+        return settings.stream_bytes_max if media_type in LINES_TYPES else settings.body_bytes_max
 
 
 def _too_large(limit: int) -> str:
