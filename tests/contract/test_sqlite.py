@@ -17,6 +17,7 @@ from service.adapters.runners import DirectRunner, ThreadRunner
 from service.adapters.sqlite import connections, lookups, sqlite_store, views, writes
 from service.adapters.sqlite.listing import listing
 from service.ports import StoreUnavailable
+from service.schema import NEWEST
 from tests.builders import at
 from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent, told
 
