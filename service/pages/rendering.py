@@ -9,9 +9,12 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from domain.diagram import DIAGRAM_CSS, svg
 from domain.instants import format_instant
+from domain.model import Model
 from service.pages.language import Language
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -29,14 +32,18 @@ class Asset:
 @cache
 def assets() -> Mapping[str, Asset]:
     """Return the files of `static` by name."""
-    found = {}
+    found: dict[str, Asset] = {}
     for path in files("service.pages").joinpath("static").iterdir():
         kind = path.name.rpartition(".")[2]
         if kind in _TYPES:
-            body = path.read_bytes()
-            tag = hashlib.sha256(body).hexdigest()[:12]
-            found[path.name] = Asset(body, f"{_TYPES[kind]}; charset=utf-8", tag)
+            found[path.name] = _asset(path.read_bytes(), kind)
+    found["diagram.css"] = _asset(DIAGRAM_CSS.encode(), "css")
     return found
+
+
+def _asset(body: bytes, kind: str) -> Asset:
+    tag = hashlib.sha256(body).hexdigest()[:12]
+    return Asset(body, f"{_TYPES[kind]}; charset=utf-8", tag)
 
 
 def asset_url(name: str) -> str:
@@ -69,3 +76,8 @@ def render(
     response.headers["Content-Language"] = language.code
     response.headers["Vary"] = "Accept-Language, Cookie"
     return response
+
+
+def diagram(model: Model, language: Language) -> Markup:
+    """Return the picture of a model, to stand in a page; its colours come from `diagram.css`."""
+    return Markup(svg(model, language.code, with_style=False))  # noqa: S704 -- every text in it is escaped where it is drawn

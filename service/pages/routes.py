@@ -12,6 +12,7 @@ from service.pages import gate
 from service.pages.board import board_view, subject_url
 from service.pages.catalogue import by_key
 from service.pages.lists import Wanted, listing, named
+from service.pages.rendering import diagram
 from service.pages.story import packed, unpacked
 from service.pages.subject import Look, subject_view
 from service.pages.visit import Visit, visited
@@ -55,6 +56,7 @@ async def _board(visit: Visit) -> Response:
         "board.html",
         board=view,
         label=label,
+        picture=diagram(label.model, visit.language),
         is_now=as_of is None,
         as_of_text=text if as_of is not None else "",
         bad_as_of=text if text and as_of is None else "",

@@ -47,6 +47,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "“{text}” is not a date; this is the present.",
             "「{text}」は日付ではないため、現在を表示しています。",
         ),
+        "how": ("How this model works", "モデルの仕組み"),
         "share": ("Share of each stage", "ステージ別の割合"),
         "table": ("Show as table", "表で表示"),
         "stage": ("Stage", "ステージ"),

@@ -18,7 +18,7 @@ from service.demo import running
 from service.demo.life import Fact
 from service.demo.loading import DemoError, Note, load, send
 from service.demo.population import populate
-from service.demo.trickle import texts
+from service.demo.trickle import CUSTOMERS_AT_ONCE, few_at_a_time, texts
 from service.ports import BoardQuery
 from service.services import Services
 from service.settings import Settings
@@ -125,6 +125,21 @@ async def test_a_demo_started_again_goes_on_elsewhere(services: Services) -> Non
     assert not {json.loads(each)["id"] for each in first} & {
         json.loads(each)["id"] for each in second
     }
+
+
+def test_a_few_customers_live_at_a_time_each_in_order() -> None:
+    future = populate(NOW, customers=200).future
+
+    told = few_at_a_time(future)
+
+    assert sorted(told, key=lambda fact: (fact.at, fact.person.id, fact.number)) == list(future)
+    for person in {fact.person.id for fact in told}:
+        numbers = [fact.number for fact in told if fact.person.id == person]
+        assert numbers == sorted(numbers)
+    ids = [fact.person.id for fact in told]
+    ends = {person: place for place, person in enumerate(ids)}
+    there = [{p for p in ids[: place + 1] if ends[p] >= place} for place in range(len(ids))]
+    assert max(map(len, there)) == CUSTOMERS_AT_ONCE
 
 
 async def test_without_a_future_nothing_comes(services: Services) -> None:
