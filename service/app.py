@@ -15,6 +15,7 @@ from service.bootstrap import build, close
 from service.http import admin, customers, documents, health, log, models, problems, subjects
 from service.http.edge import BodyLimit, Edge
 from service.http.events_in import PATH, post_events
+from service.http.plain_reads import plain_route
 from service.pages import routes as pages
 from service.ports import SubjectKey
 from service.services import Services
@@ -43,10 +44,13 @@ def create_app(services: Services | None = None) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.router.routes.append(Route(PATH, post_events, methods=["POST"]))
+    account_key = partial(SubjectKey, "account")
+    app.router.routes.append(plain_route("/v1/customers", SubjectKey.of_customer))
+    app.router.routes.append(plain_route("/v1/accounts", account_key))
     for router in (
         customers.router,
         subjects.router_of("/v1/customers", "customers", SubjectKey.of_customer),
-        subjects.router_of("/v1/accounts", "accounts", partial(SubjectKey, "account")),
+        subjects.router_of("/v1/accounts", "accounts", account_key),
         models.router,
         log.router,
         admin.router,

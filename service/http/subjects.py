@@ -46,8 +46,14 @@ from service.ports import StoredEvent, Subject, SubjectKey, SubjectSnapshot, Tra
 from service.standing import Standing, pending_records, standing_now, standing_then, subject_then
 from service.timeline import Mark, timeline
 
+SUBJECT_ID_LENGTH_MAX = 250
 SubjectId = Annotated[
-    str, Path(min_length=1, max_length=250, description="Id as sent; `anon:` for anonymous ones.")
+    str,
+    Path(
+        min_length=1,
+        max_length=SUBJECT_ID_LENGTH_MAX,
+        description="Id as sent; `anon:` for anonymous ones.",
+    ),
 ]
 _Packed = tuple[After | None, int, After | None, int]
 KeyOf = Callable[[str], SubjectKey]
@@ -115,6 +121,22 @@ def matches(tag: str, header: str | None) -> bool:
     return "*" in sent or tag in sent
 
 
+def answer_whole(
+    found: SubjectSnapshot,
+    subject: Subject,
+    standings: list[Standing],
+    *,
+    if_none_match: str | None = None,
+) -> Response:
+    """Return *subject* with its stages; 304 where the caller has that already."""
+    members = subject_of(subject, standings)
+    tag = entity_tag(standings, members)
+    headers = {"ETag": tag, POSITION_HEADER: str(found.positions.applied)}
+    if matches(tag, if_none_match):
+        return Response(status_code=304, headers=headers)
+    return answer(members, headers=headers)
+
+
 def router_of(prefix: str, tag: str, key_of: KeyOf) -> APIRouter:
     """Return the routes of one kind of subject below *prefix*."""
     router = APIRouter(prefix=prefix, tags=[tag], dependencies=[Depends(only_known_parameters)])
@@ -164,12 +186,7 @@ def _add_whole(router: APIRouter, key_of: KeyOf) -> None:
         await reach(call.services, min_position, wait)
         found = await snapshot_of(call, key_of(subject_id), model)
         subject, standings = await view_of(call, found, as_of=at, known_at=knowledge)
-        members = subject_of(subject, standings)
-        tag = entity_tag(standings, members)
-        headers = {"ETag": tag, POSITION_HEADER: str(found.positions.applied)}
-        if matches(tag, if_none_match):
-            return Response(status_code=304, headers=headers)
-        return answer(members, headers=headers)
+        return answer_whole(found, subject, standings, if_none_match=if_none_match)
 
 
 def _add_transitions(router: APIRouter, key_of: KeyOf) -> None:
