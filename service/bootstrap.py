@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AsyncExitStack
 from importlib.resources import files
 
 import structlog
@@ -126,12 +127,11 @@ async def build(settings: Settings) -> Services:
     """
     services = assemble(settings, _open_store(settings), SystemClock(), SystemRandomness())
     services.appender.start()
-    try:
+    async with AsyncExitStack() as undoing:
+        undoing.push_async_callback(close, services)
         await prepare(services)
-    except BaseException:
-        await close(services)
-        raise
-    _start_loops(services)
+        _start_loops(services)
+        undoing.pop_all()
     return services
 
 

@@ -14,6 +14,17 @@ from service.ports import StoreHealth
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
+_GAUGES = {
+    "log_position": "Position of the newest event.",
+    "feed_position": "Position of the newest record of the feed.",
+    "projection_lag_events": "Events stored but not folded yet.",
+    "parked_subjects": "Subjects that are not being folded.",
+    "deadlines_due": "Deadlines that fell due and are not swept yet, up to 10,000.",
+    "sweeper_lag_seconds": "Age of the oldest such deadline.",
+    "store_bytes": "Size of the database on disk.",
+    "queued_events": "Events that wait for their transaction.",
+}
+
 
 class Metrics:
     """Counts what the process does."""
@@ -59,16 +70,7 @@ class Metrics:
         self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._gauges = {
             name: Gauge(f"stagefold_{name}", about, registry=registry)
-            for name, about in (
-                ("log_position", "Position of the newest event."),
-                ("feed_position", "Position of the newest record of the feed."),
-                ("projection_lag_events", "Events stored but not folded yet."),
-                ("parked_subjects", "Subjects that are not being folded."),
-                ("deadlines_due", "Deadlines that fell due and are not swept yet, up to 10,000."),
-                ("sweeper_lag_seconds", "Age of the oldest such deadline."),
-                ("store_bytes", "Size of the database on disk."),
-                ("queued_events", "Events that wait for their transaction."),
-            )
+            for name, about in _GAUGES.items()
         }
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:

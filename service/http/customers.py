@@ -7,6 +7,7 @@ did what, and a replay does it again.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -100,23 +101,55 @@ class NewAlias(BaseModel):
         return self
 
 
-@router.get("", summary="Customers that meet every filter", name="list_customers")
-async def list_customers(
-    *,
-    call: MaySeeCustomers,
-    model: ModelKey = None,
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which customers to list, as the query says it."""
+
+    model: ModelKey = None
     stage: Annotated[
         str | None, Query(max_length=2_000, description="Stage ids, any of them; needs model.")
-    ] = None,
-    entered_before: InstantText = None,
-    entered_after: InstantText = None,
+    ] = None
+    entered_before: InstantText = None
+    entered_after: InstantText = None
     in_stage_for: Annotated[
         str | None, Query(max_length=64, description="At least so long, for example P30D or 30d.")
-    ] = None,
+    ] = None
     sort: Annotated[
         Literal["id", "-id", "entered_at", "-entered_at", "last_event_at", "-last_event_at"],
         Query(description="`entered_at` needs model."),
-    ] = "id",
+    ] = "id"
+
+    def query(self, call: Call, traits: dict[str, str]) -> CustomerQuery:
+        """Return what to ask the store, from the beginning of the list.
+
+        Raises:
+            Problem: `bad_parameter`.
+        """
+        latest = (
+            instant_of("entered_before", self.entered_before),
+            duration_before("in_stage_for", self.in_stage_for, call.now),
+        )
+        speaks_of_entry = self.entered_before or self.entered_after or self.in_stage_for
+        if self.model is None and (speaks_of_entry or self.sort.endswith("entered_at")):
+            raise bad_parameter("model", "instants of entry and sort by entered_at need one model")
+        return CustomerQuery(
+            tenant=call.tenant,
+            now=call.now,
+            model=self.model,
+            stages=names_of(self.stage),
+            entered_before=min((each for each in latest if each is not None), default=None),
+            entered_after=instant_of("entered_after", self.entered_after),
+            traits=traits,
+            sort=_SORTS[self.sort.removeprefix("-")],
+            descending=self.sort.startswith("-"),
+        )
+
+
+@router.get("", summary="Customers that meet every filter")
+async def list_customers(
+    *,
+    call: MaySeeCustomers,
+    filters: Annotated[Filters, Depends()],
     fields: Annotated[str | None, Query(max_length=200)] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -125,37 +158,14 @@ async def list_customers(
 ) -> Response:
     """Return one line per customer, anonymous visitors included; `trait.<name>=` filters too."""
     positions = await reach(call.services, min_position, wait)
-    before = instant_of("entered_before", entered_before)
-    longer = duration_before("in_stage_for", in_stage_for, call.now)
     traits = _traits_of(call)
+    query = filters.query(call, traits)
     shown = _fields_of(fields)
-    stages = names_of(stage)
-    await _check_stages(call, model, stages)
-    if model is None and (before or longer or entered_after or sort.endswith("entered_at")):
-        raise bad_parameter("model", "instants of entry and sort by entered_at need one model")
-    cursors = call.cursors(
-        model=model,
-        stage=stage,
-        before=entered_before,
-        after=entered_after,
-        longer=in_stage_for,
-        sort=sort,
-        traits=sorted(traits.items()),
+    await _check_stages(call, query.model, query.stages)
+    cursors = call.cursors(**asdict(filters), traits=sorted(traits.items()))
+    page = await call.services.store.customers(
+        replace(query, after=cursors.read(cursor), limit=limit)
     )
-    query = CustomerQuery(
-        tenant=call.tenant,
-        now=call.now,
-        model=model,
-        stages=stages,
-        entered_before=min((each for each in (before, longer) if each is not None), default=None),
-        entered_after=instant_of("entered_after", entered_after),
-        traits=traits,
-        sort=_SORTS[sort.removeprefix("-")],
-        descending=sort.startswith("-"),
-        after=cursors.read(cursor),
-        limit=limit,
-    )
-    page = await call.services.store.customers(query)
     data = [
         subject_of(row.subject, [standing_now(each, query.now) for each in row.stages])
         for row in page.rows

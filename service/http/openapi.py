@@ -61,6 +61,8 @@ def document(app: FastAPI) -> Json:
     for path, item in found["paths"].items():
         for method, operation in item.items():
             _complete(operation, OPERATIONS[method.upper(), path])
+    answered = found["paths"][EVENTS_PATH]["post"]["responses"]["200"]["content"]
+    answered["application/x-ndjson"] = {"schema": {"type": "string"}}
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from service.http import schemas as s
+from service.http import schemas_of_models as m
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,12 @@ _NOT_MODIFIED = 304
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/events"): Operation(
-        {200: s.Batch, 201: s.Single},
+        {200: s.Taken, 201: s.Single},
         (*_BODY, *_PACKED, "batch_too_large", "event_id_conflict"),
     ),
     ("GET", "/v1/events"): _of(s.Listed[s.EventOut], *_PAGED, "projection_behind"),
     ("GET", "/v1/events/{event_id}"): _of(s.EventOut, "event_not_found"),
-    ("GET", "/v1/event-types"): _of(s.Listed[s.EventType]),
+    ("GET", "/v1/event-types"): _of(s.Listed[m.EventType]),
     ("GET", "/v1/transitions"): _of(s.Feed),
     ("GET", "/v1/customers"): _of(
         s.Listed[s.CustomerLine], *_PAGED, "model_not_found", "projection_behind"
@@ -106,30 +107,30 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("DELETE", "/v1/customers/{subject_id}/aliases/{alias}"): _of(
         s.Customer, "customer_not_found", "alias_not_found", "alias_refused", "transition_refused"
     ),
-    ("GET", "/v1/models"): _of(s.Listed[s.ModelOut]),
-    ("POST", "/v1/models/validate"): _of(s.Validation, *_PACKED),
-    ("GET", "/v1/models/{key}"): _of(s.ModelWhole, "model_not_found", also=_NOT_MODIFIED),
+    ("GET", "/v1/models"): _of(s.Listed[m.ModelOut]),
+    ("POST", "/v1/models/validate"): _of(m.Validation, *_PACKED),
+    ("GET", "/v1/models/{key}"): _of(m.ModelWhole, "model_not_found", also=_NOT_MODIFIED),
     ("PUT", "/v1/models/{key}"): _of(
-        s.ModelPut,
+        m.ModelPut,
         *_PACKED,
         "model_invalid",
         "precondition_required",
         "precondition_failed",
         also=201,
     ),
-    ("GET", "/v1/models/{key}/versions"): _of(s.Listed[s.ModelOut], "model_not_found"),
-    ("GET", "/v1/models/{key}/versions/{number}"): _of(s.ModelWhole, "model_not_found"),
+    ("GET", "/v1/models/{key}/versions"): _of(s.Listed[m.ModelOut], "model_not_found"),
+    ("GET", "/v1/models/{key}/versions/{number}"): _of(m.ModelWhole, "model_not_found"),
     ("POST", "/v1/models/{key}/versions/{number}/activate"): _of(
-        s.RebuildOut, *_BODY, "model_not_found", status=202
+        m.RebuildOut, *_BODY, "model_not_found", status=202
     ),
-    ("GET", "/v1/models/{key}/board"): _of(s.BoardOut, "model_not_found", "projection_behind"),
-    ("POST", "/v1/rebuilds"): _of(s.RebuildOut, *_BODY, "model_not_found", status=202),
-    ("GET", "/v1/rebuilds"): _of(s.Listed[s.RebuildOut]),
-    ("GET", "/v1/rebuilds/{rebuild}"): _of(s.RebuildOut, "rebuild_not_found"),
-    ("POST", "/v1/api-keys"): _of(s.NewApiKeyOut, *_BODY, status=201),
-    ("GET", "/v1/api-keys"): _of(s.Listed[s.ApiKeyOut]),
-    ("DELETE", "/v1/api-keys/{key_id}"): _of(s.ApiKeyOut, "api_key_not_found"),
-    ("GET", "/v1/limits"): _of(s.Limits),
+    ("GET", "/v1/models/{key}/board"): _of(m.BoardOut, "model_not_found", "projection_behind"),
+    ("POST", "/v1/rebuilds"): _of(m.RebuildOut, *_BODY, "model_not_found", status=202),
+    ("GET", "/v1/rebuilds"): _of(s.Listed[m.RebuildOut]),
+    ("GET", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found"),
+    ("POST", "/v1/api-keys"): _of(m.NewApiKeyOut, *_BODY, status=201),
+    ("GET", "/v1/api-keys"): _of(s.Listed[m.ApiKeyOut]),
+    ("DELETE", "/v1/api-keys/{key_id}"): _of(m.ApiKeyOut, "api_key_not_found"),
+    ("GET", "/v1/limits"): _of(m.Limits),
     ("GET", "/problems/{code}"): Operation(
         {200: None}, ("not_found",), is_open=True, media_type="text/plain"
     ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 
 from service.errors import Place, Problem
 from service.http.cursors import Cursors
@@ -89,7 +90,13 @@ async def only_known_parameters(request: Request) -> None:
     route = request.scope["route"]
     name_route(request, route.path_format)
     prefixes: frozenset[str] = getattr(route.endpoint, "query_prefixes", frozenset())
-    refuse_unknown(request, prefixes.union(each.alias for each in route.dependant.query_params))
+    refuse_unknown(request, prefixes | _query_names(route.dependant))
+
+
+def _query_names(dependant: Dependant) -> frozenset[str]:
+    """Return the parameters of a route, those of its dependencies included."""
+    inner = [_query_names(each) for each in dependant.dependencies]
+    return frozenset(each.alias for each in dependant.query_params).union(*inner)
 
 
 def name_route(request: Request, path: str) -> None:
