@@ -43,7 +43,7 @@ def databases() -> Iterator[Databases]:
     with serving() as server:
         made = Databases(server)
         yield made
-        asyncio.run(made.drop_all())
+        asyncio.run(made.close())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -55,7 +55,7 @@ async def open_store(
                 return memory_store()
             if adapter == "postgresql":
                 databases: Databases = request.getfixturevalue("databases")
-                shared = await postgres_store(await databases.fresh())
+                shared = await postgres_store(await stack.enter_async_context(databases.fresh()))
                 stack.push_async_callback(shared.close)
                 return shared
             path = tmp_path / f"store{next(numbers)}.db"

@@ -45,6 +45,22 @@ async def told(store: Store) -> list[object]:
     return [log, feed, await store.event_types(TENANT), records]
 
 
+async def compare_stores(url: str, path: Path, steps: list[Any]) -> None:
+    """Let all stores live through *steps* and assert that they tell the same."""
+    one, other = await postgres_store(url), await postgres_store(url)
+    embedded, memory = sqlite_store(path, DirectRunner()), memory_store()
+    shared = cast("Store", InTurn(one, other))
+    now = await live(shared, steps)
+    assert await live(embedded, steps) == await live(memory, steps) == now
+    await assert_true(shared, now)
+    expected = await told(memory)
+    assert await told(shared) == expected
+    assert await told(embedded) == expected
+    assert not await one.inspect(thorough=True)
+    for store in (one, other, embedded):
+        await store.close()
+
+
 def test_three_stores_agree_row_by_row(databases: Databases, tmp_path: Path) -> None:
     """The same life leads to the same log, feed and records, though two processes share one."""
     empty, numbers = tmp_path / "empty.db", itertools.count()
@@ -57,19 +73,8 @@ def test_three_stores_agree_row_by_row(databases: Databases, tmp_path: Path) -> 
         copy(empty, path)
 
         async def all_three() -> None:
-            url = await databases.fresh()
-            one, other = await postgres_store(url), await postgres_store(url)
-            embedded, memory = sqlite_store(path, DirectRunner()), memory_store()
-            shared = cast("Store", InTurn(one, other))
-            now = await live(shared, steps)
-            assert await live(embedded, steps) == await live(memory, steps) == now
-            await assert_true(shared, now)
-            expected = await told(memory)
-            assert await told(shared) == expected
-            assert await told(embedded) == expected
-            assert not await one.inspect(thorough=True)
-            for store in (one, other, embedded):
-                await store.close()
+            async with databases.fresh() as url:
+                await compare_stores(url, path, steps)
 
         anyio.run(all_three)
         path.unlink()
