@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import sqlite3
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tests.cli.calling import run, start
@@ -95,3 +96,22 @@ def _rejected(folder: Path) -> list[int]:
     """Return the numbers of the lines that were rejected."""
     text = Path(f"{folder}.rejected").read_text(encoding="utf-8")
     return [json.loads(line)["line"] for line in text.splitlines()]
+
+
+def test_an_import_that_is_stopped_says_so_and_goes_on_later(tmp_path: Path) -> None:
+    file, folder = tmp_path / "events.ndjson", tmp_path / "data"
+    _write(file)
+
+    with start(*_arguments(file, folder), folder=folder, STAGEFOLD_MODELS="health") as program:
+        while _events(folder) < 1:
+            with suppress(subprocess.TimeoutExpired):
+                program.wait(timeout=POLL_SECONDS)
+        program.send_signal(signal.SIGINT)
+        _, err = program.communicate(timeout=60)
+    again = _imported(file, folder)
+
+    assert program.returncode == 130
+    assert err.splitlines()[-1] == "stopped"
+    assert "Traceback" not in err
+    assert again["resumed_at_line"] > 0
+    assert again["accepted"] + again["duplicate"] == EVENTS - 20

@@ -8,6 +8,7 @@ board that it draws, and from one customer at a time as the API tells them.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import re
@@ -99,13 +100,25 @@ class Api:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """Return the installation: a ready-made model, two files, then the orders."""
-    folder = tmp_path_factory.mktemp("cdnow")
+    """Return the installation, made once even where several processes share the tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, told = shared / "cdnow", shared / "cdnow.json"
+    with (shared / "cdnow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            folder.mkdir()
+            told.write_text(_made(folder), encoding="utf-8")
+    return Shop(folder, json.loads(told.read_text(encoding="utf-8")))
+
+
+def _made(folder: Path) -> str:
+    """Return what the import into a new installation told: three models, then the orders."""
     _call(folder, "model", "publish", str(HERE / "cdnow.yaml"))
     _call(folder, "model", "publish", str(_in_dollars(folder)))
     told = _call(folder, *_import(folder), "--json")
     _settle(folder / "stagefold.db")
-    return Shop(folder, json.loads(told))
+    return told
 
 
 @pytest.fixture(scope="module")
