@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from domain.events import IDENTIFY, Event
 from domain.machine import Machine, StageView, State, Upcoming
 from domain.transitions import Cause, Transition, transition_id
 from projections.payloads import traits_in
 from service.ports import StageRow, Subject, SubjectKey, TransitionRecord
+
+_KNOWN_STATES_MAX = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,24 @@ class Standing:
 
 def standing_now(row: StageRow, now: int) -> Standing:
     """Return where *row* stands at *now*, swept or not."""
-    machine = row.machine
-    state, pending = machine.advance(machine.decode(row.state), now)
     cause = row.latest.cause if row.latest is not None else None
-    return _standing(row, state, now, cause=_newest_cause(pending) or cause, pending=pending)
+    state, due, upcoming = _known(row.machine, row.state)
+    if due is None or now < due:
+        return _standing(row, state, now, cause=cause, upcoming=upcoming)
+    state, pending = row.machine.advance(state, now)
+    upcoming = row.machine.next_transition(state)
+    cause = _newest_cause(pending) or cause
+    return _standing(row, state, now, cause=cause, upcoming=upcoming, pending=pending)
+
+
+@lru_cache(_KNOWN_STATES_MAX)
+def _known(machine: Machine, encoded: bytes) -> tuple[State, int | None, Upcoming | None]:
+    """Return the state in *encoded*, when it next changes by itself, and what comes next.
+
+    All of that follows from the bytes alone, so the subjects people look at are decoded once.
+    """
+    state = machine.decode(encoded)
+    return state, machine.next_deadline(state), machine.next_transition(state)
 
 
 def standing_then(row: StageRow, history: Sequence[Event], instant: int) -> Standing | None:
@@ -57,7 +74,8 @@ def standing_then(row: StageRow, history: Sequence[Event], instant: int) -> Stan
     state, passed = machine.advance(state, instant)
     if state.stage_id is None:
         return None
-    return _standing(row, state, instant, cause=_newest_cause([*recorded, *passed]))
+    cause = _newest_cause([*recorded, *passed])
+    return _standing(row, state, instant, cause=cause, upcoming=machine.next_transition(state))
 
 
 def _standing(
@@ -66,6 +84,7 @@ def _standing(
     instant: int,
     *,
     cause: Cause | None,
+    upcoming: Upcoming | None,
     pending: tuple[Transition, ...] = (),
 ) -> Standing:
     machine = row.machine
@@ -76,7 +95,7 @@ def _standing(
         state=state,
         view=machine.view(state, instant),
         cause=cause,
-        upcoming=machine.next_transition(state),
+        upcoming=upcoming,
         personas=machine.personas(state, instant),
         pending=pending,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from domain.machine.state import NEVER, SCALARS, State
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 _HASH_DIGITS = 12
 _HEAD = 2 + len(SCALARS) + 2
+_text = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+"""One encoder for all states: to make one takes as long as to use it."""
 
 
 class StateCodecError(ValueError):
@@ -39,14 +42,22 @@ class StateCodec:
         self._hash = model_hash[:_HASH_DIGITS]
         self._fields = fields
         self._new = new
+        self._names = (*SCALARS, "entries", "traits", *(field.name for field in fields))
+        self._values_in = attrgetter(*self._names)
         self._values_of = _values_by_window(fields)
+        self._passing = [
+            (place, field)
+            for place, field in enumerate(fields, start=_HEAD)
+            if field.kind in {"dict", "list"}
+        ]
 
     def encode(self, state: State) -> bytes:
         """Return the canonical bytes of *state*, ASCII."""
-        scalars = [getattr(state, name) for name in SCALARS]
-        kept = [self._kept(state, field) for field in self._fields]
-        row = [FORMAT, self._hash, *scalars, state.entries, state.traits, *kept]
-        return json.dumps(row, separators=(",", ":")).encode()
+        row = [FORMAT, self._hash, *self._values_in(state)]
+        for place, field in self._passing:
+            if row[place]:
+                row[place] = self._kept(state, field)
+        return _text(row).encode()
 
     def decode(self, data: bytes | str) -> State:
         """Return the state that *data* holds.
@@ -66,23 +77,19 @@ class StateCodec:
             message = f"state: expected format and model {FORMAT} {self._hash}, found {row[:2]}"
             raise StateCodecError(message)
         state = self._new()
-        for name, value in zip(SCALARS, row[2:], strict=False):
+        for name, value in zip(self._names, row[2:], strict=True):
             setattr(state, name, value)
-        state.entries, state.traits = row[_HEAD - 2 : _HEAD]
-        for field, value in zip(self._fields, row[_HEAD:], strict=True):
-            setattr(state, field.name, value)
         state.due = NEVER if state.stage < 0 else state.at
         return state
 
     def _kept(self, state: State, field: Field) -> object:
+        """Return what time alone will not have dropped from a dict or list by the newest event."""
         value = getattr(state, field.name)
         if field.kind == "dict":
             last = state.last_at
             return {k: leaving for k, leaving in value.items() if leaving == 0 or leaving > last}
-        if field.kind == "list":
-            window = getattr(state, self._values_of.get(field.name, field.name))
-            return value[bisect_right(window, state.last_at) :]
-        return value
+        window = getattr(state, self._values_of.get(field.name, field.name))
+        return value[bisect_right(window, state.last_at) :]
 
 
 def _values_by_window(fields: tuple[Field, ...]) -> dict[str, str]:
