@@ -21,7 +21,7 @@ from service.door.bounds import Bounds
 from service.door.events import Door, Origin, Refused
 from service.door.faults import Fault
 from service.imports.bookmarks import Bookmark, BookmarkFile
-from service.imports.lines import Place, Record, Source, records
+from service.imports.lines import Place, Record, Source, UnreadableFile, records
 from service.imports.plan import Plan
 from service.imports.rejected import Rejected, RejectedFile
 from service.ports import Clock, NewEvent, Receipt, StoredEvent
@@ -121,6 +121,7 @@ class FileImport:
 
         Raises:
             PlanError: The file lacks columns that the plan names.
+            UnreadableFile: It breaks off; what stands before the break is in the log.
             StoreUnavailable: The rest was not stored; running again goes on from there.
         """
         self._bookmark = await self._believed() or Bookmark()
@@ -133,8 +134,10 @@ class FileImport:
             batch = await asyncio.to_thread(next, batches, None)
             while batch is not None:
                 receipts = asyncio.ensure_future(self._intake.append(batch.events))
-                following = await asyncio.to_thread(next, batches, None)
-                self._note(batch, await receipts, rejected)
+                try:
+                    following = await asyncio.to_thread(next, batches, None)
+                finally:  # Where reading ends badly, what was read is written all the same.
+                    self._note(batch, await receipts, rejected)
                 progress = Progress(
                     self._bookmark,
                     batch.share,
@@ -164,14 +167,20 @@ class FileImport:
         judge = _Judge(self._task, self._intake.bounds, self._clock)
         waiting: list[Record] = []
         size = 0
-        for record in records(source.stream, self._task.plan, self._bookmark.place):
-            waiting.append(record)
-            size += len(record.raw)
-            if len(waiting) >= BATCH_EVENTS_MAX or size >= BATCH_CHARACTERS_MAX:
-                yield judge.batch(waiting, source.share)
-                waiting, size = [], 0
+        broken: UnreadableFile | None = None
+        try:
+            for record in records(source.stream, self._task.plan, self._bookmark.place):
+                waiting.append(record)
+                size += len(record.raw)
+                if len(waiting) >= BATCH_EVENTS_MAX or size >= BATCH_CHARACTERS_MAX:
+                    yield judge.batch(waiting, source.share)
+                    waiting, size = [], 0
+        except UnreadableFile as error:
+            broken = error
         if waiting:
-            yield judge.batch(waiting, 1.0)
+            yield judge.batch(waiting, source.share)
+        if broken is not None:
+            raise broken
 
     def _note(self, batch: _Batch, receipts: list[Receipt], rejected: RejectedFile) -> None:
         """Write down what became of *batch*: first the rejected records, then the bookmark."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
 from service.imports import running
+from service.imports.lines import UnreadableFile
 from service.imports.plan import read_plan
 from service.ports import StoreUnavailable
 from tests.imports.workshop import Workshop, plan_of
@@ -123,6 +125,19 @@ async def test_a_bookmark_that_cannot_be_read_is_none(tmp_path: Path) -> None:
         path.write_text('{"version":1,"place":')
 
     assert (await workshop.run(plan_of())).resumed_at == 0
+
+
+async def test_what_stands_before_a_break_is_imported(tmp_path: Path) -> None:
+    lines = "".join(f'{{"type":"visit","customer_id":"{n:x<40}"}}\n' for n in range(500))
+    packed = gzip.compress(lines.encode())
+    workshop = Workshop(tmp_path, packed[: len(packed) // 2], name="events.ndjson.gz")
+
+    with pytest.raises(UnreadableFile) as broken:
+        await workshop.run(NDJSON)
+
+    read = int(str(broken.value).split()[2])
+    assert len(await workshop.log()) == read
+    assert read > 100
 
 
 async def test_rejected_lines_are_written_down_with_every_reason(tmp_path: Path) -> None:
