@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from service.bootstrap import build, close
 from service.http import admin, customers, documents, health, log, models, problems, subjects
-from service.http.edge import BodyLimit, Edge
+from service.http.edge import Edge, Gate
 from service.http.events_in import PATH, post_events
 from service.http.plain_reads import plain_route
 from service.pages import routes as pages
@@ -64,7 +64,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         found: Services = app.state.services
         return found
 
-    app.add_middleware(BodyLimit, services=current)
+    app.add_middleware(Gate, services=current)
     app.add_middleware(problems.LastResort)
     app.add_middleware(Edge, services=current)
     return app

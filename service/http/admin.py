@@ -19,6 +19,7 @@ from service.http.requests import MayAdminister, MaySeeAnything, only_known_para
 
 router = APIRouter(tags=["admin"], dependencies=[Depends(only_known_parameters)])
 
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Scope = Literal[
     "events:write",
     "events:import",
@@ -37,9 +38,9 @@ class NewApiKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Name
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=9)]
-    source: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    source: Name | None = None
     expires_at: Annotated[str, Field(max_length=64)] | None = None
 
 

@@ -106,8 +106,11 @@ def _note(services: Services, scope: Scope, status: int, seconds: float) -> None
         )
 
 
-class BodyLimit:
-    """Answers 413 as soon as a body is known to be too large: by its header, or when it is."""
+class Gate:
+    """Answers what needs no application: a body too large, and U+0000, which no name may hold.
+
+    A body is refused as soon as it is known to be too large: by its header, or when it is.
+    """
 
     def __init__(self, app: ASGIApp, *, services: Callable[[], Services]) -> None:
         self._app = app
@@ -119,11 +122,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = self._limit(scope)
-        announced = _header(scope, b"content-length") or "0"
-        if announced.isdigit() and int(announced) > limit:
-            problem = Problem("body_too_large", _too_large(limit))
-            request_id = scope["state"]["request_id"]
-            answer = response(problem, request_id, {"Connection": "close"})
+        refusal = _refusal(scope, limit)
+        if refusal is not None:
+            answer = response(refusal, scope["state"]["request_id"], {"Connection": "close"})
             await answer(scope, receive, send)
             return
         taken = 0
@@ -144,6 +145,15 @@ class BodyLimit:
             return settings.body_bytes_max
         media_type = _header(scope, b"content-type").partition(";")[0].strip().lower()
         return settings.stream_bytes_max if media_type in LINES_TYPES else settings.body_bytes_max
+
+
+def _refusal(scope: Scope, limit: int) -> Problem | None:
+    announced = _header(scope, b"content-length")
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+        return Problem("body_too_large", _too_large(limit))
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        return Problem("bad_parameter", "no name holds U+0000; leave the character out")
+    return None
 
 
 def _too_large(limit: int) -> str:

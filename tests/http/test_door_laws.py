@@ -109,7 +109,7 @@ instants = st.one_of(
     ),
     st.integers(),
 )
-objects = st.one_of(
+objects: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.just({}),
     st.just("x"),

@@ -13,7 +13,12 @@ from tests.http.conftest import Api, MakeApi, did
 
 pytestmark = pytest.mark.anyio
 
-EVENT = {"id": "o-1", "type": "ordered", "customer_id": "ann", "properties": {"amount": 39.95}}
+EVENT: dict[str, object] = {
+    "id": "o-1",
+    "type": "ordered",
+    "customer_id": "ann",
+    "properties": {"amount": 39.95},
+}
 LINES = "application/x-ndjson"
 
 

@@ -29,8 +29,9 @@ async def put(
 
 async def finished(api: Api, location: str) -> dict[str, object]:
     """Return the rebuild at *location* once it has ended."""
+    job: dict[str, object] = {}
     for _ in range(1_000):
-        job: dict[str, object] = (await api.get(location)).json()
+        job = (await api.get(location)).json()
         if job["finished_at"] is not None:
             return job
         await asyncio.sleep(0)

@@ -208,6 +208,8 @@ BAD_QUERIES = [
     ("/v1/customers/ann?min_position=99&wait=1y", "bad_parameter"),
     ("/v1/customers/ann/transitions?include=all", "bad_parameter"),
     ("/v1/transitions?after=-1", "bad_parameter"),
+    ("/v1/customers/a%00b", "bad_parameter"),
+    ("/v1/customers?trait.a=%00", "bad_parameter"),
     ("/v1/customers?cursor=x", "cursor_invalid"),
     ("/v1/customers?cursor=%C3%A9", "cursor_invalid"),
     ("/v1/customers?cursor=", "cursor_invalid"),

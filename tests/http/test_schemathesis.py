@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from service.http.operations import OPERATIONS
 from tests.http.conftest import did
@@ -33,7 +35,7 @@ AUTHORIZED = {"Authorization": f"Bearer {ADMIN_KEY}"}
 
 
 @pytest.fixture(scope="module")
-def described() -> Iterator[schemathesis.openapi.OpenApiSchema]:
+def described() -> Iterator[OpenApiSchema]:
     """Yield the document of a running server that knows some customers."""
     with serving() as server:
         events = [
@@ -48,13 +50,13 @@ def described() -> Iterator[schemathesis.openapi.OpenApiSchema]:
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=map(" ".join, OPERATIONS))
 def test_every_operation_keeps_to_its_document(
-    described: schemathesis.openapi.OpenApiSchema, method: str, path: str
+    described: OpenApiSchema, method: str, path: str
 ) -> None:
     """A thousand requests, good and bad: no 5xx, no status or body that is not documented."""
 
     @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=described[path][method].as_strategy())
-    def keeps_to_it(case: schemathesis.Case) -> None:
+    def keeps_to_it(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(headers=AUTHORIZED, checks=CHECKS)
 
     keeps_to_it()
