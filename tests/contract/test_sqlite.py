@@ -15,6 +15,7 @@ from projections.log import SubjectKey
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.runners import DirectRunner, ThreadRunner
 from service.adapters.sqlite import connections, lookups, sqlite_store, views, writes
+from service.adapters.sqlite import store as sqlite_module
 from service.adapters.sqlite.listing import listing
 from service.ports import StoreUnavailable
 from service.schema import NEWEST
@@ -131,7 +132,7 @@ def test_a_list_is_read_in_the_order_of_an_index(
 async def test_a_lock_held_by_another_process_is_told_and_passes(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(sqlite_module, "BUSY_SECONDS", 0)
     store = sqlite_store(path, DirectRunner())
     await publish(store, SHOP)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -43,34 +43,44 @@ class EmbeddedStore(Answering):
         self._rows = rows
         self._residents = Residents()
         self._is_closed = False
+        self._is_stale = False
         self.catalogue = Catalogue(compile_one)
         with readings() as found:
             self.catalogue = self.catalogue.renewed(found.versions(), found.generations())
 
     # ------------------------------------------------------------ the one writer
 
-    async def _write(self, work: Callable[[], Answer]) -> Answer:
+    async def _write(self, work: Callable[[], Answer], *, is_long: bool = False) -> Answer:  # noqa: ARG002 -- a hint for stores that can make use of it
+        self._expect_open()
+        return await self._runner.write(lambda: self._transact(work))
+
+    def _expect_open(self) -> None:
         if self._is_closed:
             raise StoreUnavailable("the store is closed: expected calls before close() only")
-        return await self._runner.write(lambda: self._transact(work))
 
     def _transact(self, work: Callable[[], Answer]) -> Answer:
         is_written = False
         try:
             with self._rows.transaction():
-                if not self._rows.is_alone():
-                    self._renew()
+                self._renew_if_needed()
                 answer = work()
             is_written = True
             return answer
         finally:
             if not is_written:
-                self._residents.forget()
+                self._distrust()
 
-    def _renew(self) -> None:
-        """Forget what another process may have changed."""
+    def _distrust(self) -> None:
+        """Believe nothing in memory: it may be ahead of the rows."""
+        self._is_stale = True
         self._residents.forget()
-        self._renew_catalogue()
+
+    def _renew_if_needed(self) -> None:
+        """Read again what another process, or a transaction that failed, may have changed."""
+        if not self._rows.is_alone() or self._is_stale:
+            self._residents.forget()
+            self._renew_catalogue()
+            self._is_stale = False
 
     def _renew_catalogue(self) -> None:
         self.catalogue = self.catalogue.renewed(self._rows.versions(), self._rows.generations())
@@ -86,7 +96,9 @@ class EmbeddedStore(Answering):
     async def sweep(self, now: int, limit: int = 1_000) -> Swept:
         if not await self._is_due(now):
             return Swept(subjects=0, transitions=0, more=False)
-        return await self._write(lambda: run(sweep(self._world(now), limit), self._rows.answer))
+        return await self._write(
+            lambda: run(sweep(self._world(now), limit), self._rows.answer), is_long=True
+        )
 
     async def _is_due(self, now: int) -> bool:
         """Tell whether there is anything to sweep, without beginning to write."""
@@ -97,7 +109,7 @@ class EmbeddedStore(Answering):
         if not await self._read(lambda readings: readings.parked_count()):
             return 0
         return await self._write(
-            lambda: run(retry_parked(self._world(now), limit), self._rows.answer)
+            lambda: run(retry_parked(self._world(now), limit), self._rows.answer), is_long=True
         )
 
     # ------------------------------------------------------------ models
@@ -153,7 +165,7 @@ class EmbeddedStore(Answering):
         return found
 
     async def build_generation(self, generation: int, now: int, *, limit: int) -> Generation:
-        return await self._write(lambda: self._build(generation, now, limit))
+        return await self._write(lambda: self._build(generation, now, limit), is_long=True)
 
     def _build(self, number: int, now: int, limit: int) -> Generation:
         found = self._generation(number)
@@ -165,7 +177,7 @@ class EmbeddedStore(Answering):
         return self._save(replace(found, status="ready") if end == BUCKETS else found)
 
     async def activate_generation(self, generation: int, now: int) -> Generation:
-        return await self._write(lambda: self._activate(generation, now))
+        return await self._write(lambda: self._activate(generation, now), is_long=True)
 
     def _activate(self, number: int, now: int) -> Generation:
         found = self._generation(number)
@@ -188,7 +200,7 @@ class EmbeddedStore(Answering):
         return self._save(replace(found, status="failed", error=error[:500], finished_at=now))
 
     async def remove_retired(self, limit: int) -> int:
-        return await self._write(lambda: self._remove_retired(limit))
+        return await self._write(lambda: self._remove_retired(limit), is_long=True)
 
     def _remove_retired(self, limit: int) -> int:
         for one in self.catalogue.generations.values():

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from projections.machines import Compile, compile_document
 from service.adapters.embedded.rows import Readings
-from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.runners import ThreadRunner
 from service.adapters.sqlite.connections import Readers, open_writer
 from service.adapters.sqlite.readings import SqliteReadings
 from service.adapters.sqlite.rows import SqliteRows
+from service.adapters.sqlite.store import SqliteStore
 from service.ports import Runner
 
 
 def sqlite_store(
     path: Path, runner: Runner | None = None, *, compile_one: Compile = compile_document
-) -> EmbeddedStore:
+) -> SqliteStore:
     """Return the store in the file at *path*, whose schema is up to date (`service.schema`).
 
     Raises:
@@ -32,4 +32,4 @@ def sqlite_store(
         with readers.lent() as connection:
             yield SqliteReadings(connection, path)
 
-    return EmbeddedStore(rows, readings, runner or ThreadRunner(), compile_one=compile_one)
+    return SqliteStore(rows, readings, runner or ThreadRunner(), compile_one=compile_one)

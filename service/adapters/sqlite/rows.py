@@ -37,7 +37,7 @@ from projections.questions import (
 from projections.records import RecordRow
 from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.sqlite import lookups, removals, writes
-from service.adapters.sqlite.connections import translated
+from service.adapters.sqlite.connections import BUSY_SECONDS, translated
 from service.adapters.sqlite.small import (
     generation_row,
     key_row,
@@ -46,6 +46,7 @@ from service.adapters.sqlite.small import (
     version_row,
 )
 from service.adapters.sqlite.statements import statement
+from service.ports import StoreUnavailable
 
 ALWAYS = 1 << 62
 """Later than any position: a history up to it is all of it."""
@@ -86,15 +87,40 @@ class SqliteRows:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        connection = self._connection
+        self.begin()
+        try:
+            yield
+            self.commit()
+        finally:
+            self.roll_back()
+
+    def begin(self) -> None:
+        """Begin a transaction; another writer is waited for."""
         with translated(self._path):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def begin_at_once(self) -> bool:
+        """Begin a transaction and return True, or return False where another process writes."""
+        self._connection.execute("PRAGMA busy_timeout = 0").fetchone()
+        try:
+            self.begin()
+        except StoreUnavailable as unavailable:
+            if unavailable.retry_after_seconds > 1:
+                raise
+            return False
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}").fetchone()
+        return True
+
+    def commit(self) -> None:
+        """End the transaction; when this returns, it is on disk."""
+        with translated(self._path):
+            self._connection.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """End a transaction that was not committed, if there is one."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def is_alone(self) -> bool:
         before = self._version
@@ -102,7 +128,8 @@ class SqliteRows:
         return before == self._version
 
     def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
-        return self._answers[type(question)](question)
+        with translated(self._path):
+            return self._answers[type(question)](question)
 
     def close(self) -> None:
         self._on_close()

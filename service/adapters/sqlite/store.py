@@ -1,0 +1,86 @@
+"""The writing half over SQLite: short transactions on the loop, their commits beside it.
+
+A thread that runs Python beside a busy loop waits for the interpreter at every row it writes; on
+the loop itself a batch of a hundred events is a few milliseconds of work. What takes long and needs
+no interpreter is the commit: it alone runs on the writer's thread, while the loop takes in the next
+batch. Long work, such as a page of a rebuild, runs on that thread as a whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from projections.machines import Compile, compile_document
+from service.adapters.embedded.answering import OpenReadings
+from service.adapters.embedded.store import EmbeddedStore
+from service.adapters.sqlite.connections import BUSY_SECONDS
+from service.adapters.sqlite.rows import SqliteRows
+from service.ports import Runner, StoreUnavailable
+
+Answer = TypeVar("Answer")
+
+BUSY_PAUSE_SECONDS = 0.02
+
+
+class SqliteStore(EmbeddedStore):
+    """Keeps the promises of `service.ports.Store` over one file."""
+
+    def __init__(
+        self,
+        rows: SqliteRows,
+        readings: OpenReadings,
+        runner: Runner,
+        *,
+        compile_one: Compile = compile_document,
+    ) -> None:
+        """Write to *rows*, read from *readings*, commit where *runner* says."""
+        super().__init__(rows, readings, runner, compile_one=compile_one)
+        self._file = rows
+        self._turn = asyncio.Lock()
+        self._begun: set[asyncio.Task[Any]] = set()
+
+    async def _write(self, work: Callable[[], Answer], *, is_long: bool = False) -> Answer:
+        self._expect_open()
+        return await self._finished(self._in_turn(work, is_long=is_long))
+
+    async def _in_turn(self, work: Callable[[], Answer], *, is_long: bool) -> Answer:
+        async with self._turn:
+            if is_long:
+                return await self._runner.write(lambda: self._transact(work))
+            return await self._transact_here(work)
+
+    async def _transact_here(self, work: Callable[[], Answer]) -> Answer:
+        await self._enter()
+        is_written = False
+        try:
+            self._renew_if_needed()
+            answer = work()
+            await self._runner.write(self._file.commit)
+            is_written = True
+            return answer
+        finally:
+            if not is_written:
+                self._distrust()
+                self._file.roll_back()
+
+    async def _enter(self) -> None:
+        """Begin a transaction; wait for another process without keeping the loop waiting."""
+        for _ in range(max(1, round(BUSY_SECONDS / BUSY_PAUSE_SECONDS))):
+            if self._file.begin_at_once():
+                return
+            await asyncio.sleep(BUSY_PAUSE_SECONDS)
+        raise StoreUnavailable("database: another process has held its lock for too long")
+
+    async def _finished(self, transaction: Coroutine[Any, Any, Answer]) -> Answer:
+        """Let a transaction come to its end, also when its caller is cancelled."""
+        task = asyncio.ensure_future(transaction)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        while self._begun:
+            await asyncio.wait(list(self._begun))
+        await super().close()
