@@ -154,7 +154,9 @@ def subject_url(subject: Subject, model: str | None = None) -> str:
 
 def name_of(subject: Subject) -> str | None:
     """Return what people call the subject, where its traits say so."""
-    for trait in ("name", "company", "email"):
+    # The traits of a company are what its members said last: their names are not its own.
+    is_company = subject.key.kind == "account"
+    for trait in ("company",) if is_company else ("name", "company", "email"):
         value = subject.traits.get(trait)
         if isinstance(value, str) and value.strip():
             return value.strip()

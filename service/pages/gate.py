@@ -1,4 +1,4 @@
-"""The door of the pages: signing in with an API key, signing out, and the files beside them."""
+"""What anybody may see: the door to sign in at, the API's description, and the files of pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.pages import access
+from service.pages.reference import reference_of
 from service.pages.rendering import assets
 from service.pages.visit import asked_language, dressed
 from service.services import Services
@@ -45,6 +46,12 @@ async def log_out(request: Request) -> Response:
     if access.is_own_form(request):
         response.delete_cookie(access.COOKIE, path="/", httponly=True, samesite="strict")
     return response
+
+
+async def reference(request: Request) -> Response:
+    """Show what the API can do; `/openapi.json` says the same to programs."""
+    values = {"reference": reference_of(request.app), "twin": "/openapi.json"}
+    return dressed(request, asked_language(request), "reference.html", values)
 
 
 async def static(request: Request) -> Response:

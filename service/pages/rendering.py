@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from domain.diagram import DIAGRAM_CSS, svg
@@ -64,6 +64,7 @@ def _environment() -> Environment:
     )
     environment.globals["asset"] = asset_url
     environment.filters["rfc3339"] = format_instant
+    environment.filters["ticked"] = ticked
     return environment
 
 
@@ -81,3 +82,12 @@ def render(
 def diagram(model: Model, language: Language) -> Markup:
     """Return the picture of a model, to stand in a page; its colours come from `diagram.css`."""
     return Markup(svg(model, language.code, with_style=False))  # noqa: S704 -- every text in it is escaped where it is drawn
+
+
+def ticked(text: str) -> Markup:
+    """Return *text* with what stands between backticks as code."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)

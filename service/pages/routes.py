@@ -31,6 +31,7 @@ def routes() -> list[Route]:
         Route("/login", gate.login_form, methods=["GET"]),
         Route("/login", gate.log_in, methods=["POST"]),
         Route("/logout", gate.log_out, methods=["POST"]),
+        Route("/docs", gate.reference, methods=["GET"]),
         Route("/static/{name}", gate.static, methods=["GET"]),
     ]
 

@@ -45,6 +45,7 @@ class Moment:
 
     Attributes:
         name: What the event is called; None where time alone did it.
+        member: Who did it, in the story of a company.
         details: Some of its properties.
         sent: The event as it was sent, for those who want to see it.
         outcomes: What came of it in the model in focus.
@@ -53,9 +54,7 @@ class Moment:
 
     at: int
     name: str | None
-    type: str | None
-    event_id: str | None
-    position: int | None
+    member: str | None
     details: tuple[tuple[str, str], ...]
     sent: str
     is_late: bool
@@ -123,9 +122,7 @@ class Teller:
         return Moment(
             at=group.at,
             name=None if event is None else event_name(event.type, label, self._language),
-            type=None if event is None else event.type,
-            event_id=None if event is None else event.event_id,
-            position=None if event is None else event.position,
+            member=event.subject.text if event is not None and label.subject == "account" else None,
             details=_details(members),
             sent="" if event is None else _indented(members),
             is_late=event is not None and event.late,

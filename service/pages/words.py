@@ -19,6 +19,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "language": ("Language", "言語"),
         "search": ("Find a customer", "顧客を検索"),
         "search.hint": ("Customer id or name", "顧客ID・名前"),
+        "api.contents": ("Contents", "目次"),
         "leave": ("Sign out", "ログアウト"),
         "live": ("Live", "ライブ"),
         "live.pause": ("Pause updates", "更新を一時停止"),

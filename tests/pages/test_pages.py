@@ -13,6 +13,13 @@ from tests.pages.conftest import Shop
 pytestmark = pytest.mark.anyio
 
 HOSTILE = "<script>alert('x')</script>\"'&"
+COMPANIES = """
+model: companies
+subject: account
+initial: known
+stages: [{id: known}, {id: active}]
+transitions: [{id: starts, from: known, to: active, on: login}]
+"""
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 
 
@@ -152,6 +159,30 @@ async def test_personas_and_cycles_are_shown(shop: Shop) -> None:
 
     assert "Regular guest" in page
     assert "Buyer Cycle 2" in page
+
+
+async def test_a_company_goes_by_its_own_name_and_its_story_names_the_members(shop: Shop) -> None:
+    draft = shop.services.catalogue.read(COMPANIES.encode(), "application/yaml")
+    version = await shop.services.catalogue.put(draft, tenant="default", author="test")
+    await shop.services.catalogue.activate_and_wait(version)
+    event: dict[str, object] = {"type": "login", "customer_id": "ann", "account_id": "acme"}
+    traits = {"name": "Ann Elderglen", "company": "Elderglen Works"}
+    await shop.send({**event, "type": "$identify", "traits": traits})
+    await shop.send(event)
+
+    page = Outline(await shop.page("/accounts/acme"))
+
+    assert "Company acme Elderglen Works" in page.words
+    assert "Signed in ann" in page.words
+    assert ("href", "/customers/ann") in page.attributes
+
+
+async def test_the_board_draws_how_its_model_works(shop: Shop) -> None:
+    page = Outline(await shop.page("/"))
+
+    assert "svg" in page.tags
+    assert "How this model works" in page.words
+    assert "Visitor → Buyer: first-order (order_completed)" in page.words
 
 
 @pytest.mark.parametrize("path", ["/", "/customers?model=shop", "/customers/ann", "/login"])
