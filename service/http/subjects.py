@@ -37,8 +37,10 @@ from service.http.parameters import (
     MinPosition,
     ModelKey,
     Wait,
+    bad_parameter,
     instant_of,
     known_position,
+    names_of,
     reach,
 )
 from service.http.requests import Call, MaySeeCustomers, only_known_parameters
@@ -47,6 +49,15 @@ from service.standing import Standing, pending_records, standing_now, standing_t
 from service.timeline import Mark, timeline
 
 SUBJECT_ID_LENGTH_MAX = 250
+_INCLUDED = {"retracted": "retracted", "alerts": "alert", "suppressed": "suppressed"}
+Include = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="What to list beside the transitions that hold, with commas between: "
+        "`retracted`, `alerts`, `suppressed`. A part may then hold fewer rows than its limit.",
+    ),
+]
 SubjectId = Annotated[
     str,
     Path(
@@ -196,10 +207,11 @@ def _add_transitions(router: APIRouter, key_of: KeyOf) -> None:
         subject_id: SubjectId,
         call: MaySeeCustomers,
         model: ModelKey = None,
-        include: Annotated[Literal["retracted"] | None, Query()] = None,
+        include: Include = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Response:
+        included = _included(include)
         filters = {"model": model, "include": include, "limit": limit}
         cursors = call.cursors(**filters)
         key = key_of(subject_id)
@@ -210,15 +222,29 @@ def _add_transitions(router: APIRouter, key_of: KeyOf) -> None:
             model=model,
             after=cursors.read(cursor),
             limit=limit,
-            include_retracted=include is not None,
+            include_retracted="retracted" in included,
         )
         rows = list(page.rows)
         if page.next_after is None:
             rows += _pending(found, call.tenant, call.now, model)
             rows.sort(key=lambda each: (each.model, each.sequence))
         headers = {POSITION_HEADER: str(found.positions.applied)}
-        data = [transition_of(each) for each in rows]
+        data = [transition_of(each) for each in rows if each.kind in included]
         return answer(listed(data, cursors.write(page.next_after)), headers=headers)
+
+
+def _included(text: str | None) -> set[str]:
+    """Return the kinds of records to list, and `retracted` where those are wanted too.
+
+    Raises:
+        Problem: `bad_parameter`.
+    """
+    names = names_of(text)
+    for name in names:
+        if name not in _INCLUDED:
+            message = f"expected {', '.join(_INCLUDED)} with commas between, found {name[:40]!a}"
+            raise bad_parameter("include", message)
+    return {"transition", *(_INCLUDED[name] for name in names)}
 
 
 def _pending(
