@@ -21,11 +21,12 @@ from service.catalogue import Catalogue
 from service.door.bounds import Bounds
 from service.ingest import Intake
 from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
+from service.leases import Alone, Leases, while_held
 from service.metrics import Metrics
 from service.model_files import load_ready_models
 from service.ports import Clock, Randomness, Store, StoreError
 from service.progress import Progress
-from service.schema import SQLITE_PREFIX, sqlite_path, upgrade
+from service.schema import NEWEST, SQLITE_PREFIX, sqlite_path, upgrade
 from service.services import Services
 from service.settings import Settings, SettingsError
 from service.workers.sweeper import Sweeper
@@ -37,8 +38,15 @@ USES_PAUSE_SECONDS = 60.0
 _log = structlog.get_logger("stagefold.bootstrap")
 
 
-def assemble(settings: Settings, store: Store, clock: Clock, randomness: Randomness) -> Services:
-    """Return the services over a store; nothing is started."""
+def assemble(
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    randomness: Randomness,
+    *,
+    leases: Leases | None = None,
+) -> Services:
+    """Return the services over a store; nothing is started. Without *leases* it is ours alone."""
     progress = Progress()
     appender = Appender(
         store, clock, progress=progress, queued_events_max=settings.queue_events_max
@@ -55,6 +63,7 @@ def assemble(settings: Settings, store: Store, clock: Clock, randomness: Randomn
         metrics=Metrics(),
         cursor_secret=randomness.token(32),
         progress=progress,
+        leases=leases or Alone(),
     )
 
 
@@ -125,7 +134,8 @@ async def build(settings: Settings) -> Services:
         SettingsError: The settings name what does not exist.
         StoreError: The database cannot be opened, or a newer release has written it.
     """
-    services = assemble(settings, _open_store(settings), SystemClock(), SystemRandomness())
+    store, leases = await _open_store(settings)
+    services = assemble(settings, store, SystemClock(), SystemRandomness(), leases=leases)
     services.appender.start()
     async with AsyncExitStack() as undoing:
         undoing.push_async_callback(close, services)
@@ -135,19 +145,38 @@ async def build(settings: Settings) -> Services:
     return services
 
 
-def _open_store(settings: Settings) -> Store:
+async def _open_store(settings: Settings) -> tuple[Store, Leases]:
     if settings.database.startswith(SQLITE_PREFIX):
         path = sqlite_path(settings.database)
         upgrade(path)
-        return sqlite_store(path)
+        return sqlite_store(path), Alone()
     if settings.database.startswith("memory://"):
-        return memory_store()
-    raise SettingsError(("STAGEFOLD_DATABASE_URL: expected sqlite:///… or memory://",))
+        return memory_store(), Alone()
+    from service.adapters.postgres import postgres_store  # noqa: PLC0415 -- its driver loads slowly
+
+    store = await postgres_store(settings.database)
+    return store, store.leases
+
+
+async def migrate(settings: Settings) -> str:
+    """Bring the schema of the database up to date and return the migration that it is at.
+
+    Raises:
+        StoreError: The database cannot be opened, or a newer release has written it.
+    """
+    if settings.database.startswith(SQLITE_PREFIX):
+        upgrade(sqlite_path(settings.database))
+    elif not settings.database.startswith("memory://"):
+        from service.adapters.postgres import upgrade_database  # noqa: PLC0415 -- as above
+
+        await upgrade_database(settings.database)
+    return NEWEST
 
 
 def _start_loops(services: Services) -> None:
     sweeper = Sweeper(services.store, services.clock, services.progress)
-    services.loops.start("sweeper", sweeper.round, pause_seconds=SWEEP_PAUSE_SECONDS)
+    sweep = while_held(services.leases, "sweeper", sweeper.round)
+    services.loops.start("sweeper", sweep, pause_seconds=SWEEP_PAUSE_SECONDS)
 
     async def note_uses() -> bool:
         await services.keys.note_uses()
@@ -164,6 +193,7 @@ async def close(services: Services) -> None:
     await services.appender.close()
     try:
         await services.keys.note_uses()
+        await services.leases.release()
     except StoreError as error:
         _log.warning("key_uses_lost", error=str(error))
     await services.store.close()

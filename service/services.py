@@ -8,6 +8,7 @@ from service.appender import Appender
 from service.catalogue import Catalogue
 from service.ingest import Intake
 from service.keys import KeyRing
+from service.leases import Alone, Leases
 from service.metrics import Metrics
 from service.ports import Clock, Randomness, Store
 from service.progress import Progress
@@ -40,3 +41,4 @@ class Services:
     progress: Progress = field(default_factory=Progress)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     loops: Loops = field(default_factory=Loops)
+    leases: Leases = field(default_factory=Alone)

@@ -11,7 +11,7 @@ from service.cli.edge import guarded
 from service.cli.exits import CommandError, Exit
 from service.cli.options import Json
 from service.cli.printing import print_json
-from service.cli.session import database_path, settings_now
+from service.cli.session import settings_now
 from service.settings import Settings
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; else STAGEFOLD_HOST.")]
@@ -75,16 +75,12 @@ def migrate(as_json: Json = False) -> None:
 
     Makes an embedded database if there is none.
     """
-    from service.schema import upgrade
+    import asyncio
+
+    from service import bootstrap
 
     settings = settings_now()
-    path = database_path(settings)
-    if path is None:
-        raise CommandError(
-            f"{_place(settings)}: expected sqlite:///path; other databases are not migrated here",
-            code="bad_database",
-        )
-    revision = upgrade(path)
+    revision = asyncio.run(bootstrap.migrate(settings))
     if as_json:
         print_json({"database": _place(settings), "revision": revision})
     else:

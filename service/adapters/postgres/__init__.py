@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
+from contextlib import AsyncExitStack
+
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from projections.machines import Compile, compile_document
 from service.adapters.postgres.connections import Database, Limits
+from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.runner import GreenletRunner
 from service.adapters.postgres.schema import upgrade
 from service.adapters.postgres.store import PostgresStore
@@ -21,9 +27,30 @@ async def postgres_store(
         SchemaMismatch: A newer release has written it.
     """
     database = Database(url, limits or Limits())
+    runner = GreenletRunner()
+    leases = PostgresLeases(database, runner, _this_process())
+    async with AsyncExitStack() as undoing:
+        undoing.push_async_callback(greenlet_spawn, database.close)
+        await upgrade(database)
+        store = await greenlet_spawn(PostgresStore, database, runner, leases, compile_one)
+        undoing.pop_all()
+    return store
+
+
+async def upgrade_database(url: str) -> None:
+    """Bring the schema of the database at *url* up to date and do nothing else.
+
+    Raises:
+        StoreUnavailable: The database cannot be reached.
+        SchemaMismatch: A newer release has written it.
+    """
+    database = Database(url, Limits())
     try:
         await upgrade(database)
-        return await greenlet_spawn(PostgresStore, database, GreenletRunner(), compile_one)
-    except BaseException:
+    finally:
         await greenlet_spawn(database.close)
-        raise
+
+
+def _this_process() -> str:
+    """Return a name that no other process has, and that an operator can make sense of."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -39,6 +39,8 @@ _READER: Mapping[str, str] = {
     "default_transaction_read_only": "on",
 }
 _BOTH: Mapping[str, str] = {"jit": "off", "client_encoding": "UTF8"}
+_READ = "BEGIN"
+_NOTE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _STATEMENTS_KEPT = 512
 _MARGIN_SECONDS = 5.0
 _PATIENT_SECONDS = 86_400.0
@@ -109,6 +111,7 @@ class Database:
 
     def __init__(self, url: str, limits: Limits) -> None:
         """Open nothing yet; *url* is what libpq and asyncpg take."""
+        url = f"postgresql://{url.partition('://')[2]}"  # whatever driver it named
         self.place = without_password(url)
         self.limits = limits
         self._is_closed = False
@@ -129,8 +132,19 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Link]:
         """Lend a connection inside a transaction: everything read through it is of one moment."""
+        with self._within(_READ) as link:
+            yield link
+
+    @contextmanager
+    def noting(self) -> Iterator[Link]:
+        """Lend a connection inside a transaction that may write, beside the one that appends."""
+        with self._within(_NOTE) as link:
+            yield link
+
+    @contextmanager
+    def _within(self, begin: str) -> Iterator[Link]:
         with translated(self.place), self._lent(self._reading) as link:
-            link.execute("BEGIN")
+            link.execute(begin)
             yield link
             link.execute("COMMIT")
 
@@ -139,12 +153,13 @@ class Database:
         if self._is_closed:
             raise StoreUnavailable("the store is closed: expected calls before close() only")
         proxied = self._usable(engine)
+        is_clear = False
         try:
             yield Link(_driver(proxied))
-        except BaseException:
-            _clear(proxied)
-            raise
+            is_clear = True
         finally:
+            if not is_clear:
+                _clear(proxied)
             proxied.close()
 
     def _usable(self, engine: AsyncEngine) -> PoolProxiedConnection:

@@ -20,6 +20,7 @@ from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.postgres.connections import Database
+from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.readings import PostgresReadings
 from service.adapters.postgres.rows import PostgresRows
 from service.adapters.postgres.runner import GreenletRunner
@@ -27,10 +28,21 @@ from service.adapters.postgres.small import change_count
 
 
 class PostgresStore(Answering):
-    """Keeps the promises of `service.ports.Store` over a database that others may write to."""
+    """Keeps the promises of `service.ports.Store` over a database that others may write to.
 
-    def __init__(self, database: Database, runner: GreenletRunner, compile_one: Compile) -> None:
+    Attributes:
+        leases: Of this process, for its loops.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        runner: GreenletRunner,
+        leases: PostgresLeases,
+        compile_one: Compile,
+    ) -> None:
         """Look once at *database*; to be called where blocking is allowed."""
+        self.leases = leases
         compile_once = cache(compile_one)
         self._database = database
         self._newest = (-1, Catalogue(compile_once))
