@@ -24,25 +24,16 @@ _Line = MutableMapping[str, object]
 
 def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
     """Send the lines of this process to *stream*, as *settings* say."""
-    colours = stream.isatty() if settings.log_format == "auto" else settings.log_format != "json"
+    for_people = stream.isatty() if settings.log_format == "auto" else settings.log_format != "json"
     level = _LEVELS[settings.log_level.upper()]
-    shared: list[Processor] = [
+    before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        blot_keys,
     ]
-    renderer: Processor = (
-        structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(),
-            exception_formatter=structlog.dev.plain_traceback,  # the rich one prints locals
-        )
-        if colours
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
-    tracebacks: list[Processor] = [] if colours else [structlog.processors.format_exc_info]
+    render = _without_keys(_for_people(stream) if for_people else _for_machines())
     structlog.configure(
-        processors=[*shared, *tracebacks, blot_keys, renderer],
+        processors=[*before, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
@@ -50,13 +41,8 @@ def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *tracebacks,
-                blot_keys,
-                renderer,
-            ],
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     root = logging.getLogger()
@@ -64,9 +50,26 @@ def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
     root.setLevel(max(level, logging.WARNING))
 
 
-def blot_keys(_logger: WrappedLogger, _method: str, line: _Line) -> _Line:
-    """Return *line* with every API key in it made unreadable."""
-    for name, value in line.items():
-        if isinstance(value, str) and "sfk_" in value:
-            line[name] = _is_key.sub("sfk_…", value)
-    return line
+def _for_people(stream: TextIO) -> Processor:
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(),
+        exception_formatter=structlog.dev.plain_traceback,  # the rich one prints locals
+    )
+
+
+def _for_machines() -> Processor:
+    spell = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+    def render(logger: WrappedLogger, method: str, line: _Line) -> str | bytes:
+        return spell(logger, method, structlog.processors.format_exc_info(logger, method, line))
+
+    return render
+
+
+def _without_keys(render: Processor) -> Processor:
+    """Return *render* with every API key in what it writes made unreadable."""
+
+    def blotted(logger: WrappedLogger, method: str, line: _Line) -> str:
+        return _is_key.sub("sfk_…", str(render(logger, method, line)))
+
+    return blotted
