@@ -16,7 +16,7 @@ from service.cli.session import settings_now, use
 if TYPE_CHECKING:
     from domain.document import Problem
     from service.imports.plan import Plan
-    from service.imports.running import Progress
+    from service.imports.running import Progress, Task
     from service.services import Services
 
 _REASONS_SHOWN = 10
@@ -163,10 +163,9 @@ def _rejected_path(file: Path, chosen: Path | None) -> Path:
 
 
 def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Progress:
-    from service.cli.progress import Meter
     from service.imports.lines import UnreadableFile
     from service.imports.plan import PlanError
-    from service.imports.running import FileImport, Task
+    from service.imports.running import Task
     from service.keys import DEFAULT_TENANT
     from service.ports import StoreError
 
@@ -179,14 +178,8 @@ def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Pro
         tenant=DEFAULT_TENANT,
         restart=restart,
     )
-
-    async def take_in(services: Services) -> Progress:
-        with Meter() as meter:
-            run = FileImport(task, services.intake, services.store, services.clock)
-            return await run.run(meter.show)
-
     try:
-        return use(take_in, settings=settings)
+        return use(lambda services: _take_in(services, task), settings=settings)
     except PlanError as error:
         raise _bad_plan(file, error.problems) from None
     except StoreError as error:
@@ -203,6 +196,25 @@ def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Pro
             status=Exit.FINDINGS,
             cure="get a whole copy of the file; what stands before the break is imported",
         ) from None
+
+
+async def _take_in(services: Services, task: Task) -> Progress:
+    """Run *task* and keep the sweepers of servers on the same database off meanwhile.
+
+    Swept up to the present, silences would be written down that the next lines break.
+    """
+    from service.cli.progress import Meter
+    from service.imports.running import FileImport
+    from service.leases import LEASE_SECONDS
+
+    async def hold_sweepers() -> bool:
+        await services.leases.hold("sweeper")
+        return False
+
+    services.loops.start("hold-sweepers", hold_sweepers, pause_seconds=LEASE_SECONDS / 3)
+    with Meter() as meter:
+        run = FileImport(task, services.intake, services.store, services.clock)
+        return await run.run(meter.show)
 
 
 def _tell(file: Path, rejected: Path, progress: Progress, *, as_json: bool) -> None:
