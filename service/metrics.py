@@ -67,6 +67,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._of_status: dict[str, Counter] = {}
         self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._gauges = {
             name: Gauge(f"stagefold_{name}", about, registry=registry)
@@ -93,7 +94,10 @@ class Metrics:
             tally[status] = tally.get(status, 0) + 1
             late += each.receipt is not None and each.receipt.late
         for status, count in tally.items():
-            self.events.labels(status).inc(count)
+            counter = self._of_status.get(status)
+            if counter is None:
+                counter = self._of_status[status] = self.events.labels(status)
+            counter.inc(count)
         if late:
             self.late.inc(late)
 

@@ -66,6 +66,8 @@ class Options:
         Raises:
             Problem: `unknown_parameter` or `bad_parameter`.
         """
+        if not request.scope["query_string"]:
+            return _USUAL
         refuse_unknown(request, _PARAMETERS)
         query = request.query_params
         _choice(query, "wait", ("applied", "stored"))
@@ -75,6 +77,10 @@ class Options:
     def shows_all(self, count: int) -> bool:
         """Whether the accepted ones of *count* results are told too."""
         return self.results == "all" or (self.results == "auto" and count <= RESULTS_SHOWN_MAX)
+
+
+_USUAL = Options("auto", atomic=False)
+_SINGLE = Items("object", ("",))
 
 
 def _choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
@@ -206,9 +212,9 @@ def origin_of(request: Request, principal: Principal, services: Services) -> Ori
 
 def _answer_single(outcome: Outcome) -> Response:
     if outcome.status == "rejected":
-        raise _refusal([outcome], Items("object", ("",)))
+        raise _refusal([outcome], _SINGLE)
     tally = Tally()
-    tally.add([outcome], Items("object", ("",)), first=0, tell=True)
+    tally.add([outcome], _SINGLE, first=0, tell=True)
     members = {**tally.members(), **tally.results[0]}
     members.pop("index")
     headers = {"Location": f"/v1/events/{quote(str(outcome.event_id), safe='')}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import cast
 
 from projections.answers import Page, TransitionRecord
@@ -15,6 +16,7 @@ from projections.subjects import Profile
 from service.adapters.embedded.rows import Readings
 
 _WIDTH = len(EVENT_COLUMNS)
+_RECORDS_MAX = 4_096
 
 
 def history_of(profile: Profile, known_at: int | None = None) -> HistoryOf:
@@ -22,8 +24,9 @@ def history_of(profile: Profile, known_at: int | None = None) -> HistoryOf:
     return HistoryOf(profile.ref, profile.members, profile.is_account, known_at=known_at)
 
 
+@lru_cache(_RECORDS_MAX)
 def transition_record(row: Row, projection: Projection, subject: SubjectKey) -> TransitionRecord:
-    """Return the record that *row* holds in *projection*."""
+    """Return the record that *row* holds in *projection*; those read of late are remembered."""
     return record_of(
         row,
         tenant=projection.tenant,
