@@ -128,7 +128,7 @@ _PASSING = st.one_of(
     st.builds(
         _elapsed,
         st.sampled_from(["entered_at", "signals.ended", "signals.began", "signals.lately"]),
-        st.sampled_from(["<", "<=", ">", ">="]),
+        _compare,
         _hours,
     ),
     st.sampled_from(
@@ -270,7 +270,7 @@ _traits = st.fixed_dictionaries(
     },
 )
 _days = st.integers(1, 14)
-_off_grid = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, -1])
+_off_grid = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 0, 1, -1, DAY // 2, DAY // 3])
 _members = st.sampled_from(["ann", "bob", None])
 
 

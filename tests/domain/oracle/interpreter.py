@@ -36,7 +36,7 @@ class Life(Subject):
         """Let time pass up to *event*, then take it in and do what follows from it at once."""
         if self.stage is not None:
             self.pass_time(event.effective_at)
-        self.now, self.position = event.effective_at, event.position
+        self.now, self.position, self.arriving = event.effective_at, event.position, event
         if self.stage is None:  # §3.5
             self.enter(self.model.initial, "$initial", "event", event.event_id)
         self.take_in(event)
@@ -45,6 +45,7 @@ class Life(Subject):
         self.raise_due_alerts(event.event_id)
         self.act_on(event)
         self.settle(event.event_id)
+        self.arriving = None
 
     def raise_alerts_on(self, event: Event) -> None:
         """Raise the alerts that *event* triggers, where the subject is when it arrives."""
@@ -216,7 +217,7 @@ class Life(Subject):
         self.sequence += 1
         self.cycle += steps < 0  # §3.9
         kept = {id(watch) for watch in self.watches if self.watching(watch)}
-        self.write("transition", (previous, target), Cause(cause, rule, event_id, {}))
+        self.write("transition", (previous, target), Cause(cause, rule, event_id, self.snapshot()))
         self.stage, self.entered_at = target, self.now
         self.entries[target] = self.entries.get(target, 0) + 1
         self.stage_began_with = len(self.history)
@@ -232,7 +233,9 @@ class Life(Subject):
         """Record an alert, or a transition to *refused* that was suppressed."""
         assert self.stage is not None
         kind: RecordKind = "alert" if refused is None else "suppressed"
-        self.write(kind, (self.stage, refused or self.stage), Cause(cause, rule, event_id, {}))
+        self.write(
+            kind, (self.stage, refused or self.stage), Cause(cause, rule, event_id, self.snapshot())
+        )
 
     def write(self, kind: RecordKind, way: tuple[str | None, str], cause: Cause) -> None:
         """Add one record as of now."""

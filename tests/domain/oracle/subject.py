@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 from domain.durations import add
-from domain.events import IDENTIFY, Event
+from domain.events import IDENTIFY, STAGE_SET, Event
 from domain.instants import format_instant, parse_date_or_instant
 from domain.model import Model
 from domain.transitions import Transition
@@ -52,6 +52,7 @@ class Subject:
         self.sequence = 0
         self.position = 0
         self.now = 0
+        self.arriving: Event | None = None
         self.entries: dict[str, int] = {}
         self.cycle_began_with = 0  # how much of the history was taken in before the cycle
         self.stage_began_with = 0
@@ -103,6 +104,25 @@ class Subject:
     def watching(self, watch: Watch) -> bool:
         """Return whether the subject is where *watch* looks."""
         return self.stage in watch.stages
+
+    def snapshot(self) -> dict[str, object]:
+        """Return every name that a condition could read now, and its value as JSON."""
+        found: dict[str, object] = {
+            "entered_at": format_instant(self.entered_at),
+            "now": format_instant(self.now),
+            "stage": self.stage,
+            "cycle": self.cycle,
+        }
+        found |= {f"signals.{name}": value for name, value in self.signals(self.now).items()}
+        found |= {f"traits.{name}": value for name, value in self.traits.items()}
+        if self.arriving is not None:
+            sent = self.arriving.properties
+            prefix = "" if self.arriving.type == STAGE_SET else "properties."
+            found |= {f"{prefix}{name}": value for name, value in sent.items()}
+            found["event.type"] = self.model.events.get(self.arriving.type, self.arriving.type)
+            found["event.source"] = self.arriving.source
+            found["event.occurred_at"] = format_instant(self.arriving.occurred_at)
+        return found
 
     def personas(self, instant: int) -> tuple[str, ...]:
         """Return the ids of the personas that fit at *instant*."""

@@ -40,11 +40,18 @@ MONTHLY = lifecycle(
     signals={"visits": {"count": "visited", "within": "1mo"}},
 )
 
+_PAIRED = {
+    "initial": "single",
+    "signals": {
+        "visits": {"count": "visited", "within": "1mo"},
+        "total": {"sum": "properties.n", "on": "visited", "within": "1mo"},
+    },
+}
 PAIRED = lifecycle(
-    "paired single",
-    rule("single", "paired", "single", when="signals.visits == 1"),
-    initial="single",
-    signals={"visits": {"count": "visited", "within": "1mo"}},
+    "paired single", rule("single", "paired", "single", when="signals.visits < 2"), **_PAIRED
+)
+SUMMED = lifecycle(
+    "paired single", rule("single", "paired", "single", when="signals.total < 2.0"), **_PAIRED
 )
 
 TWO_MONTHS = MONTHLY | {"signals": {"visits": {"count": "visited", "within": "2mo"}}}
@@ -121,16 +128,20 @@ STORIES = [
         until=on_date("2026-05-01T00:00Z"),
         then=[entered("quiet", on_date("2026-03-29T03:30+02:00"))],
     ),
-    Story(
-        "no event leaves a window before an older one",
-        PAIRED,
-        given=[
-            did("visited", on_date("2026-01-28T23:00Z")),
-            did("visited", on_date("2026-01-31T01:00Z")),
-            put_into("paired", on_date("2026-01-31T01:00Z"), model="story"),
-        ],
-        until=on_date("2026-05-01T00:00Z"),
-        then=[],
+    *(
+        Story(
+            f"nothing leaves a window before what is older: {name}",
+            model,
+            given=[
+                did("visited", on_date("2026-01-28T23:00Z"), n=1),
+                did("visited", on_date("2026-01-31T01:00Z"), n=1),
+                put_into("paired", on_date("2026-01-31T01:00Z"), model="story"),
+            ],
+            when=did("noticed", on_date("2026-02-28T12:00Z")),
+            until=on_date("2026-05-01T00:00Z"),
+            then=[entered("single", on_date("2026-02-28T23:00Z"))],
+        )
+        for name, model in (("an event", PAIRED), ("a value", SUMMED))
     ),
     Story(
         "a younger event leaves a window after an older one",
