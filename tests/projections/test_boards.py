@@ -1,0 +1,61 @@
+"""Boards: counts and medians from days, with single corrections on top."""
+
+from __future__ import annotations
+
+from collections import Counter
+from statistics import median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projections.boards import Tally
+from projections.subjects import DAY
+
+INSTANTS = st.lists(st.integers(0, 20 * DAY), max_size=30)
+
+
+def tallied(instants: list[int]) -> Tally:
+    """Return the counts by day of those who entered the stage `s` at *instants*."""
+    tally = Tally()
+    days = Counter(instant // DAY for instant in instants)
+    tally.add(("s", day, count) for day, count in days.items())
+    return tally
+
+
+@given(INSTANTS, INSTANTS, st.data())
+def test_a_median_is_that_of_all_instants_taken_together(
+    counted: list[int], added: list[int], data: st.DataObject
+) -> None:
+    """Reading one day finds what sorting everybody finds."""
+    taken = data.draw(st.lists(st.sampled_from(counted), unique=True)) if counted else []
+    tally = tallied(counted)
+    for instant in added:
+        tally.add_one("s", instant)
+    for instant in taken:
+        tally.take_one("s", instant)
+
+    found = tally.median_seconds(
+        "s", 30 * DAY, lambda _, first, last: [at for at in counted if first <= at <= last]
+    )
+
+    left = Counter(counted) + Counter(added) - Counter(taken)
+    everybody = list(left.elements())
+    assert tally.count("s") == len(everybody)
+    if everybody:
+        assert found == pytest.approx((30 * DAY - median(everybody)) / 1_000_000)
+    else:
+        assert found is None
+
+
+def test_a_median_reads_no_more_than_the_days_it_falls_on() -> None:
+    asked: list[tuple[int, int]] = []
+    tally = tallied([day * DAY for day in range(100)])
+
+    def entered(_: str, first: int, last: int) -> list[int]:
+        asked.append((first, last))
+        return [first]
+
+    tally.median_seconds("s", 100 * DAY, entered)
+
+    assert asked == [(49 * DAY, 50 * DAY - 1), (50 * DAY, 51 * DAY - 1)]
