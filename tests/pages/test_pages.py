@@ -88,6 +88,16 @@ async def test_the_board_shows_the_figures_of_the_api(shop: Shop) -> None:
     assert "3 customers" in page
 
 
+async def test_the_bar_gives_each_stage_its_share_of_the_width(shop: Shop) -> None:
+    await _lively(shop)
+
+    page = await shop.page("/")
+
+    parts = re.findall(r'<rect class="tone-[^"]+" x="([\d.]+)" y="0" width="([\d.]+)"', page)
+    assert parts == [("0.0", "333.33"), ("333.33", "666.67")]
+    assert 'aria-label="Visitor 33%, Buyer 67%, Dormant 0%"' in page
+
+
 async def test_a_card_counts_down_to_what_comes_next(shop: Shop) -> None:
     await _lively(shop)
 
