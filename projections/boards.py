@@ -59,19 +59,24 @@ class Tally:
         count = self.count(stage)
         if count == 0:
             return None
-        wanted = sorted({(count - 1) // 2, count // 2})
-        found = [self._nth(stage, nth, entered) for nth in wanted]
-        return (as_of - sum(found) / len(found)) / SECOND
+        low, high = self._nth(stage, (count - 1) // 2), self._nth(stage, count // 2)
+        instants = {day: self._on(stage, day, entered) for day in {low[0], high[0]}}
+        found = (instants[low[0]][low[1]], instants[high[0]][high[1]])
+        return (as_of - sum(found) / 2) / SECOND
 
-    def _nth(self, stage: str, nth: int, entered: Entered) -> int:
-        """Return the *nth* earliest instant of entry into *stage*."""
+    def _nth(self, stage: str, nth: int) -> tuple[int, int]:
+        """Return the day of the *nth* earliest entry into *stage*, and which one of it."""
         days = sorted((day, count) for (named, day), count in self.days.items() if named == stage)
         for day, count in days:
             if nth < count:
-                first, last = day * DAY, (day + 1) * DAY - 1
-                return self._corrected(stage, entered(stage, first, last), first, last)[nth]
+                return day, nth
             nth -= count
         raise AssertionError(f"stage {stage}: fewer instants of entry than subjects")
+
+    def _on(self, stage: str, day: int, entered: Entered) -> list[int]:
+        """Return the instants of entry on *day*, corrected and sorted."""
+        first, last = day * DAY, (day + 1) * DAY - 1
+        return self._corrected(stage, entered(stage, first, last), first, last)
 
     def _corrected(self, stage: str, instants: list[int], first: int, last: int) -> list[int]:
         left = Counter(_between(self.taken.get(stage, ()), first, last))

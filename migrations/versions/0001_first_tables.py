@@ -244,7 +244,14 @@ def _transitions() -> None:
     op.create_index(
         "transitions_flow",
         "transitions",
-        ["generation", "effective_at"],
+        [
+            "generation",
+            "effective_at",
+            "from_stage",
+            "time_in_previous",
+            "kind",
+            "retracted_position",
+        ],
         **where("retracted_position IS NULL AND kind = 'transition'"),
     )
 

@@ -109,6 +109,13 @@ def test_what_every_event_changes_touches_no_index(path: Path) -> None:
     assert operations.count("IdxInsert") == 0
 
 
+@pytest.mark.parametrize("write", [views.days_left_after, views.entered_and_left])
+def test_a_board_of_the_past_reads_an_index_alone(path: Path, write: Callable[[], str]) -> None:
+    (search, *_) = plan(path, write())
+
+    assert "COVERING INDEX transitions_flow" in search
+
+
 @pytest.mark.parametrize(
     ("query", "index"),
     [

@@ -232,6 +232,10 @@ transitions = Table(
         "transitions_flow",
         "generation",
         "effective_at",
+        "from_stage",
+        "time_in_previous",
+        "kind",  # with the next one, so that a board of the past reads the index alone
+        "retracted_position",
         **_where("retracted_position IS NULL AND kind = 'transition'"),
     ),
     **_WIDE,

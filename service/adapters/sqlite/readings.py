@@ -17,8 +17,8 @@ from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import Head, HistoryOf
-from projections.subjects import Identity, Profile, identity_of, profile_of
-from service.adapters.sql.tables import feed, transitions
+from projections.subjects import PROFILE_COLUMNS, Identity, Profile, identity_of, profile_of
+from service.adapters.sql.tables import feed
 from service.adapters.sqlite import lookups, views
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
@@ -29,7 +29,7 @@ from service.adapters.sqlite.statements import statement
 
 FAR = 1 << 62
 _FEED_WIDTH = len(feed.c)
-_RECORD_WIDTH = len(transitions.c)
+_TENANT = PROFILE_COLUMNS.index("tenant")
 
 
 class SqliteReadings:
@@ -160,11 +160,8 @@ class SqliteReadings:
         return row[0] if row else 0
 
     def due(self, tenant: str | None, instant: int, limit: int | None) -> list[Profile]:
-        if tenant is not None:
-            rows = self._rows(views.due_of, instant, tenant)
-            return [profile_of(row) for row in rows[:limit]]
         rows = self._rows(lookups.due, instant, FAR if limit is None else limit)
-        return [profile_of(row) for row in rows]
+        return [profile_of(row) for row in rows if tenant in (None, row[_TENANT])]
 
     def due_count(self, instant: int, limit: int) -> tuple[int, int | None]:
         row = self._row(views.due_count, instant, limit)

@@ -279,17 +279,6 @@ def parked_count() -> str:
     return for_sqlite(select(func.count()).select_from(parked))
 
 
-def due_of() -> str:
-    """Return the statement for a tenant's profiles that are due."""
-    found = select(*columns(profiles, *PROFILE_COLUMNS)).where(
-        profiles.c.due_at.is_not(None),
-        profiles.c.due_at <= _number("now"),
-        profiles.c.tenant == _text("tenant"),
-    )
-    found = found.order_by(*columns(profiles, "due_at", "bucket", "subject_id"))
-    return for_sqlite(found, "now", "tenant")
-
-
 def due_count() -> str:
     """Return the statement for how many profiles are due, up to a limit, and since when."""
     found = select(profiles.c.due_at).where(
