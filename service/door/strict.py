@@ -139,15 +139,16 @@ def _skip(text: str, at: int) -> int:
 def is_plain(text: str, value: Mapping[str, object], bounds: Bounds) -> bool:
     """Whether *text*, which a plain parser read as *value*, surely has no fault of `read`.
 
-    The proof counts. Where no quote is escaped, each string of the text (key or value) has two
-    quotes; so has each string of *value* written out again, and a key given twice would be one
-    string less. Few quotes mean few keys and few braces mean no depth. Whatever is not proved is
-    read again.
+    The proof counts quotes: two for each string of the text (key or value), one for each quote
+    inside a string. *value* written out again has as many, unless a key was given twice, whose
+    first value is lost. Only a quote spelled as a number could make up for that, so such spellings
+    are ruled out first. Few quotes mean few keys and few braces mean no depth. Whatever is not
+    proved is read again.
     """
     length = len(text) if text.isascii() else _UTF8_BYTES_MAX * len(text)
     if length > bounds.string_bytes_max or length > bounds.event_bytes_max:
         return False
-    if "\\" in text and ('\\"' in text or "\\u00" in text):
+    if "\\u00" in text:
         return False
     if length > bounds.digits_max and _may_hold_long_number(text, bounds):
         return False

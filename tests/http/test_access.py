@@ -154,6 +154,20 @@ async def test_a_key_expires(api: Api) -> None:
     assert (before.status_code, after.status_code) == (200, 401)
 
 
+async def test_a_key_revoked_elsewhere_is_taken_for_thirty_more_seconds(api: Api) -> None:
+    headers = await api.key("customers:read")
+    await api.get("/v1/customers", headers=headers)
+    key_id = headers["Authorization"].split("_")[1]
+    await api.services.store.revoke_key("default", key_id, api.clock.now())
+
+    api.clock.turn(seconds=29.9)
+    remembered = await api.get("/v1/limits", headers=headers)
+    api.clock.turn(seconds=0.1)
+    looked_up = await api.get("/v1/limits", headers=headers)
+
+    assert (remembered.status_code, looked_up.status_code) == (200, 401)
+
+
 async def test_a_key_speaks_for_its_source_only(api: Api) -> None:
     headers = await api.key("events:write", source="crm")
 

@@ -195,6 +195,13 @@ BAD_BODIES: list[tuple[str, bytes, dict[str, str], int, str]] = [
         400,
         "malformed_json",
     ),
+    (
+        "events twice, one of them unreadable",
+        b'{"events":[{"type":"\\ud800"}],"events":[]}',
+        {},
+        400,
+        "malformed_json",
+    ),
     ("events as text", b'{"events":"x"}', {}, 400, "malformed_json"),
     ("not gzip", b"{}", {"Content-Encoding": "gzip"}, 400, "malformed_encoding"),
     (

@@ -83,7 +83,7 @@ async def test_any_date_can_be_asked_for(told: Api) -> None:
 
     assert (before.json()["stages"], before.json()["traits"]) == ([], {})
     assert then.json()["stages"][0]["stage"] == "customer"
-    assert then.json()["traits"] == {}
+    assert (then.json()["traits"], then.json()["events"]) == ({}, 1)
     assert later.json()["stages"][0]["stage"] == "dormant"
     assert later.json()["traits"]["plan"] == "pro"
 
@@ -296,6 +296,29 @@ async def test_a_timeline_tells_everything_once_newest_first(told: Api) -> None:
         "event",
     ]
     assert [each["at"] for each in whole] == sorted((each["at"] for each in whole), reverse=True)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7])
+async def test_a_long_timeline_is_told_in_parts_without_gap_or_repeat(api: Api, limit: int) -> None:
+    await api.send(
+        *(
+            did("ordered" if day % 5 == 0 else "seen", "ann", f"2026-02-{day:02d}T00:00:00Z")
+            for day in range(1, 27)
+        )
+    )
+    whole = (await api.get("/v1/customers/ann/timeline?limit=500")).json()["data"]
+
+    parts: list[object] = []
+    query = {"limit": str(limit)}
+    for _ in range(len(whole)):
+        page = (await api.get("/v1/customers/ann/timeline", params=query)).json()
+        parts += page["data"]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+
+    assert parts == whole
+    assert len(whole) == 26 + 3
 
 
 async def test_an_explanation_names_each_rule_and_why(told: Api) -> None:
