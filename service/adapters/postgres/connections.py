@@ -21,10 +21,10 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util.concurrency import await_
 
 from projections.changes import Row
-from service.adapters.postgres.troubles import translated
+from service.adapters.postgres.troubles import LOST, translated
 from service.ports import StoreUnavailable
 
-_WRITER: Mapping[str, str] = {
+WRITER_SETTINGS: Mapping[str, str] = {
     "application_name": "stagefold writer",
     "enable_hashagg": "off",
     "enable_hashjoin": "off",
@@ -33,7 +33,7 @@ _WRITER: Mapping[str, str] = {
     "enable_sort": "on",
     "plan_cache_mode": "force_generic_plan",
 }
-_READER: Mapping[str, str] = {
+READER_SETTINGS: Mapping[str, str] = {
     "application_name": "stagefold reader",
     "default_transaction_isolation": "repeatable read",
     "default_transaction_read_only": "on",
@@ -41,6 +41,12 @@ _READER: Mapping[str, str] = {
 _BOTH: Mapping[str, str] = {"jit": "off", "client_encoding": "UTF8"}
 _READ = "BEGIN"
 _NOTE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_ACKNOWLEDGED_IS_DURABLE = """
+SELECT set_config('synchronous_commit', 'on', false)
+WHERE current_setting('synchronous_commit') = 'off'
+"""
+"""Whatever the server's default is; stricter settings than `on` stay."""
+
 _STATEMENTS_KEPT = 512
 _MARGIN_SECONDS = 5.0
 _PATIENT_SECONDS = 86_400.0
@@ -115,8 +121,10 @@ class Database:
         self.place = without_password(url)
         self.limits = limits
         self._is_closed = False
-        self._writing = _engine(url, _WRITER, 1, limits, statement_seconds=limits.write)
-        self._reading = _engine(url, _READER, limits.readers, limits, statement_seconds=limits.read)
+        self._writing = _engine(url, WRITER_SETTINGS, limits, size=1, seconds=limits.write)
+        self._reading = _engine(
+            url, READER_SETTINGS, limits, size=limits.readers, seconds=limits.read
+        )
 
     @property
     def engine(self) -> AsyncEngine:
@@ -124,35 +132,30 @@ class Database:
         return self._writing
 
     @contextmanager
-    def writing(self) -> Iterator[Link]:
-        """Lend the connection that writes, outside a transaction."""
-        with translated(self.place), self._lent(self._writing) as link:
+    def writing(self, begin: str) -> Iterator[Link]:
+        """Lend the connection that writes, after *begin*; its user commits."""
+        with translated(self.place), self._lent(self._writing, begin) as link:
             yield link
 
     @contextmanager
     def reading(self) -> Iterator[Link]:
         """Lend a connection inside a transaction: everything read through it is of one moment."""
-        with self._within(_READ) as link:
-            yield link
-
-    @contextmanager
-    def noting(self) -> Iterator[Link]:
-        """Lend a connection inside a transaction that may write, beside the one that appends."""
-        with self._within(_NOTE) as link:
-            yield link
-
-    @contextmanager
-    def _within(self, begin: str) -> Iterator[Link]:
-        with translated(self.place), self._lent(self._reading) as link:
-            link.execute(begin)
+        with translated(self.place), self._lent(self._reading, _READ) as link:
             yield link
             link.execute("COMMIT")
 
     @contextmanager
-    def _lent(self, engine: AsyncEngine) -> Iterator[Link]:
+    def noting(self) -> Iterator[Link]:
+        """Lend a connection inside a transaction that may write, beside the one that appends."""
+        with translated(self.place), self._lent(self._reading, _NOTE) as link:
+            yield link
+            link.execute("COMMIT")
+
+    @contextmanager
+    def _lent(self, engine: AsyncEngine, begin: str) -> Iterator[Link]:
         if self._is_closed:
             raise StoreUnavailable("the store is closed: expected calls before close() only")
-        proxied = self._usable(engine)
+        proxied = self._begun(engine, begin)
         is_clear = False
         try:
             yield Link(_driver(proxied))
@@ -162,18 +165,26 @@ class Database:
                 _clear(proxied)
             proxied.close()
 
-    def _usable(self, engine: AsyncEngine) -> PoolProxiedConnection:
-        """Return a connection of the pool that is not known to be broken.
+    def _begun(self, engine: AsyncEngine, begin: str) -> PoolProxiedConnection:
+        """Return a connection on which *begin* has run.
 
-        After a restart of the server all of them are; each is found out here once.
+        After a restart of the server every connection of the pool is lost, and each is found out
+        here once: nothing has been asked yet, so another one does as well.
         """
         for _ in range(self.limits.readers + 1):
             proxied = engine.sync_engine.raw_connection()
-            if not _driver(proxied).is_closed():
+            is_begun = False
+            try:
+                await_(_driver(proxied).execute(begin))
+                is_begun = True
                 return proxied
-            proxied.invalidate()
-            proxied.close()
-        return engine.sync_engine.raw_connection()
+            except LOST:
+                continue
+            finally:
+                if not is_begun:
+                    proxied.invalidate()
+                    proxied.close()
+        raise ConnectionResetError("every connection of the pool was lost")
 
     def close(self) -> None:
         """Close every connection that is not lent."""
@@ -201,35 +212,33 @@ def _clear(proxied: PoolProxiedConnection) -> None:
     try:
         if not driver.is_closed() and driver.is_in_transaction():
             await_(driver.execute("ROLLBACK"))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except (asyncpg.PostgresError, *LOST):
         proxied.invalidate()
 
 
 def _engine(
-    url: str,
-    settings: Mapping[str, str],
-    size: int,
-    limits: Limits,
-    *,
-    statement_seconds: float,
+    url: str, settings: Mapping[str, str], limits: Limits, *, size: int, seconds: float
 ) -> AsyncEngine:
+    """Return a pool of *size* connections, each statement of which may take some *seconds*."""
     server_settings = {
         **_BOTH,
         **settings,
-        "statement_timeout": _milliseconds(statement_seconds),
+        "statement_timeout": _milliseconds(seconds),
         "lock_timeout": _milliseconds(limits.lock),
         "idle_in_transaction_session_timeout": _milliseconds(limits.idle),
     }
 
     async def connect() -> asyncpg.Connection[Any]:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             url,
             timeout=limits.connect,
-            command_timeout=statement_seconds + _MARGIN_SECONDS,
+            command_timeout=seconds + _MARGIN_SECONDS,
             statement_cache_size=_STATEMENTS_KEPT,
             max_cached_statement_lifetime=0,
             server_settings=server_settings,
         )
+        await connection.execute(_ACKNOWLEDGED_IS_DURABLE)
+        return connection
 
     return create_async_engine(
         "postgresql+asyncpg://",

@@ -20,7 +20,7 @@ def remove_rows(link: Link, generation: int, limit: int) -> int:
     Records that the feed has carried stay: the feed never forgets.
     """
     removed = 0
-    for write in (_stages, _transitions, _parked):
+    for write in (stages_of, transitions_of, _parked):
         removed += _count(link.row(statement(write), _EVERY_BUCKET, generation, limit))
     return removed + _count(link.row(statement(_counts), generation, limit))
 
@@ -29,11 +29,13 @@ def _count(row: tuple[Any, ...] | None) -> int:
     return row[0] if row else 0
 
 
-def _stages() -> str:
+def stages_of() -> str:
+    """Return the statement that removes rows of `stages`."""
     return _in_buckets(stages)
 
 
-def _transitions() -> str:
+def transitions_of() -> str:
+    """Return the statement that removes records which the feed has not carried."""
     return _in_buckets(transitions, transitions.c.announced == literal_column("0", WHOLE))
 
 

@@ -13,8 +13,6 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-import asyncpg
-
 from projections.asking import Question, Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Changes, LogRows, Row
@@ -45,6 +43,7 @@ from service.adapters.postgres.asking import head_of, histories, identities_of, 
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
 from service.adapters.postgres.small import note_change, read_generations, read_versions
+from service.adapters.postgres.troubles import LOST
 from service.adapters.sql.small import generation_row, key_row, version_row
 from service.adapters.sql.tables import (
     account_events,
@@ -117,8 +116,7 @@ class PostgresRows:
     def transaction(self) -> Iterator[None]:
         is_committed = False
         try:
-            with self._database.writing() as link:
-                link.execute(BEGIN_TURN)
+            with self._database.writing(BEGIN_TURN) as link:
                 self._link = link
                 yield
                 self._commit(link)
@@ -136,7 +134,7 @@ class PostgresRows:
         """
         try:
             link.execute("COMMIT")
-        except (asyncpg.InterfaceError, asyncpg.PostgresError, OSError) as error:
+        except LOST as error:
             message = (
                 f"database {self._database.place}: the answer to COMMIT was lost, so it is not"
                 " known whether anything was stored; send it again with the same ids"

@@ -14,6 +14,17 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from service.ports import StoreUnavailable
 
+LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a connection that learns of its end while it is used
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    OSError,
+)
+"""What asyncpg raises when a connection is gone."""
+
+_OF_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _SOON, _LATER = 1, 5
 _PASSING: dict[str, tuple[str, int]] = {
     "08": ("the connection was lost", _SOON),
@@ -39,7 +50,7 @@ def translated(place: str) -> Iterator[None]:
     """Turn a database that cannot work at present into `StoreUnavailable`; other errors pass."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, PoolTimeoutError) as error:
+    except (*_OF_DRIVER, DBAPIError, PoolTimeoutError) as error:
         found = _trouble(error)
         if found is None:
             raise
@@ -57,7 +68,8 @@ def _trouble(error: Exception) -> tuple[str, int] | None:
         return "all connections are in use", _SOON
     code = getattr(getattr(error, "orig", None) or error, "sqlstate", None)
     if code is None:
-        is_lost = "closed" in str(error) or "connection" in str(error)
+        told = str(error)
+        is_lost = "closed" in told or "connection" in told or "cannot switch to state" in told
         return ("the connection was lost", _SOON) if is_lost else None
     for length in (5, 3, 2):
         found = _PASSING.get(code[:length])

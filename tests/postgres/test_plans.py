@@ -1,0 +1,106 @@
+"""Every statement that runs per batch or per request finds its rows by an index, on any table.
+
+Plans are made without any statistics: the state after a fresh start and after a large import.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from inspect import getmembers, isfunction, signature
+from typing import Any
+
+import pytest
+
+from projections.answers import CustomerQuery
+from service.adapters.postgres import boards, lookups, removals, views, writes
+from service.adapters.postgres.connections import WRITER_SETTINGS
+from service.adapters.postgres.listing import listing
+from service.adapters.sql.tables import metadata
+from tests.contract.saying import TENANT
+from tests.postgres.telling import Operator
+
+pytestmark = pytest.mark.anyio
+
+Plan = dict[str, Any]
+
+GROWING = {name for name, table in metadata.tables.items() if "bucket" in table.c} - {"parked"}
+FROM_ONE_END = {"head", "turn"}
+"""Statements that read one row from the end of an index, so need no condition on it."""
+
+
+def statements() -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of every statement."""
+    for module in (lookups, writes, views, boards):
+        for name, write in getmembers(module, isfunction):
+            is_own = write.__module__ == module.__name__ and not name.startswith("_")
+            if is_own and not signature(write).parameters:
+                text = write()
+                if isinstance(text, str):
+                    yield name, text
+    for first in (True, False):
+        yield f"log, type {first}", views.log(of_type=first)
+        for other in (True, False):
+            records = views.records(newest_first=first, include_retracted=other)
+            yield f"records, newest {first}, retracted {other}", records
+            events = views.events_of(of_account=first, newest_first=other)
+            yield f"events of, account {first}, newest {other}", events
+    yield "remove transitions", removals.transitions_of()
+    yield "remove stages", removals.stages_of()
+    yield from lists()
+
+
+def lists() -> Iterator[tuple[str, str]]:
+    """Yield the statements of lists of customers, by what they are sorted by."""
+    after: dict[str, tuple[int | str, ...]] = {
+        "id": ("ann", "ann", "customer"),
+        "entered_at": (1, "ann", "customer"),
+        "last_event_at": (1, "ann", "customer"),
+    }
+    for sort, mark in after.items():
+        query = CustomerQuery(TENANT, 1, sort=sort, after=mark)  # type: ignore[arg-type] # its keys
+        in_stage = CustomerQuery(TENANT, 1, "shop", ("lead",), sort=sort, after=mark)  # type: ignore[arg-type] # same
+        if sort != "entered_at":
+            yield f"customers by {sort}", listing(query, None, [], 50)[0]
+        yield f"customers in a stage by {sort}", listing(in_stage, 1, [(1, 1)], 50)[0]
+
+
+ALL = dict(statements())
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_rows_are_found_by_an_index(name: str, operator: Operator) -> None:
+    for setting, value in WRITER_SETTINGS.items():
+        await operator.execute(f"SET {setting} = '{value}'")
+    await operator.execute(f"PREPARE asked AS {ALL[name]}")
+
+    count = await operator.fetchval(
+        "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'asked'"
+    )
+    nothing = f"({', '.join(['NULL'] * count)})" if count else ""
+    plan = await operator.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE asked{nothing}")
+
+    scans = [node for node in nodes(json.loads(plan)[0]["Plan"]) if is_read(node)]
+    lame = [node for node in scans if "Index Cond" not in node]
+    assert not lame or (name in FROM_ONE_END and not seq_scans(lame)), lame
+
+
+def nodes(plan: Plan) -> Iterator[Plan]:
+    """Yield every node of *plan*."""
+    yield {key: value for key, value in plan.items() if key != "Plans"}
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
+
+
+def is_read(node: Plan) -> bool:
+    """Tell whether a node reads a table that grows; a bitmap's condition is on its index node."""
+    return (
+        node.get("Relation Name") in GROWING
+        and "Scan" in node["Node Type"]
+        and node["Node Type"] != "Bitmap Heap Scan"
+    )
+
+
+def seq_scans(scans: list[Plan]) -> list[Plan]:
+    """Return those that read a table from end to end."""
+    return [node for node in scans if node["Node Type"] == "Seq Scan"]
