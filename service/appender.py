@@ -17,7 +17,9 @@ from typing import Protocol
 from service.ports import Clock, Overloaded, Receipt, StoreUnavailable, Submission
 from service.progress import Progress
 
-BATCH_EVENTS_MAX = 5_000
+BATCH_EVENTS_MAX = 2_000
+"""Larger batches gain little more, and keep whoever else uses the loop waiting."""
+
 QUEUED_EVENTS_MAX = 50_000
 LINGER_SECONDS = 0.002
 
