@@ -11,7 +11,6 @@ import importlib.util
 import itertools
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -55,12 +54,6 @@ class Server:
     def crash(self) -> None:
         """End it as a power failure would: nothing is flushed, nobody is told."""
         self._ctl("stop", "-m", "immediate")
-
-    def kill(self) -> None:
-        """Kill its first process with SIGKILL; the others notice and leave."""
-        assert self.folder is not None
-        pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
 
     def start(self) -> None:
         """Start it again on the same port, recovering what was committed."""

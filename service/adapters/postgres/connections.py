@@ -229,16 +229,17 @@ def _engine(
     }
 
     async def connect() -> asyncpg.Connection[Any]:
-        connection = await asyncpg.connect(
-            url,
-            timeout=limits.connect,
-            command_timeout=seconds + _MARGIN_SECONDS,
-            statement_cache_size=_STATEMENTS_KEPT,
-            max_cached_statement_lifetime=0,
-            server_settings=server_settings,
-        )
-        await connection.execute(_ACKNOWLEDGED_IS_DURABLE)
-        return connection
+        with translated(without_password(url)):
+            connection = await asyncpg.connect(
+                url,
+                timeout=limits.connect,
+                command_timeout=seconds + _MARGIN_SECONDS,
+                statement_cache_size=_STATEMENTS_KEPT,
+                max_cached_statement_lifetime=0,
+                server_settings=server_settings,
+            )
+            await connection.execute(_ACKNOWLEDGED_IS_DURABLE)
+            return connection
 
     return create_async_engine(
         "postgresql+asyncpg://",
