@@ -6,9 +6,11 @@ that the ready-made models asked for are active, and starts the loops. `close` u
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from importlib.resources import files
 
 import structlog
@@ -46,7 +48,10 @@ def assemble(
     *,
     leases: Leases | None = None,
 ) -> Services:
-    """Return the services over a store; nothing is started. Without *leases* it is ours alone."""
+    """Return the services over a store; nothing is started. Without *leases* it is ours alone.
+
+    What we sign is signed by the bootstrap key, so processes that share it trust each other.
+    """
     progress = Progress()
     appender = Appender(
         store, clock, progress=progress, queued_events_max=settings.queue_events_max
@@ -61,7 +66,7 @@ def assemble(
         keys=KeyRing(store, clock, randomness),
         catalogue=Catalogue(store, clock),
         metrics=Metrics(),
-        cursor_secret=randomness.token(32),
+        cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
         progress=progress,
         leases=leases or Alone(),
     )
@@ -69,22 +74,23 @@ def assemble(
 
 async def prepare(services: Services) -> None:
     """Make sure of an admin key and of the ready-made models; note that the start is over."""
-    token = services.settings.api_key or _kept_key(services)
+    settings = services.settings
+    token = settings.api_key or _kept_key(settings, services.randomness)
     await services.keys.ensure_bootstrap(token)
     await activate_ready_made(services)
     services.lifecycle.started = True
 
 
-def _kept_key(services: Services) -> str:
+def _kept_key(settings: Settings, randomness: Randomness) -> str:
     """Return the key in the data folder; at the first start make it, keep it and print it once."""
-    path = services.settings.generated_key_path
+    path = settings.generated_key_path
     try:
         kept = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         kept = ""
     if kept and id_of(kept) is not None:
         return kept
-    token = new_token(services.randomness)
+    token = new_token(randomness)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -94,16 +100,17 @@ def _kept_key(services: Services) -> str:
 
 
 async def activate_ready_made(services: Services) -> None:
-    """Activate the ready-made models that the settings name and the store does not know yet.
+    """Activate the ready-made models that the settings name and that are not active yet.
 
     Raises:
         SettingsError: A model is named that is not ready-made.
     """
     ready = load_ready_models()
     wanted = _wanted(services.settings, tuple(ready))
-    known = {each.model for each in await services.store.models(DEFAULT_TENANT)}
+    models = await services.store.models(DEFAULT_TENANT)
+    active = {each.model for each in models if each.active_generation is not None}
     for key in wanted:
-        if key in known:
+        if key in active:
             continue
         text = (files("domain") / "models" / f"{key}.yaml").read_bytes()
         draft = services.catalogue.read(text, "application/yaml", key=key)
@@ -135,11 +142,15 @@ async def build(settings: Settings) -> Services:
         StoreError: The database cannot be opened, or a newer release has written it.
     """
     store, leases = await _open_store(settings)
-    services = assemble(settings, store, SystemClock(), SystemRandomness(), leases=leases)
+    randomness = SystemRandomness()
+    whole = replace(settings, api_key=settings.api_key or _kept_key(settings, randomness))
+    services = assemble(whole, store, SystemClock(), randomness, leases=leases)
     services.appender.start()
     async with AsyncExitStack() as undoing:
         undoing.push_async_callback(close, services)
         await prepare(services)
+        if isinstance(leases, Alone):
+            await services.catalogue.resume(DEFAULT_TENANT)
         _start_loops(services)
         undoing.pop_all()
     return services

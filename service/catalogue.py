@@ -125,10 +125,24 @@ class Catalogue:
         """Return the job that folds history by that version and then makes it the active one."""
         found = await self.find(tenant, key, version)
         begun = await self._store.begin_generation(tenant, key, found.version, self._clock.now())
+        self._start(begun)
+        return begun
+
+    def _start(self, begun: Generation) -> None:
         job = asyncio.create_task(self._build(begun), name=f"rebuild {begun.generation}")
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
-        return begun
+
+    async def resume(self, tenant: str) -> None:
+        """Go on with the newest job of each model that ended with its process; give others up."""
+        seen: set[str] = set()
+        for each in await self._store.generations(tenant, limit=_KEPT_MAX):
+            if each.status in {"building", "ready"} and each.model not in seen:
+                self._start(each)
+            elif each.status in {"building", "ready"}:
+                error = "a newer rebuild of the model has begun"
+                await self._store.fail_generation(each.generation, error, self._clock.now())
+            seen.add(each.model)
 
     async def activate_and_wait(self, version: ModelVersion) -> None:
         """Make *version* the active one before returning: at a first start there is no history."""
@@ -153,7 +167,7 @@ class Catalogue:
             await self._store.fail_generation(number, str(error), self._clock.now())
 
     async def close(self) -> None:
-        """Stop the jobs under way; what they built so far is taken up or removed later."""
+        """Stop the jobs under way; the next process goes on with them."""
         for job in tuple(self._jobs):
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
