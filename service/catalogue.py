@@ -166,6 +166,10 @@ class Catalogue:
             _log.warning("rebuild_failed", generation=number, model=begun.model, error=str(error))
             await self._store.fail_generation(number, str(error), self._clock.now())
 
+    async def settle(self) -> None:
+        """Wait until the jobs under way have ended."""
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+
     async def close(self) -> None:
         """Stop the jobs under way; the next process goes on with them."""
         for job in tuple(self._jobs):
