@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from domain.machine.state import Field
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 FORMAT = 1
 _HASH_DIGITS = 12
 _HEAD = 2 + len(SCALARS) + 2
