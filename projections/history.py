@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from domain.events import ALIAS, VOID, Event, canonical_history
-from projections.log import UNALIAS
+from projections.log import UNALIAS, SubjectKey
 from projections.payloads import decoder
 
 CONTROL = frozenset({ALIAS, UNALIAS, VOID})
@@ -21,6 +21,29 @@ class LoggedEvent:
 
     event: Event
     recorded_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectHistory:
+    """What `Machine.fold` takes of one canonical subject: events that count, in fold order."""
+
+    subject: SubjectKey
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """The histories of all subjects in some buckets.
+
+    Attributes:
+        rows: By bucket, then by number of the subject.
+        load: How many events the projections count for them.
+        end: The first bucket that is not in it.
+    """
+
+    rows: Sequence[SubjectHistory]
+    load: int
+    end: int
 
 
 HISTORY_COLUMNS = (

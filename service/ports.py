@@ -29,6 +29,7 @@ from projections.answers import (
 )
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.health import Finding, StoreHealth, Swept
+from projections.history import HistoryPage
 from projections.log import (
     Expectation,
     NewEvent,
@@ -60,6 +61,7 @@ __all__ = [
     "FeedRecord",
     "Finding",
     "Generation",
+    "HistoryPage",
     "ModelVersion",
     "NewEvent",
     "Overloaded",
@@ -247,6 +249,24 @@ class ReadsLog(Protocol):
         ...
 
 
+class ReadsHistories(Protocol):
+    """Everybody's history, page by page, for whoever folds it without writing."""
+
+    async def histories(
+        self, tenant: str, *, accounts: bool, first: int, end: int, known_at: int, limit: int
+    ) -> HistoryPage:
+        """Return whole histories of about *limit* events, from bucket *first* to *end* - 1 at most.
+
+        Whole buckets, at least one with somebody in it. Of accounts, or else of customers and
+        unknown visitors. *known_at* leaves out what stands behind that position.
+        """
+        ...
+
+    async def history_load(self, tenant: str, *, accounts: bool, end: int) -> int:
+        """Return how many events count for the subjects in buckets before *end*."""
+        ...
+
+
 class KeepsModels(Protocol):
     """Model documents and their generations. Documents come here parsed and checked."""
 
@@ -332,7 +352,9 @@ class KeepsKeys(Protocol):
         ...
 
 
-class Store(AppendsEvents, ReadsSubjects, ReadsLog, KeepsModels, KeepsKeys, Protocol):
+class Store(
+    AppendsEvents, ReadsSubjects, ReadsLog, ReadsHistories, KeepsModels, KeepsKeys, Protocol
+):
     """One log, one position, and the projections written with it."""
 
     async def parked(self, tenant: str, *, limit: int = 100) -> list[ParkedSubject]:

@@ -27,9 +27,10 @@ from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
 from projections.health import StoreHealth
-from projections.history import counting
+from projections.history import HistoryPage, counting
 from projections.log import StoredEvent, SubjectKey
 from projections.machines import Catalogue
+from projections.questions import AskBucketLoads, AskProfilesIn
 from projections.records import Projection, record_of
 from projections.subjects import Profile
 from service.adapters.embedded.boards import board
@@ -37,6 +38,7 @@ from service.adapters.embedded.lists import customers
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.values import (
     history_of,
+    history_page,
     in_sequence,
     names_of,
     stored_event,
@@ -49,6 +51,7 @@ Answer = TypeVar("Answer")
 OpenReadings = Callable[[], AbstractContextManager[Readings]]
 
 DUE_COUNTED_MAX = 10_000
+EVERY_EVENT = 1 << 62
 
 
 class Answering:
@@ -214,6 +217,17 @@ class Answering:
             return counting(readings.histories([request]).get(profile.ref, []))
 
         return await self._read(look)
+
+    async def histories(
+        self, tenant: str, *, accounts: bool, first: int, end: int, known_at: int, limit: int
+    ) -> HistoryPage:
+        asked = AskProfilesIn(tenant, accounts, first, end)
+        return await self._read(lambda readings: history_page(readings, asked, limit, known_at))
+
+    async def history_load(self, tenant: str, *, accounts: bool, end: int) -> int:
+        asked = AskBucketLoads(tenant, accounts, 0, EVERY_EVENT)
+        loads = await self._read(lambda readings: readings.bucket_loads(asked))
+        return sum(load for bucket, load in loads if bucket < end)
 
     # ------------------------------------------------------------ the log and the feed
 

@@ -18,7 +18,7 @@ from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
-from projections.questions import Head, HistoryOf
+from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.subjects import Identity, Profile
 
 
@@ -94,6 +94,10 @@ class Readings(Protocol):
     def profiles(self, refs: Sequence[Ref]) -> list[Profile]: ...
 
     def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]: ...
+
+    def bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]: ...
+
+    def profiles_in(self, asked: AskProfilesIn) -> list[Profile]: ...
 
     def latest(self, generation: int, ref: Ref) -> Row | None:
         """Return the newest transition that holds: record and retraction columns."""

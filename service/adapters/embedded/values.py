@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
 from projections.answers import Page, TransitionRecord
 from projections.asking import Ref
 from projections.changes import EVENT_COLUMNS, Row
+from projections.history import HistoryPage, SubjectHistory, counting
 from projections.log import ApiFormat, StoredEvent, SubjectKey, SubjectKind
-from projections.questions import HistoryOf
+from projections.questions import AskBucketLoads, AskProfilesIn, HistoryOf
 from projections.records import Projection, record_of
 from projections.subjects import Profile
 from service.adapters.embedded.rows import Readings
@@ -22,6 +24,24 @@ _RECORDS_MAX = 4_096
 def history_of(profile: Profile, known_at: int | None = None) -> HistoryOf:
     """Return the request for all that is in the log of *profile*."""
     return HistoryOf(profile.ref, profile.members, profile.is_account, known_at=known_at)
+
+
+def history_page(
+    readings: Readings, asked: AskProfilesIn, limit: int, known_at: int
+) -> HistoryPage:
+    """Return the histories of about *limit* events, from the first bucket that is asked for."""
+    loads = readings.bucket_loads(
+        AskBucketLoads(asked.tenant, asked.is_account, asked.first, limit)
+    )
+    is_last = sum(load for _, load in loads) < limit or loads[-1][0] >= asked.end
+    end = asked.end if is_last else loads[-1][0] + 1
+    profiles = readings.profiles_in(replace(asked, end=end))
+    found = readings.histories([history_of(one, known_at) for one in profiles])
+    return HistoryPage(
+        [SubjectHistory(one.key, counting(found.get(one.ref, []))) for one in profiles],
+        sum(load for bucket, load in loads if bucket < end),
+        end,
+    )
 
 
 @lru_cache(_RECORDS_MAX)

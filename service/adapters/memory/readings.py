@@ -14,7 +14,7 @@ from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed, merged, trait_matches
 from projections.log import SubjectKey
-from projections.questions import Head, HistoryOf
+from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RECORD_COLUMNS
 from projections.subjects import DAY, PROFILE_COLUMNS, Identity, Profile, identity_of, traits_of
 from service.adapters.memory.rows import MemoryRows
@@ -65,6 +65,12 @@ class MemoryReadings:
 
     def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]:
         return self._rows.histories(requests)
+
+    def bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
+        return self._rows.bucket_loads(asked)
+
+    def profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
+        return self._rows.profiles_in(asked)
 
     # ------------------------------------------------------------ records
 

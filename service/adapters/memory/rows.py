@@ -82,8 +82,8 @@ class MemoryRows:
             AskSnapshots: self._snapshots,
             AskDue: lambda asked: self.due(None, asked.now, asked.limit),
             AskParked: self._parked,
-            AskBucketLoads: self._bucket_loads,
-            AskProfilesIn: self._profiles_in,
+            AskBucketLoads: self.bucket_loads,
+            AskProfilesIn: self.profiles_in,
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }
@@ -237,7 +237,7 @@ class MemoryRows:
             for _, (bucket, generation, subject) in due[: asked.limit]
         ]
 
-    def _bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
+    def bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
         loads: Counter[int] = Counter()
         for row in self.profiles.values():
             if self._is_asked(row, asked.tenant, is_account=asked.is_account):
@@ -251,7 +251,7 @@ class MemoryRows:
                 break
         return found
 
-    def _profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
+    def profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
         return [
             profile_of(row)
             for ref, row in sorted(self.profiles.items())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from projections.asking import Ref
 from projections.changes import Row
 from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
-from projections.questions import Head, HistoryOf
+from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.subjects import Identity, Profile, identity_of, profile_of
 from service.adapters.postgres import lookups
 from service.adapters.postgres.compiled import statement
@@ -15,6 +15,7 @@ from service.adapters.postgres.connections import Link
 
 ALWAYS = 1 << 62
 """Later than any position or instant."""
+LOADS_AT_ONCE = 64
 
 
 def head_of(row: Row) -> Head:
@@ -30,6 +31,28 @@ def identities_of(link: Link, refs: Sequence[Ref]) -> list[Identity]:
 def profiles_of(link: Link, refs: Sequence[Ref]) -> list[Profile]:
     """Return the profiles of those of *refs* that are canonical."""
     return [profile_of(row) for row in link.listed(statement(lookups.profiles_of), refs)]
+
+
+def bucket_loads(link: Link, asked: AskBucketLoads) -> list[tuple[int, int]]:
+    """Return loads in order of bucket, read some buckets at a time until the sum is reached."""
+    found: list[tuple[int, int]] = []
+    total, first, sql = 0, asked.first, statement(lookups.bucket_loads)
+    while True:
+        page = link.rows(sql, first, asked.tenant, int(asked.is_account), LOADS_AT_ONCE)
+        for bucket, load in page:
+            found.append((bucket, load))
+            total += load
+            if total >= asked.limit:
+                return found
+        if len(page) < LOADS_AT_ONCE:
+            return found
+        first = found[-1][0] + 1
+
+
+def profiles_in(link: Link, asked: AskProfilesIn) -> list[Profile]:
+    """Return the profiles of some buckets."""
+    bound = (asked.first, asked.end, asked.tenant, int(asked.is_account))
+    return [profile_of(row) for row in link.rows(statement(lookups.profiles_in), *bound)]
 
 
 def histories(link: Link, requests: Sequence[HistoryOf]) -> dict[Ref, list[LoggedEvent]]:

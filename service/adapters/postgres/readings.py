@@ -15,7 +15,7 @@ from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed, trait_matches
 from projections.log import SubjectKey
-from projections.questions import Head, HistoryOf
+from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.subjects import Identity, Profile, identity_of, profile_of, traits_of
 from service.adapters.postgres import asking, boards, lookups, views
 from service.adapters.postgres.asking import ALWAYS
@@ -89,6 +89,12 @@ class PostgresReadings:
 
     def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]:
         return asking.histories(self.link, requests)
+
+    def bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
+        return asking.bucket_loads(self.link, asked)
+
+    def profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
+        return asking.profiles_in(self.link, asked)
 
     # ------------------------------------------------------------ records
 

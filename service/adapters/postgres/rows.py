@@ -39,7 +39,14 @@ from projections.questions import (
 from projections.records import RECORD_COLUMNS, RecordRow
 from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.postgres import lookups, removals, writes
-from service.adapters.postgres.asking import head_of, histories, identities_of, profiles_of
+from service.adapters.postgres.asking import (
+    bucket_loads,
+    head_of,
+    histories,
+    identities_of,
+    profiles_in,
+    profiles_of,
+)
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
 from service.adapters.postgres.small import note_change, read_generations, read_versions
@@ -58,7 +65,6 @@ from service.ports import StoreUnavailable
 BEGIN_TURN = "BEGIN; SELECT pg_advisory_xact_lock('events'::regclass::oid::bigint)"
 COPIED_FROM = 500
 """From so many rows on COPY is quicker than arrays."""
-LOADS_AT_ONCE = 64
 
 _NEW_ROWS = {
     "events": (events, EVENT_COLUMNS),
@@ -99,8 +105,8 @@ class PostgresRows:
             AskSnapshots: self._snapshots,
             AskDue: lambda asked: self._profiles(lookups.due, asked.now, asked.limit),
             AskParked: self._parked,
-            AskBucketLoads: self._bucket_loads,
-            AskProfilesIn: self._profiles_in,
+            AskBucketLoads: lambda asked: bucket_loads(self.link, asked),
+            AskProfilesIn: lambda asked: profiles_in(self.link, asked),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }
@@ -219,25 +225,6 @@ class PostgresRows:
     def _parked(self, asked: AskParked) -> list[tuple[Ref, int, int]]:
         rows = self.link.rows(statement(lookups.parked_due), asked.now, asked.limit)
         return [((bucket, subject), generation, n) for bucket, subject, generation, n in rows]
-
-    def _bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
-        """Return loads in order of bucket, read some buckets at a time until the sum is reached."""
-        found: list[tuple[int, int]] = []
-        total, first, sql = 0, asked.first, statement(lookups.bucket_loads)
-        while True:
-            page = self.link.rows(sql, first, asked.tenant, int(asked.is_account), LOADS_AT_ONCE)
-            for bucket, load in page:
-                found.append((bucket, load))
-                total += load
-                if total >= asked.limit:
-                    return found
-            if len(page) < LOADS_AT_ONCE:
-                return found
-            first = found[-1][0] + 1
-
-    def _profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
-        bound = (asked.first, asked.end, asked.tenant, int(asked.is_account))
-        return self._profiles(lookups.profiles_in, *bound)
 
     def _profiles(self, write: Callable[[], str], *bound: object) -> list[Profile]:
         return [profile_of(row) for row in self.link.rows(statement(write), *bound)]

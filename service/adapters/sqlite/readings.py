@@ -16,14 +16,23 @@ from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
-from projections.questions import Head, HistoryOf
+from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.subjects import PROFILE_COLUMNS, Identity, Profile, identity_of, profile_of
 from service.adapters.sql.tables import feed
 from service.adapters.sqlite import lookups, views
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
 from service.adapters.sqlite.removals import EVERY_BUCKET
-from service.adapters.sqlite.rows import ALWAYS, ask, head, histories, identities_of, profiles_of
+from service.adapters.sqlite.rows import (
+    ALWAYS,
+    ask,
+    bucket_loads,
+    head,
+    histories,
+    identities_of,
+    profiles_in,
+    profiles_of,
+)
 from service.adapters.sqlite.small import key_of, read_generations, read_versions
 from service.adapters.sqlite.statements import statement
 
@@ -90,6 +99,12 @@ class SqliteReadings:
 
     def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]:
         return histories(self._connection, requests)
+
+    def bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
+        return bucket_loads(self._connection, asked)
+
+    def profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
+        return profiles_in(self._connection, asked)
 
     # ------------------------------------------------------------ records
 

@@ -79,8 +79,8 @@ class SqliteRows:
             AskSnapshots: self._snapshots,
             AskDue: lambda asked: self._profiles(lookups.due, (asked.now, asked.limit)),
             AskParked: self._parked,
-            AskBucketLoads: self._bucket_loads,
-            AskProfilesIn: self._profiles_in,
+            AskBucketLoads: lambda asked: bucket_loads(connection, asked),
+            AskProfilesIn: lambda asked: profiles_in(connection, asked),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }
@@ -193,21 +193,6 @@ class SqliteRows:
         rows = self._select(lookups.parked_due, (asked.now, asked.limit))
         return [((bucket, subject), generation, n) for bucket, subject, generation, n in rows]
 
-    def _bucket_loads(self, asked: AskBucketLoads) -> list[tuple[int, int]]:
-        found: list[tuple[int, int]] = []
-        total = 0
-        bound = (asked.first, asked.tenant, int(asked.is_account))
-        for bucket, load in self._connection.execute(statement(lookups.bucket_loads), bound):
-            found.append((bucket, load))
-            total += load
-            if total >= asked.limit:
-                break
-        return found
-
-    def _profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
-        bound = (asked.first, asked.end, asked.tenant, int(asked.is_account))
-        return self._profiles(lookups.profiles_in, bound)
-
     def _profiles(self, write: Callable[[], str], bound: Sequence[object]) -> list[Profile]:
         return [profile_of(row) for row in self._select(write, bound)]
 
@@ -270,6 +255,25 @@ def identities_of(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[I
 def profiles_of(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Profile]:
     """Return the profiles of those of *refs* that are canonical."""
     return [profile_of(row) for row in ask(connection, lookups.profiles_of, refs)]
+
+
+def bucket_loads(connection: sqlite3.Connection, asked: AskBucketLoads) -> list[tuple[int, int]]:
+    """Return how many events there are per bucket, in order of bucket."""
+    found: list[tuple[int, int]] = []
+    total = 0
+    bound = (asked.first, asked.tenant, int(asked.is_account))
+    for bucket, load in connection.execute(statement(lookups.bucket_loads), bound):
+        found.append((bucket, load))
+        total += load
+        if total >= asked.limit:
+            break
+    return found
+
+
+def profiles_in(connection: sqlite3.Connection, asked: AskProfilesIn) -> list[Profile]:
+    """Return the profiles of some buckets."""
+    bound = (asked.first, asked.end, asked.tenant, int(asked.is_account))
+    return [profile_of(row) for row in connection.execute(statement(lookups.profiles_in), bound)]
 
 
 def histories(
