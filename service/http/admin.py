@@ -41,7 +41,9 @@ class NewApiKey(BaseModel):
     name: Name
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=9)]
     source: Name | None = None
-    expires_at: Annotated[str, Field(max_length=64)] | None = None
+    expires_at: (
+        Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})] | None
+    ) = None
 
 
 @router.post("/v1/api-keys", status_code=201, summary="Make an API key")

@@ -89,7 +89,15 @@ class ManualTransition(BaseModel):
 class NewAlias(BaseModel):
     """Another name of the same customer: exactly one of the two."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "oneOf": [{"required": ["anonymous_id"]}, {"required": ["customer_id"]}],
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    )
 
     anonymous_id: Name | None = None
     customer_id: Name | None = None

@@ -92,7 +92,7 @@ class EventIn(BaseModel):
         None, description="RFC 3339 with offset; the instant of recording if absent."
     )
     properties: Object = Field(None, description="What models read.")
-    traits: Object = Field(None, description="Of `$identify`: what is known of the customer.")
+    traits: JsonValue = Field(None, description="Of `$identify`: what is known of the customer.")
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> EventIn:
@@ -107,11 +107,11 @@ class EventIn(BaseModel):
         return self
 
 
-def _check_control(event_type: str, properties: Object, traits: Object) -> None:
+def _check_control(event_type: str, properties: Object, traits: JsonValue) -> None:
     named = {key for key, value in (properties or {}).items() if _is_name(value)}
     if event_type not in CONTROL_TYPES:
         raise ValueError("types that begin with $ are ours")
-    if event_type == "$identify" and properties is None and traits is None:
+    if event_type == "$identify" and not isinstance(properties if traits is None else traits, dict):
         raise ValueError("$identify needs traits")
     if event_type == "$void" and "event_id" not in named:
         raise ValueError("$void needs properties.event_id")

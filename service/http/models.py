@@ -37,6 +37,16 @@ router = APIRouter(tags=["models"], dependencies=[Depends(only_known_parameters)
 Key = Annotated[str, Path(max_length=64, description="Key of the model.")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version of the model.")]
 RebuildId = Annotated[str, Path(max_length=15)]
+_DOCUMENT = {
+    "requestBody": {
+        "required": True,
+        "description": "A model document, see `openapi/model.schema.json`.",
+        "content": {
+            "application/yaml": {"schema": {"type": "string"}},
+            "application/json": {"schema": {"type": "object"}},
+        },
+    }
+}
 _TAG = re.compile(r'(?:W/)?"(\d{1,9})(?:-[0-9a-f]+)?"')
 
 
@@ -69,7 +79,11 @@ async def list_models(*, call: MaySeeCustomers) -> Response:
     return answer(listed([model_version_of(each) for each in found], None))
 
 
-@router.post("/v1/models/validate", summary="What a model document would be refused for")
+@router.post(
+    "/v1/models/validate",
+    summary="What a model document would be refused for",
+    openapi_extra=_DOCUMENT,
+)
 async def validate(*, call: MaySeeCustomers) -> Response:
     """Return every finding on a document, which is not stored."""
     text = await read_body(call.request, call.services.settings)
@@ -113,7 +127,9 @@ async def _newest(call: Call, key: str) -> ModelVersion | None:
     return versions[0] if versions else None
 
 
-@router.put("/v1/models/{key}", summary="Store a document as the next version")
+@router.put(
+    "/v1/models/{key}", summary="Store a document as the next version", openapi_extra=_DOCUMENT
+)
 async def put_model(
     *, call: MayChangeModels, key: Key, if_match: Annotated[str | None, Header()] = None
 ) -> Response:

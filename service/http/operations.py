@@ -6,7 +6,9 @@ One table, because the documents, the schema tests and whoever adds a route need
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import BaseModel
 
@@ -142,3 +144,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: None}, ("store_unavailable",), is_open=True, media_type="text/plain"
     ),
 }
+
+
+def methods_at(path: str) -> list[str]:
+    """Return the methods of all operations at *path*, whichever route each of them is."""
+    return sorted({method for method, template in OPERATIONS if _pattern(template).fullmatch(path)})
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return what *template* matches; ids of subjects and events may hold slashes."""
+    pieces = re.split(r"\{(\w+)\}", template)
+    for at in range(1, len(pieces), 2):
+        pieces[at] = ".+" if pieces[at] in {"subject_id", "event_id"} else "[^/]+"
+    return re.compile("".join(re.escape(p) if at % 2 == 0 else p for at, p in enumerate(pieces)))

@@ -30,6 +30,7 @@ InstantText = Annotated[
     Query(
         max_length=64,
         description="A date (UTC) or RFC 3339 time with offset.",
+        json_schema_extra={"format": "date-time"},
         examples=["2026-03-02T00:00:00Z"],
     ),
 ]
