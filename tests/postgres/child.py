@@ -76,9 +76,17 @@ async def sweep(store: PostgresStore) -> None:
         await anyio.sleep(PAUSE_SECONDS)
 
 
+async def opened(url: str) -> PostgresStore:
+    """Return the store, waited for where the database is away."""
+    while True:
+        with contextlib.suppress(StoreUnavailable):
+            return await postgres_store(url)
+        await anyio.sleep(PAUSE_SECONDS)
+
+
 async def main(url: str, run: str) -> None:
     """Append to the database at *url* until the process is killed."""
-    store = await postgres_store(url)
+    store = await opened(url)
     appender = Appender(store, Counting())
     appender.start()
     await asyncio.gather(sweep(store), *(call(appender, run, caller) for caller in range(CALLERS)))
