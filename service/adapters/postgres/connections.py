@@ -88,7 +88,7 @@ class Link:
 
     def rows(self, sql: str, *bound: object) -> list[Row]:
         """Return the rows of a statement; none where a text is asked for that cannot be stored."""
-        if any(isinstance(value, str) and "\0" in value for value in bound):
+        if not all(is_storable(value) for value in bound if isinstance(value, str)):
             return []
         found: list[Row] = await_(self.driver.fetch(sql, *bound, timeout=self._seconds))
         return found
@@ -191,6 +191,17 @@ class Database:
         self._is_closed = True
         await_(self._writing.dispose())
         await_(self._reading.dispose())
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether PostgreSQL can hold *text*: U+0000 and halves of surrogate pairs it cannot."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def without_password(url: str) -> str:

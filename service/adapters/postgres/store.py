@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 
+from projections.answers import SubjectSnapshot
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.health import Finding, StoreHealth, Swept
-from projections.log import Receipt, Submission
+from projections.log import Receipt, SubjectKey, Submission
 from projections.machines import Catalogue, Compile
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
@@ -25,6 +26,7 @@ from service.adapters.postgres.readings import PostgresReadings
 from service.adapters.postgres.rows import PostgresRows
 from service.adapters.postgres.runner import GreenletRunner
 from service.adapters.postgres.small import change_count
+from service.adapters.postgres.together import Answers, ReadingsOfMany, Together, Wanted
 
 
 class PostgresStore(Answering):
@@ -47,6 +49,7 @@ class PostgresStore(Answering):
         self._database = database
         self._newest = (-1, Catalogue(compile_once))
         self._of_this_read: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
+        self._together = Together(self._snapshots)
         super().__init__(self._level_readings, runner)
         self._writing = EmbeddedStore(
             PostgresRows(database), self._level_readings, runner, compile_one=compile_once
@@ -57,14 +60,29 @@ class PostgresStore(Answering):
         """Models and generations as they are at the moment that is being read, or newest."""
         return self._of_this_read.get() or self._newest[1]
 
+    async def snapshot(
+        self, tenant: str, key: SubjectKey, *, model: str | None = None
+    ) -> SubjectSnapshot | None:
+        return await self._together.ask(Wanted(tenant, key, model))
+
+    async def _snapshots(self, wanted: Sequence[Wanted]) -> Answers:
+        def look() -> Answers:
+            with self._level_readings(wanted) as readings:
+                return [self._snapshot(readings, one.tenant, one.key, one.model) for one in wanted]
+
+        return await self._runner.read(look)
+
     @contextmanager
-    def _level_readings(self) -> Iterator[Readings]:
-        """Lend readings of one moment, with the catalogue of the same moment."""
+    def _level_readings(self, wanted: Sequence[Wanted] = ()) -> Iterator[Readings]:
+        """Lend readings of one moment, with the catalogue of the same moment.
+
+        What is to be known about *wanted* is looked up at once.
+        """
         with self._database.reading() as link:
             readings = PostgresReadings(link, self._database.place)
             token = self._of_this_read.set(self._catalogue_of(readings))
             try:
-                yield readings
+                yield ReadingsOfMany(link, self._database.place, wanted) if wanted else readings
             finally:
                 self._of_this_read.reset(token)
 

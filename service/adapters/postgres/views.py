@@ -91,6 +91,15 @@ def latest() -> str:
     return for_postgres(_newest_transition(), *STANDING)
 
 
+def latest_of() -> str:
+    """Return the statement for the newest transitions that hold, by bucket, generation, subject."""
+    rows = rows_of(transitions, *STANDING)
+    newest = select(*_RECORD).where(*same(transitions, rows, *STANDING), *held())
+    newest = newest.order_by(transitions.c.number.desc()).limit(literal_column("1", WHOLE))
+    found = newest.lateral("newest")
+    return for_postgres(select(found).select_from(rows, found), *STANDING)
+
+
 def stay() -> str:
     """Return the statement for stage and entry of a subject at an instant."""
     names = columns(transitions, "to_stage", "effective_at")

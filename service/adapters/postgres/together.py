@@ -1,0 +1,116 @@
+"""Reads of one subject by many callers at once, answered by few statements for all of them.
+
+While one batch is being read whoever asks waits for the next; alone, nobody waits. A transaction
+and six round trips are then paid once per batch and not once per caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from domain.buckets import bucket_of
+from projections.answers import SubjectSnapshot
+from projections.asking import Ref
+from projections.changes import Row
+from projections.log import SubjectKey
+from projections.questions import Head
+from projections.subjects import Identity, Profile, identity_of
+from service.adapters.postgres import asking, lookups, views
+from service.adapters.postgres.compiled import statement
+from service.adapters.postgres.connections import Link, is_storable
+from service.adapters.postgres.readings import PostgresReadings
+
+BATCH_MAX = 256
+AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whom one caller asks for, and in which model; None for all."""
+
+    tenant: str
+    key: SubjectKey
+    model: str | None
+
+
+class ReadingsOfMany(PostgresReadings):
+    """Readings that have looked up everything about some subjects beforehand."""
+
+    def __init__(self, link: Link, place: str, wanted: Sequence[Wanted]) -> None:
+        """Look up whatever may be asked about *wanted*."""
+        super().__init__(link, place)
+        names = {(one.tenant, one.key.kind, one.key.id) for one in wanted}
+        keys = [(bucket_of(name[0], name[2]), *name) for name in names if is_storable(name[2])]
+        named = [identity_of(row) for row in link.listed(statement(lookups.identities), keys)]
+        self._named = {(one.tenant, one.kind, one.name): one for one in named}
+        roots = list({one.root for one in named})
+        self._profiles = {one.ref: one for one in asking.profiles_of(link, roots)}
+        profiles = self._profiles.values()
+        others = [ref for one in profiles if len(one.members) > 1 for ref in one.members]
+        self._members = {one.ref: one for one in asking.identities_of(link, others)}
+        standings = [(one.bucket, gen, one.subject_id) for one in profiles for gen in one.standings]
+        rows = link.listed(statement(views.latest_of), standings)
+        self._latest = {(row[1], (row[0], row[2])): row for row in rows}
+        self._end = super().head()
+
+    def head(self) -> Head:
+        return self._end
+
+    def identity(self, tenant: str, key: SubjectKey) -> Identity | None:
+        return self._named.get((tenant, key.kind, key.id))
+
+    def identities(self, refs: Sequence[Ref]) -> list[Identity]:
+        return [self._members[ref] for ref in refs if ref in self._members]
+
+    def profiles(self, refs: Sequence[Ref]) -> list[Profile]:
+        return [self._profiles[ref] for ref in refs if ref in self._profiles]
+
+    def latest(self, generation: int, ref: Ref) -> Row | None:
+        return self._latest.get((generation, ref))
+
+
+Answers = list[SubjectSnapshot | None]
+Read = Callable[[Sequence[Wanted]], Awaitable[Answers]]
+
+
+class Together:
+    """Gathers callers into batches."""
+
+    def __init__(self, read: Read) -> None:
+        """Answer each batch by *read*."""
+        self._read = read
+        self._waiting: deque[tuple[Wanted, asyncio.Future[SubjectSnapshot | None]]] = deque()
+        self._reading: set[asyncio.Task[None]] = set()
+
+    async def ask(self, wanted: Wanted) -> SubjectSnapshot | None:
+        """Return the answer to *wanted*.
+
+        Raises:
+            StoreUnavailable: The database cannot be read now.
+        """
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((wanted, answer))
+        if len(self._reading) < AT_ONCE:
+            task = asyncio.create_task(self._answer_all())
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+        found: SubjectSnapshot | None = await answer
+        return found
+
+    async def _answer_all(self) -> None:
+        while self._waiting:
+            count = min(len(self._waiting), BATCH_MAX)
+            batch = [self._waiting.popleft() for _ in range(count)]
+            read = self._read([wanted for wanted, _ in batch])
+            [found] = await asyncio.gather(read, return_exceptions=True)
+            if isinstance(found, BaseException):
+                for _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(found)
+                continue
+            for (_, answer), one in zip(batch, found, strict=True):
+                if not answer.done():
+                    answer.set_result(one)
