@@ -13,6 +13,9 @@ IDENTIFY = "$identify"
 STAGE_SET = "$stage.set"
 VOID = "$void"
 ALIAS = "$alias"
+UNALIAS = "$unalias"
+NOT_FOLDED = frozenset({VOID, ALIAS, UNALIAS})
+"""Events about other events or about names; none is a fact that a machine steps."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,8 +63,8 @@ def canonical_history(events: list[Event]) -> list[Event]:
     """Return the events that count, each once, in fold order.
 
     Repeats of (source, event_id) keep the lowest position, as the log does. Events named by a
-    `$void` are left out wherever that `$void` stands, and so are `$void` and `$alias` themselves:
-    the first removes a fact, the second joins histories; neither is one.
+    `$void` are left out wherever that `$void` stands, and so are `$void`, `$alias` and `$unalias`
+    themselves: the first removes a fact, the others join and part histories; none is one.
     """
     first: dict[tuple[str, str], Event] = {}
     for event in sorted(events, key=lambda event: event.position):
@@ -70,7 +73,7 @@ def canonical_history(events: list[Event]) -> list[Event]:
     counting = [
         event
         for event in first.values()
-        if event.type not in (VOID, ALIAS) and event.event_id not in void
+        if event.type not in NOT_FOLDED and event.event_id not in void
     ]
     counting.sort(key=lambda event: event.fold_key)
     return counting

@@ -13,10 +13,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from domain.buckets import BUCKETS
-from domain.events import Event
+from domain.events import NOT_FOLDED, Event
 from domain.transitions import Transition
 from projections.changes import Changes
-from projections.history import CONTROL
 from projections.log import StageChange
 from projections.records import (
     EFFECTIVE_AT,
@@ -98,7 +97,7 @@ class Folder:
         counted = [
             event
             for event in ordered
-            if event.type not in CONTROL and not (voids and event.event_id in voids)
+            if event.type not in NOT_FOLDED and not (voids and event.event_id in voids)
         ]
         if counted:
             before = profile.events

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from domain.events import ALIAS, VOID, Event, canonical_history
-from projections.log import UNALIAS, SubjectKey
+from domain.events import Event, canonical_history
+from projections.log import SubjectKey
 from projections.payloads import decoder
-
-CONTROL = frozenset({ALIAS, UNALIAS, VOID})
-"""Events that say something about histories; no machine steps them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def logged(row: Sequence[Any]) -> LoggedEvent:
 
 def counting(history: Iterable[LoggedEvent]) -> list[Event]:
     """Return the events of *history* that count, each once, in fold order."""
-    return canonical_history([row.event for row in history if row.event.type != UNALIAS])
+    return canonical_history([row.event for row in history])
 
 
 def repeats(history: Iterable[LoggedEvent]) -> bool:

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from domain.events import Event, voided
+from domain.events import NOT_FOLDED, Event, voided
 from projections.asking import Ref, Script, ask
 from projections.folding import FOLD_FAILURES, SNAPSHOT_EVENTS, SNAPSHOTS_MAX, Folder
-from projections.history import CONTROL, LoggedEvent, counting, repeats
+from projections.history import LoggedEvent, counting, repeats
 from projections.log import StageChange
 from projections.questions import AskHistories, AskNumbers, AskRecords, AskSnapshots, HistoryOf
 from projections.records import Content, Projection, RecordRow, content_of, stays_before
@@ -177,7 +177,7 @@ class _Refolding:
             return events
         events = [event for event in events if event.event_id not in profile.voids]
         for event in self.one.events:
-            if event.type not in CONTROL and event.event_id not in profile.voids:
+            if event.type not in NOT_FOLDED and event.event_id not in profile.voids:
                 profile.take_in(event)
         return events
 
