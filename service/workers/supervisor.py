@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 PAUSE_SECONDS_MAX = 60.0
+_DOUBLINGS_MAX = 16
+"""More would only make a number that is cut to the longest pause, and at last one too large."""
 
 Round = Callable[[], Awaitable[bool]]
 """Does a bounded amount of work and tells whether more is waiting already."""
@@ -47,5 +49,5 @@ async def _repeat(name: str, work: Round, pause_seconds: float) -> None:
             failures += 1
             more = False
             _log.exception("round_failed", loop=name, failures=failures)
-        pause = min(pause_seconds * 2**failures, PAUSE_SECONDS_MAX) if not more else 0.0
-        await asyncio.sleep(pause)
+        grown = pause_seconds * 2 ** min(failures, _DOUBLINGS_MAX)
+        await asyncio.sleep(0.0 if more else min(grown, PAUSE_SECONDS_MAX))
