@@ -113,19 +113,12 @@ class NewAlias(BaseModel):
 class Filters:
     """Which customers to list, as the query says it."""
 
-    model: ModelKey = None
-    stage: Annotated[
-        str | None, Query(max_length=2_000, description="Stage ids, any of them; needs model.")
-    ] = None
-    entered_before: InstantText = None
-    entered_after: InstantText = None
-    in_stage_for: Annotated[
-        str | None, Query(max_length=64, description="At least so long, for example P30D or 30d.")
-    ] = None
-    sort: Annotated[
-        Literal["id", "-id", "entered_at", "-entered_at", "last_event_at", "-last_event_at"],
-        Query(description="`entered_at` needs model."),
-    ] = "id"
+    model: str | None
+    stage: str | None
+    entered_before: str | None
+    entered_after: str | None
+    in_stage_for: str | None
+    sort: str
 
     def query(self, call: Call, traits: dict[str, str]) -> CustomerQuery:
         """Return what to ask the store, from the beginning of the list.
@@ -153,11 +146,31 @@ class Filters:
         )
 
 
+async def _filters_of(
+    *,
+    model: ModelKey = None,
+    stage: Annotated[
+        str | None, Query(max_length=2_000, description="Stage ids, any of them; needs model.")
+    ] = None,
+    entered_before: InstantText = None,
+    entered_after: InstantText = None,
+    in_stage_for: Annotated[
+        str | None, Query(max_length=64, description="At least so long, for example P30D or 30d.")
+    ] = None,
+    sort: Annotated[
+        Literal["id", "-id", "entered_at", "-entered_at", "last_event_at", "-last_event_at"],
+        Query(description="`entered_at` needs model."),
+    ] = "id",
+) -> Filters:
+    """Return the filters; async, because another kind of dependency costs a change of threads."""
+    return Filters(model, stage, entered_before, entered_after, in_stage_for, sort)
+
+
 @router.get("", summary="Customers that meet every filter")
 async def list_customers(
     *,
     call: MaySeeCustomers,
-    filters: Annotated[Filters, Depends()],
+    filters: Annotated[Filters, Depends(_filters_of)],
     fields: Annotated[str | None, Query(max_length=200)] = None,
     limit: Limit = 50,
     cursor: Cursor = None,

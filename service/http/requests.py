@@ -27,6 +27,11 @@ def services_of(request: Request) -> Services:
     return services
 
 
+async def _services_of(request: Request) -> Services:
+    """Return the same to a handler; a dependency that is not async costs a change of threads."""
+    return services_of(request)
+
+
 async def authorize(request: Request, scope: str) -> Principal:
     """Return who speaks, and make sure that he may.
 
@@ -131,7 +136,7 @@ def _opens(name: str, known: frozenset[str]) -> bool:
     return bool(rest) and head + dot in known
 
 
-ServicesOf = Annotated[Services, Depends(services_of)]
+ServicesOf = Annotated[Services, Depends(_services_of)]
 MaySeeCustomers = Annotated[Call, Depends(needs("customers:read"))]
 MayChangeCustomers = Annotated[Call, Depends(needs("customers:write"))]
 MaySeeMetrics = Annotated[Call, Depends(needs("metrics:read"))]
