@@ -2,8 +2,7 @@
 
     python -m benchmarks.postgres [--events 40000] [--singles 10000]
 
-The server is one of our own with its defaults (fsync, full pages), or the one that
-`STAGEFOLD_TEST_POSTGRES` names. Ceilings of the same run: COPY of the very rows that the batches
+The server is the one that tests use, with its defaults (fsync, full pages). Ceilings of the same run: COPY of the very rows that the batches
 left, into the same tables with the same indexes, in transactions of the same size; and the same
 HTTP server with a route that only answers. Both are measured in turns; a ratio is the median.
 """
