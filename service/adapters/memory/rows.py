@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,7 +45,13 @@ from projections.subjects import (
 RecordKey = tuple[int, int, int, int]
 _PLACE = {name: place for place, name in enumerate(EVENT_COLUMNS)}
 _RECORD_WIDTH = len(RECORD_COLUMNS)
+_ANNOUNCED = RECORD_COLUMNS.index("announced")
 _PROFILE = {name: place for place, name in enumerate(PROFILE_COLUMNS)}
+
+
+def _may_be_in_feed(record: Sequence[Any]) -> bool:
+    """Tell whether the feed may carry *record*: as asserted, or as retracted only."""
+    return bool(record[_ANNOUNCED]) or record[_RECORD_WIDTH] is not None
 
 
 class MemoryRows:
@@ -122,11 +128,10 @@ class MemoryRows:
         places = [key for key in self.stages if key[0] == generation][:limit]
         for place in places:
             del self.stages[place]
-        announced = RECORD_COLUMNS.index("announced")
         keys = [key for key in self.records if key[0] == generation]
-        silent = [key for key in keys if any(not row[announced] for row in self.records[key])]
+        silent = [key for key in keys if not all(map(_may_be_in_feed, self.records[key]))]
         for key in silent[:limit]:
-            self.records[key] = [row for row in self.records[key] if row[announced]]
+            self.records[key] = list(filter(_may_be_in_feed, self.records[key]))
         for counted in [key for key in self.counts if key[0] == generation]:
             del self.counts[counted]
         for parked in [key for key in self.parked if key[1] == generation]:

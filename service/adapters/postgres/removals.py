@@ -17,7 +17,7 @@ _EVERY_BUCKET = list(range(BUCKETS))
 def remove_rows(link: Link, generation: int, limit: int) -> int:
     """Remove at most *limit* rows of *generation* from each table; return how many.
 
-    Records that the feed has carried stay: the feed never forgets.
+    Records that the feed may have carried stay, if only as retracted: the feed never forgets.
     """
     removed = 0
     for write in (stages_of, transitions_of, _parked):
@@ -35,8 +35,10 @@ def stages_of() -> str:
 
 
 def transitions_of() -> str:
-    """Return the statement that removes records which the feed has not carried."""
-    return _in_buckets(transitions, transitions.c.announced == literal_column("0", WHOLE))
+    """Return the statement that removes records which the feed cannot have carried."""
+    table = transitions.c
+    silent = (table.announced == literal_column("0", WHOLE), table.retracted_position.is_(None))
+    return _in_buckets(transitions, *silent)
 
 
 def _parked() -> str:

@@ -31,7 +31,7 @@ EVERY_BUCKET = json.dumps(list(range(BUCKETS)))
 def remove_rows(connection: sqlite3.Connection, generation: int, limit: int) -> int:
     """Remove at most *limit* rows of *generation* from each table; return how many.
 
-    Records that the feed has carried stay: the feed never forgets.
+    Records that the feed may have carried stay, if only as retracted: the feed never forgets.
     """
     removed = 0
     for write in (_stages, _counts):
@@ -51,7 +51,9 @@ def _counts() -> str:
 
 
 def _transitions() -> str:
-    return _in_buckets(transitions, transitions.c.announced == literal_column("0"))
+    table = transitions.c
+    silent = (table.announced == literal_column("0"), table.retracted_position.is_(None))
+    return _in_buckets(transitions, *silent)
 
 
 def _parked() -> str:
