@@ -24,6 +24,9 @@ from service.ports import Clock, Generation, ModelVersion, Store, StoreError
 EVENTS_AT_ONCE = 5_000
 """Events that one page of a rebuild folds; other work gets its turn between pages."""
 
+CANCELLED = "cancelled"
+"""Why a rebuild failed that somebody gave up."""
+
 _KEPT_MAX = 1_000
 _log = structlog.get_logger("stagefold.catalogue")
 
@@ -128,6 +131,48 @@ class Catalogue:
         self._start(begun)
         return begun
 
+    async def rollback(self, tenant: str, key: str) -> Generation:
+        """Return the job that makes the version active again that was active before this one.
+
+        It is a rebuild like any other: nothing is announced, and readers see the present version
+        until history has been folded.
+
+        Raises:
+            Problem: `model_not_found`; `rollback_refused` where there is nothing to go back to, or
+                where a rebuild of the model is under way.
+        """
+        await self.find(tenant, key)
+        everything = await self._store.generations(tenant, limit=_KEPT_MAX)
+        found = [each for each in everything if each.model == key]
+        building = [each for each in found if each.status in {"building", "ready"}]
+        if building:
+            message = f"model {key}: rebuild {building[0].generation} is under way; cancel it first"
+            raise Problem("rollback_refused", message)
+        active = [each.version for each in found if each.status == "active"]
+        before = [each.version for each in found if each.status in {"retired", "removed"}]
+        previous = [version for version in before if version not in active]
+        if not active or not previous:
+            message = f"model {key}: no other version of it has been active"
+            raise Problem("rollback_refused", message)
+        return await self.activate(tenant, key, previous[0])
+
+    async def cancel(self, tenant: str, generation: int) -> Generation:
+        """Return the rebuild, given up; readers go on with what they see.
+
+        Raises:
+            Problem: `rebuild_not_found`; `rebuild_ended` where it has become active.
+        """
+        found = await self._store.generation(tenant, generation)
+        if found is None:
+            raise Problem("rebuild_not_found", f"there is no rebuild {generation}")
+        ended = await self._store.fail_generation(generation, CANCELLED, self._clock.now())
+        if ended.status != "failed":
+            message = (
+                f"rebuild {generation} is {ended.status}; it can be rolled back, not cancelled"
+            )
+            raise Problem("rebuild_ended", message)
+        return ended
+
     def _start(self, begun: Generation) -> None:
         job = asyncio.create_task(self._build(begun), name=f"rebuild {begun.generation}")
         self._jobs.add(job)
@@ -160,8 +205,8 @@ class Catalogue:
                     number, self._clock.now(), limit=EVENTS_AT_ONCE
                 )
                 await asyncio.sleep(0)
-            await self._store.activate_generation(number, self._clock.now())
-            _log.info("rebuild_finished", generation=number, model=begun.model)
+            job = await self._store.activate_generation(number, self._clock.now())
+            _log.info("rebuild_ended", generation=number, model=begun.model, status=job.status)
         except StoreError as error:
             _log.warning("rebuild_failed", generation=number, model=begun.model, error=str(error))
             await self._store.fail_generation(number, str(error), self._clock.now())
