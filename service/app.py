@@ -12,7 +12,17 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from service.bootstrap import build, close
-from service.http import admin, customers, documents, health, log, models, problems, subjects
+from service.http import (
+    admin,
+    backtests,
+    customers,
+    documents,
+    health,
+    log,
+    models,
+    problems,
+    subjects,
+)
 from service.http.edge import Edge, Gate
 from service.http.events_in import PATH, post_events
 from service.http.plain_reads import plain_route
@@ -52,6 +62,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         subjects.router_of("/v1/customers", "customers", SubjectKey.of_customer),
         subjects.router_of("/v1/accounts", "accounts", account_key),
         models.router,
+        backtests.router,
         log.router,
         admin.router,
         health.router,

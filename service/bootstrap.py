@@ -19,6 +19,7 @@ from service.adapters.memory import memory_store
 from service.adapters.sqlite import sqlite_store
 from service.adapters.system import SystemClock, SystemRandomness
 from service.appender import Appender
+from service.backtests import Backtests
 from service.catalogue import Catalogue
 from service.door.bounds import Bounds
 from service.ingest import Intake
@@ -56,6 +57,7 @@ def assemble(
     appender = Appender(
         store, clock, progress=progress, queued_events_max=settings.queue_events_max
     )
+    catalogue = Catalogue(store, clock)
     return Services(
         settings=settings,
         store=store,
@@ -64,7 +66,8 @@ def assemble(
         appender=appender,
         intake=Intake(appender, Bounds.of(settings)),
         keys=KeyRing(store, clock, randomness),
-        catalogue=Catalogue(store, clock),
+        catalogue=catalogue,
+        backtests=Backtests(store, clock, randomness, catalogue),
         metrics=Metrics(),
         cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
         progress=progress,
@@ -200,6 +203,7 @@ async def close(services: Services) -> None:
     """Stop the loops, write what waits, and give everything back."""
     services.lifecycle.draining = True
     await services.loops.stop()
+    await services.backtests.close()
     await services.catalogue.close()
     await services.appender.close()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from service.appender import Appender
+from service.backtests import Backtests
 from service.catalogue import Catalogue
 from service.ingest import Intake
 from service.keys import KeyRing
@@ -36,6 +37,7 @@ class Services:
     intake: Intake
     keys: KeyRing
     catalogue: Catalogue
+    backtests: Backtests
     metrics: Metrics
     cursor_secret: bytes
     progress: Progress = field(default_factory=Progress)

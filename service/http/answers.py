@@ -206,11 +206,7 @@ def model_version_of(version: ModelVersion, *, whole: bool = False) -> Members:
 
 def rebuild_of(generation: Generation, now: int) -> Members:
     """Return the progress of a rebuild."""
-    until = generation.finished_at if generation.finished_at is not None else now
-    seconds = max(0, until - generation.started_at) / SECOND
-    speed = generation.done / seconds if seconds > 0 else None
-    left = max(0, generation.total - generation.done)
-    ended = generation.finished_at is not None
+    one = generation
     return {
         "id": str(generation.generation),
         "model": generation.model,
@@ -218,11 +214,22 @@ def rebuild_of(generation: Generation, now: int) -> Members:
         "status": generation.status,
         "done": generation.done,
         "total": generation.total,
-        "events_per_second": None if speed is None else round(speed, 1),
-        "seconds_left": 0 if ended else round(left / speed, 1) if speed else None,
+        **pace_of(one.done, one.total, one.started_at, one.finished_at, now),
         "started_at": instant(generation.started_at),
         "finished_at": instant(generation.finished_at),
         "error": generation.error,
+    }
+
+
+def pace_of(done: int, total: int, started_at: int, finished_at: int | None, now: int) -> Members:
+    """Return how fast a job is, and how long it will take at that pace."""
+    until = now if finished_at is None else finished_at
+    seconds = max(0, until - started_at) / SECOND
+    speed = done / seconds if seconds > 0 else None
+    left = max(0, total - done)
+    return {
+        "events_per_second": None if speed is None else round(speed, 1),
+        "seconds_left": 0 if finished_at is not None else round(left / speed, 1) if speed else None,
     }
 
 

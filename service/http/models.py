@@ -37,7 +37,7 @@ router = APIRouter(tags=["models"], dependencies=[Depends(only_known_parameters)
 Key = Annotated[str, Path(max_length=64, description="Key of the model.")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version of the model.")]
 RebuildId = Annotated[str, Path(max_length=15)]
-_DOCUMENT = {
+DOCUMENT = {
     "requestBody": {
         "required": True,
         "description": "A model document, see `openapi/model.schema.json`.",
@@ -82,13 +82,13 @@ async def list_models(*, call: MaySeeCustomers) -> Response:
 @router.post(
     "/v1/models/validate",
     summary="What a model document would be refused for",
-    openapi_extra=_DOCUMENT,
+    openapi_extra=DOCUMENT,
 )
 async def validate(*, call: MaySeeCustomers) -> Response:
     """Return every finding on a document, which is not stored."""
     text = await read_body(call.request, call.services.settings)
     try:
-        draft = call.services.catalogue.read(text, _kind_of(call.request))
+        draft = call.services.catalogue.read(text, kind_of(call.request))
     except Problem as problem:
         findings = [
             {"severity": "error", "path": each.pointer, "code": each.code, "message": each.message}
@@ -128,7 +128,7 @@ async def _newest(call: Call, key: str) -> ModelVersion | None:
 
 
 @router.put(
-    "/v1/models/{key}", summary="Store a document as the next version", openapi_extra=_DOCUMENT
+    "/v1/models/{key}", summary="Store a document as the next version", openapi_extra=DOCUMENT
 )
 async def put_model(
     *, call: MayChangeModels, key: Key, if_match: Annotated[str | None, Header()] = None
@@ -138,7 +138,7 @@ async def put_model(
     A model that exists is changed with If-Match only. Nobody sees the version until it is active.
     """
     text = await read_body(call.request, call.services.settings)
-    draft = call.services.catalogue.read(text, _kind_of(call.request), key=key)
+    draft = call.services.catalogue.read(text, kind_of(call.request), key=key)
     newest = await _newest(call, key)
     same = newest is not None and newest.hash == draft.model.hash
     expected = None if same else _expected_version(newest, if_match)
@@ -178,7 +178,12 @@ def _expected_version(newest: ModelVersion | None, if_match: str | None) -> int 
     return newest.version
 
 
-def _kind_of(request: Request) -> str:
+def kind_of(request: Request) -> str:
+    """Return the media type of a model document.
+
+    Raises:
+        Problem: `unsupported_media_type`.
+    """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
     if not kind.lower().endswith(("json", "yaml", "yml")):
         message = (
@@ -213,6 +218,14 @@ async def activate(
     """Begin a rebuild of that version; readers see it once history has been folded."""
     del body  # there is one mode so far; the model has checked it
     begun = await call.services.catalogue.activate(call.tenant, key, number)
+    headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
+    return answer(rebuild_of(begun, call.now), status=202, headers=headers)
+
+
+@router.post("/v1/models/{key}/rollback", status_code=202, summary="Go back to the version before")
+async def rollback(*, call: MayChangeModels, key: Key) -> Response:
+    """Begin a rebuild of the version that was active before this one; nothing is announced."""
+    begun = await call.services.catalogue.rollback(call.tenant, key)
     headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
     return answer(rebuild_of(begun, call.now), status=202, headers=headers)
 
@@ -273,8 +286,18 @@ async def list_rebuilds(*, call: MaySeeMetrics) -> Response:
 @router.get("/v1/rebuilds/{rebuild}", tags=["rebuilds"], summary="Progress of a rebuild")
 async def get_rebuild(*, call: MaySeeMetrics, rebuild: RebuildId) -> Response:
     """Return how far it has come and how long it will take."""
-    number = int(rebuild) if rebuild.isascii() and rebuild.isdigit() else 0
-    found = await call.services.store.generation(call.tenant, number)
+    found = await call.services.store.generation(call.tenant, _number_of(rebuild))
     if found is None:
         raise Problem("rebuild_not_found", f"there is no rebuild {rebuild[:40]!a}")
     return answer(rebuild_of(found, call.now))
+
+
+@router.delete("/v1/rebuilds/{rebuild}", tags=["rebuilds"], summary="Cancel a rebuild")
+async def cancel_rebuild(*, call: MayRebuild, rebuild: RebuildId) -> Response:
+    """Give it up; readers go on with what they see. One that has failed stays as it is."""
+    found = await call.services.catalogue.cancel(call.tenant, _number_of(rebuild))
+    return answer(rebuild_of(found, call.now))
+
+
+def _number_of(rebuild: str) -> int:
+    return int(rebuild) if rebuild.isascii() and rebuild.isdigit() else 0

@@ -79,6 +79,17 @@ def _subject(kind: str) -> dict[tuple[str, str], Operation]:
 
 
 _NOT_MODIFIED = 304
+_BACKTESTS = {
+    ("POST", "/v1/models/{key}/backtests"): _of(
+        m.BacktestOut, *_PACKED, "model_invalid", "backtest_refused", status=202
+    ),
+    ("GET", "/v1/models/{key}/backtests"): _of(s.Listed[m.BacktestOut]),
+    ("GET", "/v1/models/{key}/backtests/{backtest}"): _of(m.BacktestOut, "backtest_not_found"),
+    ("GET", "/v1/models/{key}/backtests/{backtest}/changes"): _of(
+        s.Listed[m.ChangeOut], *_PAGED, "backtest_not_found"
+    ),
+    ("DELETE", "/v1/models/{key}/backtests/{backtest}"): _of(m.BacktestOut, "backtest_not_found"),
+}
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/events"): Operation(
@@ -125,10 +136,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/models/{key}/versions/{number}/activate"): _of(
         m.RebuildOut, *_BODY, "model_not_found", status=202
     ),
+    ("POST", "/v1/models/{key}/rollback"): _of(
+        m.RebuildOut, "model_not_found", "rollback_refused", status=202
+    ),
+    **_BACKTESTS,
     ("GET", "/v1/models/{key}/board"): _of(m.BoardOut, "model_not_found", "projection_behind"),
     ("POST", "/v1/rebuilds"): _of(m.RebuildOut, *_BODY, "model_not_found", status=202),
     ("GET", "/v1/rebuilds"): _of(s.Listed[m.RebuildOut]),
     ("GET", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found"),
+    ("DELETE", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found", "rebuild_ended"),
     ("POST", "/v1/api-keys"): _of(m.NewApiKeyOut, *_BODY, status=201),
     ("GET", "/v1/api-keys"): _of(s.Listed[m.ApiKeyOut]),
     ("DELETE", "/v1/api-keys/{key_id}"): _of(m.ApiKeyOut, "api_key_not_found"),

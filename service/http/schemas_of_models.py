@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from service.http.schemas import Answer, Instant, StageId
+from service.http.schemas import Answer, CauseOut, Instant, StageId
 
 
 class ModelOut(Answer):
@@ -89,6 +89,78 @@ class RebuildOut(Answer):
     started_at: Instant
     finished_at: Instant | None
     error: str | None
+
+
+class Cell(Answer):
+    """How many stand in one stage by the active version and in another by the candidate."""
+
+    from_: Annotated[StageId | None, Field(alias="from")]
+    to: StageId | None
+    count: int
+
+
+class News(Answer):
+    """What is recent enough to be announced."""
+
+    transitions: int
+    alerts: int
+
+
+class NewsOfBoth(Answer):
+    """What would have been announced: by the active version, and by the candidate."""
+
+    window_seconds: int
+    old: News
+    new: News
+
+
+class BacktestResult(Answer):
+    """What a backtest has found."""
+
+    subjects: int
+    changed: int
+    changes_kept: int
+    failed: int
+    matrix: list[Cell]
+    news: NewsOfBoth
+
+
+class BacktestOut(Answer):
+    """A candidate tried on history: how far that has come, and what it has found."""
+
+    id: str
+    model: str
+    hash: str
+    against_version: int | None
+    as_of: Instant
+    sample: float
+    log_position: int
+    status: Literal["running", "done", "failed", "cancelled"]
+    done: int
+    total: int
+    events_per_second: float | None
+    seconds_left: float | None
+    started_at: Instant
+    finished_at: Instant | None
+    error: str | None
+    result: BacktestResult | None
+
+
+class PlaceInModel(Answer):
+    """Where one model puts a subject, and why."""
+
+    stage: StageId
+    entered_at: Instant
+    cause: CauseOut
+
+
+class ChangeOut(Answer):
+    """A subject that the candidate puts elsewhere."""
+
+    customer_id: str | None = None
+    account_id: str | None = None
+    old: PlaceInModel | None
+    new: PlaceInModel | None
 
 
 class EventType(Answer):

@@ -28,6 +28,7 @@ NAMES = {
     "key": "shop",
     "number": "1",
     "rebuild": "1",
+    "backtest": "bt_1",
     "key_id": "AAAAAAAA",
     "code": "not_found",
 }

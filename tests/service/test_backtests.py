@@ -1,0 +1,302 @@
+"""Backtests: what they find is what folding finds, and nothing that is live is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.buckets import BUCKETS, bucket_of
+from domain.document import parse_model
+from domain.machine import Machine, compile_model
+from projections.backtest import Tally, Trial
+from projections.history import SubjectHistory
+from projections.log import SubjectKey
+from service.adapters.memory import memory_store
+from service.adapters.runners import DirectRunner
+from service.adapters.sqlite import sqlite_store
+from service.backtests import JOBS_AT_ONCE_MAX, JOBS_KEPT_MAX, NOTIFY_MAX_AGE, Backtests, Order
+from service.catalogue import Catalogue
+from service.errors import Problem
+from service.ports import Store
+from service.schema import upgrade
+from tests.builders import at, did, numbered
+from tests.contract.saying import LATER, SHOP, TEAM, TENANT, post, publish, sent
+
+pytestmark = pytest.mark.anyio
+
+NOW = at(100)
+CUSTOMERS = 60
+
+
+class Standing:
+    """A clock that stands, and chance that counts."""
+
+    def __init__(self) -> None:
+        self._tokens = 0
+
+    def now(self) -> int:
+        """Return the hour."""
+        return NOW
+
+    def token(self, octets: int) -> bytes:
+        """Return bytes not given before."""
+        self._tokens += 1
+        return self._tokens.to_bytes(octets, "big")
+
+
+def candidate(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 -- any section of a document
+    """Return the shop's document in which two orders are loyal at once, and silence is shorter."""
+    document = copy.deepcopy(SHOP) | changes
+    document["transitions"][2]["after"] = "30d"
+    return document
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """Return a store with the shop's model active and a history in it."""
+    path = tmp_path / "shop.db"
+    found: Store = memory_store()
+    if request.param == "sqlite":
+        upgrade(path)
+        found = sqlite_store(path, DirectRunner())
+    await publish(found, SHOP)
+    for n in range(CUSTOMERS):
+        name, account = f"c{n}", f"team{n % 4}"
+        orders = [
+            sent(f"o{n}-{m}", "ordered", n + 5 * m, name, account_id=account) for m in range(n % 4)
+        ]
+        await post(found, sent(f"v{n}", "visited", 0, name), *orders)
+    yield found
+    await found.close()
+
+
+def backtests_over(store: Store) -> Backtests:
+    """Return the service over *store*."""
+    return Backtests(store, Standing(), Standing(), Catalogue(store, Standing()))
+
+
+async def run(
+    store: Store,
+    document: dict[str, Any],
+    **options: Any,  # noqa: ANN401 -- options of an order
+) -> tuple[Tally, Backtests]:
+    """Return what a backtest of *document* finds."""
+    backtests = backtests_over(store)
+    job = await backtests.begin(Order(TENANT, parse_model(document), **options))
+    await backtests.settle(job)
+    assert job.status == "done", job.error
+    assert job.done == job.total
+    return job.tally, backtests
+
+
+async def stages_by(machine: Machine, store: Store, as_of: int) -> dict[str, str | None]:
+    """Return where *machine* puts each customer, folded one by one."""
+    found = {}
+    for n in range(CUSTOMERS):
+        history = await store.history(TENANT, SubjectKey.of_customer(f"c{n}"))
+        state, _ = machine.fold(one for one in history if one.effective_at <= as_of)
+        found[f"c{n}"] = machine.advance(state, as_of)[0].stage_id if state.stage_id else None
+    return found
+
+
+@pytest.mark.parametrize("day", [None, 45, 65, 400])
+async def test_a_backtest_finds_what_folding_finds(store: Store, day: float | None) -> None:
+    """Whatever the instant, the matrix counts the pairs of two independent folds."""
+    as_of = None if day is None else at(day)
+    document = candidate()
+
+    tally, _ = await run(store, document, as_of=as_of)
+
+    old = await stages_by(compile_model(parse_model(SHOP)), store, as_of or NOW)
+    new = await stages_by(compile_model(parse_model(document)), store, as_of or NOW)
+    pairs = Counter((old[name], new[name]) for name in old)
+    assert tally.matrix == pairs
+    changes, _ = tally.changes(first=0, limit=1_000)
+    assert {
+        (each.subject.id, each.old and each.old.stage, each.new and each.new.stage)
+        for each in changes
+    } == {(name, old[name], new[name]) for name in old if old[name] != new[name]}
+    assert tally.changed == len(changes) > 0 or day == 400
+
+
+async def test_both_stages_are_told_with_their_causes(store: Store) -> None:
+    tally, _ = await run(store, candidate(), as_of=at(65))
+
+    changes, _ = tally.changes(first=0, limit=1, old="loyal", new="dormant")
+    found = changes[0]
+    assert found.old is not None
+    assert found.new is not None
+    assert (found.old.cause.rule, found.new.cause.rule) == ("repeat", "silence")
+    assert found.old.cause.event_id is not None
+    assert found.new.entered_at > found.old.entered_at
+
+
+async def test_recent_transitions_are_counted_as_news(store: Store) -> None:
+    """What lies within the window up to the instant would have been announced; nothing else."""
+    tally, _ = await run(store, candidate(), as_of=at(30))
+
+    recent = 0
+    machine = compile_model(parse_model(candidate()))
+    for n in range(CUSTOMERS):
+        history = await store.history(TENANT, SubjectKey.of_customer(f"c{n}"))
+        state, recorded = machine.fold(one for one in history if one.effective_at <= at(30))
+        recorded += machine.advance(state, at(30))[1]
+        recent += sum(
+            at(30) - NOTIFY_MAX_AGE < one.effective_at and one.kind == "transition"
+            for one in recorded
+        )
+    assert tally.new_news["transition"] == recent > 0
+
+
+async def test_the_same_model_changes_nobody(store: Store) -> None:
+    tally, _ = await run(store, SHOP)
+
+    assert tally.changed == 0
+    assert tally.old_news == tally.new_news
+    assert sum(tally.matrix.values()) == CUSTOMERS
+
+
+async def test_a_model_that_nobody_has_seen_yet_is_tried_alone(store: Store) -> None:
+    tally, _ = await run(store, candidate(model="other"))
+
+    assert {old for old, _ in tally.matrix} == {None}
+    assert tally.changed == CUSTOMERS
+
+
+async def test_accounts_are_tried_by_models_of_accounts(store: Store) -> None:
+    await publish(store, TEAM)
+    document = copy.deepcopy(TEAM)
+    document["transitions"][0]["when"] = "signals.members >= 500"
+
+    tally, _ = await run(store, document, as_of=at(40))
+
+    assert tally.matrix == {("active", "trial"): 3}
+
+
+async def test_customers_are_not_compared_with_accounts(store: Store) -> None:
+    document = copy.deepcopy(TEAM) | {"model": "shop"}
+
+    with pytest.raises(Problem) as refusal:
+        await run(store, document)
+
+    assert refusal.value.code == "backtest_refused"
+
+
+async def test_a_sample_takes_whole_buckets(store: Store) -> None:
+    tally, _ = await run(store, candidate(), sample=0.5)
+
+    inside = [n for n in range(CUSTOMERS) if bucket_of(TENANT, f"c{n}") < BUCKETS // 2]
+    assert sum(tally.matrix.values()) == len(inside) < CUSTOMERS
+
+
+async def test_a_backtest_touches_nothing(tmp_path: Path) -> None:
+    """Every row of every table is as before, so nothing can have been announced either."""
+    path = tmp_path / "live.db"
+    upgrade(path)
+    store = sqlite_store(path, DirectRunner())
+    await publish(store, SHOP)
+    await post(store, *(sent(f"o{n}", "ordered", n, "ann") for n in range(5)))
+    before, feed = _digest(path), (await store.positions()).feed
+
+    tally, _ = await run(store, candidate())
+
+    assert tally.changed == 0 or tally.kept
+    assert (_digest(path), (await store.positions()).feed) == (before, feed)
+    assert feed > 0
+    await store.close()
+
+
+def _digest(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        return hashlib.sha256("\n".join(connection.iterdump()).encode()).hexdigest()
+
+
+async def test_what_arrives_meanwhile_is_not_in_it(store: Store) -> None:
+    """A backtest is of one moment of the log, however long it takes."""
+    backtests = backtests_over(store)
+    job = await backtests.begin(Order(TENANT, parse_model(SHOP)))
+    await post(store, sent("new", "visited", 1, "a-newcomer"), now=LATER)
+
+    await backtests.settle(job)
+
+    assert sum(job.tally.matrix.values()) == CUSTOMERS
+
+
+async def test_a_cancelled_backtest_stops_and_has_no_result(store: Store) -> None:
+    backtests = backtests_over(store)
+    job = await backtests.begin(Order(TENANT, parse_model(SHOP)))
+
+    await backtests.cancel(job)
+    await backtests.cancel(job)
+
+    assert job.status == "cancelled"
+    assert job.finished_at == NOW
+    assert job.done < job.total
+
+
+async def test_jobs_are_bounded(store: Store) -> None:
+    """So many run at once and so many are remembered; the rest is refused or forgotten."""
+    backtests, order = backtests_over(store), Order(TENANT, parse_model(SHOP))
+    running = [await backtests.begin(order) for _ in range(JOBS_AT_ONCE_MAX)]
+    with pytest.raises(Problem) as refusal:
+        await backtests.begin(order)
+    await asyncio.gather(*map(backtests.settle, running))
+    for _ in range(JOBS_KEPT_MAX):
+        await backtests.settle(await backtests.begin(order))
+
+    kept = backtests.of_model(TENANT, "shop")
+
+    assert refusal.value.code == "backtest_refused"
+    assert len(kept) == JOBS_KEPT_MAX
+    assert all(job not in kept for job in running)
+    await backtests.close()
+
+
+def test_changes_beyond_the_bound_are_counted() -> None:
+    """Memory is bounded: names are kept up to a number, the matrix goes on."""
+    machine = compile_model(parse_model(SHOP))
+    tally = Tally(Trial(machine, None, as_of=NOW, news_since=0), changes_max=3)
+
+    tally.take(
+        SubjectHistory(SubjectKey.of_customer(f"c{n}"), numbered([did("ordered", n)]))
+        for n in range(10)
+    )
+
+    assert (tally.changed, tally.kept) == (10, 3)
+
+
+def test_changes_come_in_pages() -> None:
+    machine = compile_model(parse_model(SHOP))
+    tally = Tally(Trial(machine, None, as_of=NOW, news_since=0))
+    tally.take(
+        SubjectHistory(SubjectKey.of_customer(f"c{n}"), numbered([did("ordered", 90)]))
+        for n in range(5)
+    )
+
+    first, following = tally.changes(first=0, limit=3)
+    second, end = tally.changes(first=following or 0, limit=3)
+
+    assert [each.subject.id for each in (*first, *second)] == ["c0", "c1", "c2", "c3", "c4"]
+    assert end is None
+    assert tally.changes(first=0, limit=3, new="lead") == ([], None)
+
+
+def test_a_subject_that_cannot_be_folded_is_counted_as_such() -> None:
+    machine = compile_model(parse_model(SHOP))
+    tally = Tally(Trial(machine, None, as_of=NOW, news_since=0))
+    broken = numbered([did("$identify", 1)])
+    broken[0].text = json.dumps({"traits": {}})[:-3]
+
+    tally.take([SubjectHistory(SubjectKey.of_customer("ann"), broken)])
+
+    assert (tally.failed, sum(tally.matrix.values())) == (1, 0)
