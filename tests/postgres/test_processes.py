@@ -1,0 +1,178 @@
+"""Several processes on one database see what the others do, and share the work of loops."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from projections.answers import BoardQuery, CustomerQuery
+from projections.log import SubjectKey
+from service.adapters.postgres.store import PostgresStore
+from service.leases import Alone, while_held
+from service.ports import StoreUnavailable
+from tests.builders import at
+from tests.contract.judging import assert_true, whole_log
+from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent, told, version_of
+from tests.postgres.telling import OpenStore, Operator
+
+pytestmark = pytest.mark.anyio
+
+ANN = SubjectKey("customer", "ann")
+
+
+@pytest.fixture
+async def other(store: PostgresStore, open_store: OpenStore) -> PostgresStore:
+    """Return a second store on the database of the first, opened after it."""
+    assert store is not None
+    return await open_store()
+
+
+async def test_what_one_activates_the_others_answer_with(
+    store: PostgresStore, other: PostgresStore
+) -> None:
+    await post(store, sent("e1", "ordered", 1), now=at(1))
+    assert await other.models(TENANT) == []
+
+    await publish(store, SHOP)
+
+    snapshot = await other.snapshot(TENANT, ANN)
+    assert snapshot is not None
+    assert [row.stage for row in snapshot.stages] == ["buyer"]
+    assert (await other.board(BoardQuery(TENANT, "shop", at(2)))).total == 1
+    assert len((await other.customers(CustomerQuery(TENANT, at(2), model="shop"))).rows) == 1
+    assert [model.model for model in await other.models(TENANT)] == ["shop"]
+
+
+async def test_what_one_appends_the_other_folds_on(
+    store: PostgresStore, other: PostgresStore
+) -> None:
+    """Subjects in the memory of the first are forgotten when the second has written."""
+    await publish(store, SHOP)
+    await publish(store, TEAM)
+
+    await post(store, sent("e1", "ordered", 1))
+    await post(other, sent("e2", "ordered", 2, anonymous_id="a1"))
+    await post(store, sent("e3", "visited", 3, customer=None, anonymous_id="a1"))
+    receipts = await post(other, sent("e1", "ordered", 1), sent("e4", "ordered", 0.5))
+
+    assert [receipt.status for receipt in receipts] == ["duplicate", "accepted"]
+    assert [receipt.late for receipt in receipts] == [False, True]
+    await assert_true(store, at(100))
+    assert await told(store) == await told(other)
+
+
+async def test_a_model_put_by_two_is_numbered_once(
+    store: PostgresStore, other: PostgresStore
+) -> None:
+    changed = {**SHOP, "title": {"en": "Another shop"}}
+
+    versions = [
+        await store.put_model(version_of(SHOP)),
+        await other.put_model(version_of(SHOP)),
+        await other.put_model(version_of(changed)),
+        await store.put_model(version_of(changed)),
+    ]
+
+    assert [version.version for version in versions] == [1, 1, 2, 2]
+
+
+async def test_writers_that_meet_take_turns(store: PostgresStore, other: PostgresStore) -> None:
+    await publish(store, SHOP)
+    await publish(store, TEAM)
+    ids = range(40)
+
+    async def append(one: PostgresStore, prefix: str) -> None:
+        for number in ids:
+            await post(one, sent(f"{prefix}{number}", "ordered", number, f"c{number % 7}"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(append, store, "a")
+        group.start_soon(append, other, "b")
+
+    assert len(await whole_log(store)) == 2 * len(ids)
+    await assert_true(other, at(100))
+    assert not await store.inspect()
+
+
+async def test_one_of_several_holds_a_lease(
+    store: PostgresStore, other: PostgresStore, operator: Operator
+) -> None:
+    assert await store.leases.hold("sweeper")
+    assert not await other.leases.hold("sweeper")
+    assert await other.leases.hold("deliveries")
+    assert await store.leases.hold("sweeper")
+
+    await store.leases.release()
+
+    assert await other.leases.hold("sweeper")
+    holders = await operator.fetch("SELECT DISTINCT holder FROM leases")
+    assert len(holders) == 1
+
+
+async def test_the_lease_of_a_process_that_fell_silent_is_taken_over(
+    store: PostgresStore, other: PostgresStore, operator: Operator
+) -> None:
+    await store.leases.hold("sweeper")
+    left = await operator.fetchval(
+        "SELECT until - extract(epoch FROM clock_timestamp()) * 1000000 FROM leases"
+    )
+    assert 0 < left <= 8_000_000  # with a pause between two tries, within ten seconds
+
+    await operator.execute("UPDATE leases SET until = until - 10000000")
+
+    assert await other.leases.hold("sweeper")
+    assert not await store.leases.hold("sweeper")
+
+
+async def test_only_the_holder_works(store: PostgresStore, other: PostgresStore) -> None:
+    worked: list[str] = []
+
+    async def work() -> bool:
+        worked.append("a round")
+        return True
+
+    assert await while_held(store.leases, "sweeper", work)()
+    assert not await while_held(other.leases, "sweeper", work)()
+    assert await while_held(Alone(), "sweeper", work)()
+    assert worked == ["a round", "a round"]
+
+
+async def test_many_readers_at_once_get_their_own_answers(store: PostgresStore) -> None:
+    """They are looked up together; names that nobody has, or can have, are among them."""
+    await publish(store, SHOP)
+    await publish(store, TEAM)
+    names = [f"c{number}" for number in range(30)]
+    await post(store, *(sent(f"e{name}", "ordered", 1, name, account_id="acme") for name in names))
+    await post(store, sent("e1", "visited", 2, "c1", anonymous_id="a1"))
+    asked = [
+        *(SubjectKey("customer", name) for name in names),
+        SubjectKey("customer", "nobody"),
+        SubjectKey("customer", "no\0body"),
+        SubjectKey("customer", "half a \ud800"),
+        SubjectKey("anonymous", "a1"),
+        SubjectKey("account", "acme"),
+    ]
+
+    found = await asyncio.gather(*(store.snapshot(TENANT, key) for key in asked))
+    alone = [await store.snapshot(TENANT, key) for key in asked]
+
+    assert [one and one.subject.key.id for one in found] == [
+        *names, None, None, None, "c1", "acme"
+    ]  # fmt: skip
+    assert [one and one.subject for one in found] == [one and one.subject for one in alone]
+    assert await store.snapshot(TENANT, asked[0], model="none") == replace(
+        found[0] or pytest.fail("c0 is known"), stages=()
+    )
+
+
+async def test_many_readers_hear_of_a_trouble_each(store: PostgresStore) -> None:
+    await store.close()
+
+    answers = await asyncio.gather(
+        *(store.snapshot(TENANT, ANN) for _ in range(5)), return_exceptions=True
+    )
+
+    assert [type(answer) for answer in answers] == [StoreUnavailable] * 5
