@@ -54,3 +54,14 @@ def golden_bytes() -> bytes:
         for record in [*records, *later]
     ]
     return repr(told).encode() + halfway + machine.encode(state) + machine.hash.encode()
+
+
+def golden_ids() -> list[str]:
+    """Return the ids of the records of the fixed history, in order."""
+    machine = compile_model(parse_model(MODEL))
+    state, records = machine.fold(canonical_history(HISTORY))
+    _, later = machine.advance(state, UNTIL)
+    return [
+        transition_id(record, subject="ann", model="story", version=1)
+        for record in [*records, *later]
+    ]

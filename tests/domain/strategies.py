@@ -138,6 +138,8 @@ _PASSING = st.one_of(
             'now < signals.ended + duration("48h")',
             'signals.began <= now - duration("72h")',
             'entered_at + duration("48h") > now',
+            'duration("24h") + now >= signals.ended + duration("72h")',
+            'now + duration("24h") != timestamp(traits.until)',
             'now >= timestamp("2026-01-08T00:00:00Z")',
         ]
     ),
@@ -254,7 +256,10 @@ models = documents().map(parse_model)
 _properties = st.sampled_from(
     [
         *({"v": v, "k": k} for v in (0, 1, 2, 3, 0.5) for k in ("p", "q")),
-        {"v": 2.5},
+        {"v": 2.5, "k": None},
+        {"v": 1, "k": 1},
+        {"v": None, "k": 1.0},
+        {"v": True, "k": True},
         {"v": "x", "k": "p"},
         {"k": "q"},
         {},

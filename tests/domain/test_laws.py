@@ -20,7 +20,7 @@ from domain.machine import Machine, State, StateCodecError, compile_model
 from domain.model import Model
 from domain.transitions import Transition, transition_id
 from tests.builders import DAY, at, did, numbered
-from tests.domain.golden import golden_bytes
+from tests.domain.golden import golden_bytes, golden_ids
 from tests.domain.ready_made import ready_cases
 from tests.domain.stories.telling import machine_of
 from tests.domain.strategies import Case, cases, histories, models
@@ -306,3 +306,20 @@ def test_no_process_lives_in_a_world_of_its_own(surroundings: dict[str, str]) ->
     )
 
     assert answer.stdout == golden_bytes()
+
+
+def test_ids_are_frozen_for_ever() -> None:
+    """Receivers know transitions by them: a new release tells an old history under the old ids."""
+    assert golden_ids() == [
+        "tr_1ae8340efa9d74a42f2d5b9f694e019b",
+        "tr_37e501474b184145105ee8c4732eb8e2",
+        "tr_a391595faef63a94164fadc8e981b335",
+        "tr_cbf8aa650f921ab886995cc6578743f9",
+        "tr_e1eb46e2d7868b8f01618e03e695acd7",
+        "tr_9beec0ddd882532f39bb53fb9bf4acb1",
+        "tr_f596ec210781454069d5a5a3465f08f3",
+        "tr_b34fd9f92909976f01335f3c2519ee80",
+        "tr_c327f0985ebb431fc24d50e68757b124",
+        "tr_050b7e2eb211b959b89935ed2659e4d3",
+        "tr_be26111f3ed6616b7501e59fc2682365",
+    ]

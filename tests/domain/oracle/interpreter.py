@@ -214,10 +214,11 @@ class Life(Subject):
         previous, steps = self.stage, 0
         if previous is not None:
             steps = self.order[target] - self.order[previous]
+        why = Cause(cause, rule, event_id, self.snapshot())
         self.sequence += 1
         self.cycle += steps < 0  # §3.9
         kept = {id(watch) for watch in self.watches if self.watching(watch)}
-        self.write("transition", (previous, target), Cause(cause, rule, event_id, self.snapshot()))
+        self.write("transition", (previous, target), why)
         self.stage, self.entered_at = target, self.now
         self.entries[target] = self.entries.get(target, 0) + 1
         self.stage_began_with = len(self.history)

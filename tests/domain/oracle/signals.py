@@ -56,6 +56,8 @@ def _reading(signal: Signal, event: Event, names: Names) -> object:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if signal.kind in ("sum", "avg", "min", "max") and not is_number:
         raise ConditionError("not a number")
+    if signal.kind == "distinct" and value is None:
+        raise ConditionError("nothing to tell apart")
     return value
 
 
