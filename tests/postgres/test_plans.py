@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from inspect import getmembers, isfunction, signature
 from typing import Any
 
@@ -31,7 +32,8 @@ FROM_ONE_END = {"head", "turn"}
 
 def statements() -> Iterator[tuple[str, str]]:
     """Yield the name and the text of every statement."""
-    for module in (lookups, writes, views, boards):
+    yield from written()
+    for module in (lookups, views, boards):
         for name, write in getmembers(module, isfunction):
             is_own = write.__module__ == module.__name__ and not name.startswith("_")
             if is_own and not signature(write).parameters:
@@ -48,6 +50,15 @@ def statements() -> Iterator[tuple[str, str]]:
     yield "remove transitions", removals.transitions_of()
     yield "remove stages", removals.stages_of()
     yield from lists()
+
+
+def written() -> Iterator[tuple[str, str]]:
+    """Yield what is written, each kind of row alone, and those of the log together."""
+    for name, write in vars(writes).items():
+        if isinstance(write, partial) or name.startswith(("count_", "lose_")):
+            yield f"write {name}", writes.text_of(write)
+    log = (writes.add_events, writes.add_keys, writes.add_names, writes.count_types)
+    yield "write the log", writes.text_of(*log)
 
 
 def lists() -> Iterator[tuple[str, str]]:

@@ -43,16 +43,16 @@ def words(name: str) -> ColumnElement[str]:
     return bindparam(name, type_=Text)
 
 
-def listed(columns: dict[str, TypeEngine[Any]]) -> TableValuedAlias:
-    """Return rows of *columns*, each bound as one array under the name of its column."""
-    arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in columns.items()]
+def listed(columns: dict[str, TypeEngine[Any]], prefix: str = "") -> TableValuedAlias:
+    """Return rows of *columns*, each bound as one array under *prefix* and the column's name."""
+    arrays = [bindparam(f"{prefix}{name}", type_=ARRAY(kind)) for name, kind in columns.items()]
     named = [column(name, kind) for name, kind in columns.items()]
     return func.unnest(*arrays).table_valued(*named).render_derived(name="listed")
 
 
-def rows_of(table: Table, *names: str) -> TableValuedAlias:
+def rows_of(table: Table, *names: str, prefix: str = "") -> TableValuedAlias:
     """Return rows to be bound that have the columns *names* of *table*."""
-    return listed({name: plain_type(table, name) for name in names})
+    return listed({name: plain_type(table, name) for name in names}, prefix)
 
 
 def plain_type(table: Table, name: str) -> TypeEngine[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -51,6 +50,7 @@ from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
 from service.adapters.postgres.small import note_change, read_generations, read_versions
 from service.adapters.postgres.troubles import LOST
+from service.adapters.postgres.writes import Write
 from service.adapters.sql.small import generation_row, key_row, version_row
 from service.adapters.sql.tables import (
     account_events,
@@ -66,17 +66,15 @@ BEGIN_TURN = "BEGIN; SELECT pg_advisory_xact_lock('events'::regclass::oid::bigin
 COPIED_FROM = 500
 """From so many rows on COPY is quicker than arrays."""
 
-_NEW_ROWS = {
-    "events": (events, EVENT_COLUMNS),
-    "event_keys": (event_keys, tuple(event_keys.c.keys())),
-    "account_events": (account_events, tuple(account_events.c.keys())),
-    "subjects": (subjects, NAME_COLUMNS),
-    "transitions": (transitions, RECORD_COLUMNS),
-    "feed": (feed, tuple(feed.c.keys())),
+_COPIED: dict[Write, tuple[str, tuple[str, ...]]] = {
+    writes.add_events: (events.name, EVENT_COLUMNS),
+    writes.add_keys: (event_keys.name, tuple(event_keys.c.keys())),
+    writes.add_links: (account_events.name, tuple(account_events.c.keys())),
+    writes.add_names: (subjects.name, NAME_COLUMNS),
+    writes.add_records: (transitions.name, RECORD_COLUMNS),
+    writes.add_feed: (feed.name, tuple(feed.c.keys())),
 }
-_ADD: dict[str, Callable[[], str]] = {
-    name: partial(writes.add, table, *columns) for name, (table, columns) in _NEW_ROWS.items()
-}
+"""What only adds rows, and where."""
 
 _by_ref = itemgetter(0, 1)
 _by_last_two = itemgetter(-2, -1)
@@ -171,15 +169,15 @@ class PostgresRows:
         return read_versions(self.link)
 
     def save_generation(self, generation: Generation) -> None:
-        self._run(writes.put_generation, [generation_row(generation)])
+        self._run((writes.put_generation, [generation_row(generation)]))
         note_change(self.link)
 
     def add_version(self, version: ModelVersion) -> None:
-        self._run(writes.add_version, [version_row(version)])
+        self._run((writes.add_version, [version_row(version)]))
         note_change(self.link)
 
     def save_key(self, key: ApiKey) -> None:
-        self._run(writes.put_key, [key_row(key)])
+        self._run((writes.put_key, [key_row(key)]))
 
     def remove_rows(self, generation: int, limit: int) -> int:
         return removals.remove_rows(self.link, generation, limit)
@@ -232,42 +230,52 @@ class PostgresRows:
     # ------------------------------------------------------------ writes
 
     def _write_log(self, rows: LogRows) -> None:
-        self._add("events", rows.events)
-        self._add("event_keys", sorted(rows.keys))
-        self._add("account_events", rows.links)
-        self._add("subjects", rows.name_rows())
-        self._run(writes.rejoin, rows.rejoined_rows())
-        self._run(writes.count_types, [(*key, *seen) for key, seen in rows.types.items()])
+        self._run(
+            (writes.add_events, rows.events),
+            (writes.add_keys, sorted(rows.keys)),
+            (writes.add_links, rows.links),
+            (writes.add_names, rows.name_rows()),
+            (writes.rejoin, rows.rejoined_rows()),
+            (writes.count_types, [(*key, *seen) for key, seen in rows.types.items()]),
+        )
         if rows.events:
             newest = dict(zip(EVENT_COLUMNS, rows.events[-1], strict=True))
             self._head = Head(newest["position"], newest["recorded_at"], self._head.feed)
 
     def _write(self, changes: Changes) -> None:
-        self._run(writes.lose_profiles, changes.lost_profiles)
-        self._run(writes.put_profiles, _last(changes.profiles, _by_ref))
-        self._run(writes.touch_profiles, _last(changes.touched, _by_last_two))
-        self._run(writes.lose_stages, changes.lost_stages)
-        self._run(writes.put_stages, _last(changes.stages, _by_standing))
-        self._add("transitions", changes.records)
-        self._run(writes.retract_records, changes.retractions)
-        self._add("feed", changes.feed)
-        self._run(writes.lose_snapshots, changes.lost_snapshots)
-        self._run(writes.put_snapshots, _last(changes.snapshots, _by_standing))
+        self._run(  # first what goes: some of it comes back below
+            (writes.lose_profiles, changes.lost_profiles),
+            (writes.lose_stages, changes.lost_stages),
+            (writes.lose_snapshots, changes.lost_snapshots),
+            (writes.retract_records, changes.retractions),
+            (writes.unpark, changes.unparked),
+        )
         counts = ((*key, change) for key, change in changes.counts.items() if change)
-        self._run(writes.count_stages, list(counts))
-        self._run(writes.unpark, changes.unparked)
-        self._run(writes.park, _last(changes.parked, _by_standing))
+        put = _last(changes.profiles, _by_ref)
+        self._run((writes.put_profiles, put))
+        self._run(
+            (writes.touch_profiles, _last(changes.touched, _by_last_two)),
+            (writes.put_stages, _last(changes.stages, _by_standing)),
+            (writes.add_records, changes.records),
+            (writes.add_feed, changes.feed),
+            (writes.put_snapshots, _last(changes.snapshots, _by_standing)),
+            (writes.count_stages, list(counts)),
+            (writes.park, _last(changes.parked, _by_standing)),
+        )
         self._head = Head(self._head.position, self._head.recorded_at, changes.feed_position)
 
-    def _add(self, table: str, rows: Sequence[Row]) -> None:
-        if len(rows) < COPIED_FROM:
-            self._run(_ADD[table], rows)
-        else:
-            self.link.copy(table, _NEW_ROWS[table][1], rows)
-
-    def _run(self, write: Callable[[], str], rows: Sequence[Row]) -> None:
-        if rows:
-            self.link.listed(statement(write), rows)
+    def _run(self, *parts: tuple[Write, Sequence[Row]]) -> None:
+        """Write all *parts* in one statement, but with COPY what is long and only adds rows."""
+        together: list[Write] = []
+        arrays: list[object] = []
+        for write, rows in parts:
+            if len(rows) >= COPIED_FROM and write in _COPIED:
+                self.link.copy(*_COPIED[write], rows)
+            elif rows:
+                together.append(write)
+                arrays += zip(*rows, strict=True)
+        if together:
+            self.link.rows(writes.text_of(*together), *arrays)
 
 
 def _last(rows: Sequence[Row], key: Callable[[Row], Any]) -> list[Row]:

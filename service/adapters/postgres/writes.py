@@ -1,11 +1,32 @@
-"""What scripts write to PostgreSQL: one statement per kind of row, for the whole batch at once."""
+"""What scripts write to PostgreSQL: one statement per kind of row, for the whole batch at once.
+
+Small batches go in fewer statements still: several kinds of row in one, each a part of its WITH.
+The parts see the tables as they were before the statement, so no two of them may meet in a row.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Table, delete, func, select, tuple_, update
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Insert,
+    Table,
+    Update,
+    delete,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
-from projections.records import RETRACTION_COLUMNS
+from projections.changes import EVENT_COLUMNS
+from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS
 from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.postgres.compiled import (
     WHOLE,
@@ -17,8 +38,12 @@ from service.adapters.postgres.compiled import (
 )
 from service.adapters.postgres.lookups import REF, STANDING
 from service.adapters.sql.tables import (
+    account_events,
     api_keys,
+    event_keys,
     event_types,
+    events,
+    feed,
     generations,
     model_versions,
     parked,
@@ -30,26 +55,86 @@ from service.adapters.sql.tables import (
     transitions,
 )
 
+Writing: TypeAlias = tuple[Insert | Update | Delete, tuple[str, ...]]
+"""A statement, and what is bound in which order."""
+
+Write: TypeAlias = Callable[[str], Writing]
+"""Makes a statement whose parameters begin with a prefix."""
+
 TOUCHED = ("last_at", "last_position", "events", "newest_at", "settled_at", "states")
 
 
-def add(table: Table, *names: str) -> str:
-    """Return the statement that inserts rows of *names*, new ones only."""
-    rows = rows_of(table, *names)
-    return for_postgres(insert(table).from_select(names, select(rows)), *names)
+@cache
+def text_of(*writes: Write) -> str:
+    """Return the statement that does all of *writes*, bound one after another."""
+    if len(writes) == 1:
+        return for_postgres(*_named("", writes[0]))
+    parts = [_named(f"{number}_", write) for number, write in enumerate(writes)]
+    ctes = [part.cte(f"part{number}") for number, (part, *_) in enumerate(parts)]
+    together = select(literal_column("1", WHOLE)).add_cte(*ctes)
+    return for_postgres(together, *(name for _, *names in parts for name in names))
 
 
-def rejoin() -> str:
-    """Return the statement that changes whom subjects belong to."""
-    return _update(subjects, NAME_COLUMNS[5:], REF)
+def _named(prefix: str, write: Write) -> tuple[Any, ...]:
+    statement, names = write(prefix)
+    return (statement, *(f"{prefix}{name}" for name in names))
 
 
-def count_types() -> str:
-    """Return the statement that counts event types."""
-    names = tuple(event_types.c.keys())
-    adding = insert(event_types).from_select(names, select(rows_of(event_types, *names)))
-    new = adding.excluded
+# ---------------------------------------------------------------- forms
+
+
+def _add(prefix: str, table: Table, names: tuple[str, ...]) -> Writing:
+    rows = select(rows_of(table, *names, prefix=prefix))
+    return insert(table).from_select(names, rows), names
+
+
+def _upsert(
+    prefix: str, table: Table, names: tuple[str, ...], lasting: tuple[str, ...] = ()
+) -> Writing:
+    keys = [column.name for column in table.primary_key.columns]
+    lasting = (*keys, *lasting)
+    adding = insert(table).from_select(names, select(rows_of(table, *names, prefix=prefix)))
     adding = adding.on_conflict_do_update(
+        index_elements=keys,
+        set_={name: adding.excluded[name] for name in names if name not in lasting},
+    )
+    return adding, names
+
+
+def _update(prefix: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Writing:
+    """Return the statement that sets *names* by *keys*; a row has its key last."""
+    rows = listed({name: plain_type(table, name) for name in (*names, *keys)}, prefix)
+    values: dict[ColumnElement[Any], Any] = {table.c[name]: rows.c[name] for name in names}
+    return update(table).where(*same(table, rows, *keys)).values(values), (*names, *keys)
+
+
+def _delete(prefix: str, table: Table, keys: tuple[str, ...]) -> Writing:
+    rows = rows_of(table, *keys, prefix=prefix)
+    return delete(table).where(*same(table, rows, *keys)), keys
+
+
+def _all_of(table: Table) -> tuple[str, ...]:
+    return tuple(table.c.keys())
+
+
+# ---------------------------------------------------------------- the log
+
+
+add_events: Write = partial(_add, table=events, names=EVENT_COLUMNS)
+add_keys: Write = partial(_add, table=event_keys, names=_all_of(event_keys))
+add_links: Write = partial(_add, table=account_events, names=_all_of(account_events))
+add_names: Write = partial(_add, table=subjects, names=NAME_COLUMNS)
+rejoin: Write = partial(_update, table=subjects, names=NAME_COLUMNS[5:], keys=REF)
+
+
+def count_types(prefix: str) -> Writing:
+    """Return the statement that counts event types."""
+    names = _all_of(event_types)
+    adding = insert(event_types).from_select(
+        names, select(rows_of(event_types, *names, prefix=prefix))
+    )
+    new = adding.excluded
+    counted = adding.on_conflict_do_update(
         index_elements=["tenant", "type"],
         set_={
             "count": event_types.c.count + new.count,
@@ -57,112 +142,50 @@ def count_types() -> str:
             "last_at": func.greatest(event_types.c.last_at, new.last_at),
         },
     )
-    return for_postgres(adding, *names)
+    return counted, names
 
 
-def put_profiles() -> str:
-    """Return the statement that writes whole profiles."""
-    return _upsert(profiles, *PROFILE_COLUMNS, lasting=("tenant", "kind", "name"))
+# ---------------------------------------------------------------- projections
+
+put_profiles: Write = partial(
+    _upsert, table=profiles, names=PROFILE_COLUMNS, lasting=("tenant", "kind", "name")
+)
+touch_profiles: Write = partial(_update, table=profiles, names=TOUCHED, keys=REF)
+"""Writes what every event changes; it touches no index."""
+
+lose_profiles: Write = partial(_delete, table=profiles, keys=REF)
+put_stages: Write = partial(_upsert, table=stages, names=_all_of(stages))
+lose_stages: Write = partial(_delete, table=stages, keys=STANDING)
+add_records: Write = partial(_add, table=transitions, names=RECORD_COLUMNS)
+retract_records: Write = partial(
+    _update, table=transitions, names=RETRACTION_COLUMNS, keys=(*STANDING, "number")
+)
+add_feed: Write = partial(_add, table=feed, names=_all_of(feed))
+put_snapshots: Write = partial(_upsert, table=snapshots, names=_all_of(snapshots))
+park: Write = partial(_upsert, table=parked, names=_all_of(parked))
+unpark: Write = partial(_delete, table=parked, keys=STANDING)
+put_generation: Write = partial(_upsert, table=generations, names=_all_of(generations))
+add_version: Write = partial(_add, table=model_versions, names=_all_of(model_versions))
+put_key: Write = partial(_upsert, table=api_keys, names=_all_of(api_keys))
 
 
-def touch_profiles() -> str:
-    """Return the statement that writes what every event changes; it touches no index."""
-    return _update(profiles, TOUCHED, REF)
-
-
-def lose_profiles() -> str:
-    """Return the statement that removes profiles."""
-    return _delete(profiles, REF)
-
-
-def put_stages() -> str:
-    """Return the statement that writes where subjects stand."""
-    return _upsert(stages)
-
-
-def lose_stages() -> str:
-    """Return the statement that removes where subjects stood."""
-    return _delete(stages, STANDING)
-
-
-def retract_records() -> str:
-    """Return the statement that retracts records."""
-    return _update(transitions, RETRACTION_COLUMNS, (*STANDING, "number"))
-
-
-def put_snapshots() -> str:
-    """Return the statement that writes snapshots into their slots."""
-    return _upsert(snapshots)
-
-
-def lose_snapshots() -> str:
+def lose_snapshots(prefix: str) -> Writing:
     """Return the statement that removes subjects' snapshots, each from a fold key on."""
     names = (*REF, "first_at", "first_position")
-    rows = listed(dict.fromkeys(names, WHOLE))
+    rows = listed(dict.fromkeys(names, WHOLE), prefix)
     key = tuple_(snapshots.c.effective_at, snapshots.c.position)
     first = tuple_(rows.c.first_at, rows.c.first_position)
-    return for_postgres(delete(snapshots).where(*same(snapshots, rows, *REF), key >= first), *names)
+    return delete(snapshots).where(*same(snapshots, rows, *REF), key >= first), names
 
 
-def count_stages() -> str:
+def count_stages(prefix: str) -> Writing:
     """Return the statement that adds to counts by stage and day of entry."""
-    names = tuple(stage_counts.c.keys())
-    adding = insert(stage_counts).from_select(names, select(rows_of(stage_counts, *names)))
+    names = _all_of(stage_counts)
+    adding = insert(stage_counts).from_select(
+        names, select(rows_of(stage_counts, *names, prefix=prefix))
+    )
     adding = adding.on_conflict_do_update(
         index_elements=["generation", "stage", "day"],
         set_={"count": stage_counts.c.count + adding.excluded.count},
     )
-    return for_postgres(adding, *names)
-
-
-def park() -> str:
-    """Return the statement that parks folds."""
-    return _upsert(parked)
-
-
-def unpark() -> str:
-    """Return the statement that takes folds out of the park."""
-    return _delete(parked, STANDING)
-
-
-def put_generation() -> str:
-    """Return the statement that writes a generation."""
-    return _upsert(generations)
-
-
-def add_version() -> str:
-    """Return the statement that adds a model version."""
-    return add(model_versions, *model_versions.c.keys())
-
-
-def put_key() -> str:
-    """Return the statement that writes an API key."""
-    return _upsert(api_keys)
-
-
-# ---------------------------------------------------------------- forms
-
-
-def _upsert(table: Table, *names: str, lasting: tuple[str, ...] = ()) -> str:
-    names = names or tuple(table.c.keys())
-    keys = [column.name for column in table.primary_key.columns]
-    lasting = (*keys, *lasting)
-    adding = insert(table).from_select(names, select(rows_of(table, *names)))
-    adding = adding.on_conflict_do_update(
-        index_elements=keys,
-        set_={name: adding.excluded[name] for name in names if name not in lasting},
-    )
-    return for_postgres(adding, *names)
-
-
-def _update(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    """Return the statement that sets *names* by *keys*; a row has its key last."""
-    rows = listed({name: plain_type(table, name) for name in (*names, *keys)})
-    values: dict[Column[object], object] = {table.c[name]: rows.c[name] for name in names}
-    changing = update(table).where(*same(table, rows, *keys)).values(values)
-    return for_postgres(changing, *names, *keys)
-
-
-def _delete(table: Table, keys: tuple[str, ...]) -> str:
-    rows = rows_of(table, *keys)
-    return for_postgres(delete(table).where(*same(table, rows, *keys)), *keys)
+    return adding, names
