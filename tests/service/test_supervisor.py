@@ -8,14 +8,14 @@ import random
 from structlog.testing import capture_logs
 
 from service.workers.supervisor import PAUSE_SECONDS_MAX, Loops
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import simulated_loop
 
 FAILURES = 1_100
 
 
 def test_a_loop_outlives_an_outage_of_a_day() -> None:
     """The pause doubles up to a minute and stays there: its growth must not become an error."""
-    loop = SimulatedLoop(random.Random(1))  # noqa: S311 -- it repeats
+    loop = simulated_loop(random.Random(1))  # noqa: S311 -- it repeats
     begun: list[float] = []
 
     async def fail_for_long() -> bool:

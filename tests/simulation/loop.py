@@ -15,9 +15,10 @@ import random
 from asyncio import events
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 Answer = TypeVar("Answer")
+Given = TypeVarTuple("Given")
 
 STEPS_MAX = 2_000_000
 """Many times what a run takes: beyond it, something turns in a circle."""
@@ -106,7 +107,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return self._microseconds / 1_000_000
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*Given], object], *args: *Given, context: Context | None = None
     ) -> asyncio.Handle:
         """Run *callback* at this instant, before or after whatever else is ready."""
         context = copy_context() if context is None else context
@@ -117,8 +118,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Given], object],
+        *args: *Given,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Run *callback* when *delay* seconds have passed."""
@@ -127,8 +128,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Given], object],
+        *args: *Given,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Run *callback* at *when*; what lies ahead is at least a microsecond ahead."""
@@ -177,3 +178,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Do nothing: a cancelled timer is passed over when it is due."""
+
+
+def simulated_loop(chance: random.Random) -> SimulatedLoop:
+    """Return a loop whose order *chance* decides."""
+    return SimulatedLoop(chance)  # type: ignore[abstract]  # sockets and threads are left out

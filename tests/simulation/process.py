@@ -1,0 +1,232 @@
+"""Processes of the service: started, stopped, killed between two awaits, and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import sqlite3
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from fastapi import FastAPI
+
+from service.app import create_app
+from service.bootstrap import assemble, close, prepare
+from service.ports import Store
+from service.services import Services
+from service.settings import Settings
+from service.workers.sweeper import Sweeper
+from tests.builders import at
+from tests.contract.saying import SHOP, TEAM, TENANT
+from tests.simulation import trouble as troubles
+from tests.simulation.loop import OWNER, Owner, SimulatedLoop
+from tests.simulation.trouble import Trouble
+
+Answer = TypeVar("Answer")
+
+KEY = "a-bootstrap-key-for-simulations-that-opens-nothing-else"
+HOURS_BETWEEN_SWEEPS = 20
+BEGIN = at(100)
+"""The hour at which a simulation begins: there is a past of which late events can tell."""
+
+
+class ConnectionLost(Exception):  # noqa: N818 -- it names what a client sees
+    """Nobody answers, or nobody answers any more: what was sent may have been stored or not."""
+
+
+class VirtualClock:
+    """The clock of the loop."""
+
+    def __init__(self, loop: SimulatedLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> int:
+        """Return the virtual instant."""
+        return BEGIN + self._loop.microseconds
+
+
+class SeededRandomness:
+    """Chance that repeats."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+
+    def token(self, octets: int) -> bytes:
+        """Return bytes."""
+        return self._chance.randbytes(octets)
+
+
+@cache
+def application() -> FastAPI:
+    """Return the one application of all runs: making its routes takes longer than a run."""
+    return create_app()
+
+
+class Process(Owner):
+    """One life of the service."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.services: Services | None = None
+        self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_leaving = False
+        self.requests: set[asyncio.Task[Any]] = set()
+        self.drop: Callable[[], None] = lambda: None
+
+    def spawn(self, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+        """Return *work* as a task that dies with the process."""
+        context = copy_context()
+        context.run(OWNER.set, self)
+        return asyncio.get_running_loop().create_task(work, context=context)
+
+    async def outcome(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Return what *work* comes to inside the process.
+
+        Raises:
+            ConnectionLost: The process died first.
+        """
+        task = self.spawn(work)
+        await asyncio.wait((task, self.death), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ConnectionLost
+        return task.result()
+
+    def bury(self) -> None:
+        """Let go of what was under way at its death, so that nothing stirs afterwards."""
+        for task in self.tasks:
+            coroutine = task.get_coro()
+            if not task.done() and isinstance(coroutine, Coroutine):
+                with contextlib.suppress(RuntimeError, sqlite3.Error):
+                    coroutine.close()
+
+
+class Host:
+    """Where processes live one after the other over the same rows.
+
+    Attributes:
+        process: The one that lives now; None between two.
+        deaths: How many were killed.
+    """
+
+    def __init__(self, loop: SimulatedLoop, chance: random.Random, path: Path | None) -> None:
+        """Keep rows in the SQLite file at *path*, or in memory without one."""
+        self.clock = VirtualClock(loop)
+        self.chance = chance
+        self.trouble = Trouble(chance)
+        self.process: Process | None = None
+        self.deaths = 0
+        self._path = path
+        self._memory: Store | None = None
+        self._lives: list[Process] = []
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=application(), raise_app_exceptions=False),
+            base_url="http://test",
+            headers={"Authorization": f"Bearer {KEY}"},
+        )
+
+    async def start(self) -> None:
+        """Start a process, as `service.bootstrap.build` does; one that fails is tried again.
+
+        Raises:
+            ConnectionLost: It was killed while it started.
+        """
+        process = self.process = Process()
+        self._lives.append(process)
+        process.services = await process.outcome(self._boot(process))
+
+    async def _boot(self, process: Process) -> Services:
+        settings = Settings.from_environment({"STAGEFOLD_API_KEY": KEY, "STAGEFOLD_MODELS": "none"})
+        services = assemble(
+            settings, self._store(process), self.clock, SeededRandomness(self.chance)
+        )
+        services.appender.start()
+        await prepare(services)
+        await services.catalogue.resume(TENANT)
+        await self._open(services)
+        return services
+
+    def _store(self, process: Process) -> Store:
+        if self._path is None:
+            self._memory = self._memory or troubles.memory_store(self.trouble)
+            return self._memory
+        store, process.drop = troubles.sqlite_store(self.trouble, self._path)
+        return store
+
+    async def _open(self, services: Services) -> None:
+        for document in (SHOP, TEAM):
+            found = await services.store.model(TENANT, document["model"])
+            if found is None or found.active_generation is None:
+                text = json.dumps(document).encode()
+                draft = services.catalogue.read(text, "application/json")
+                version = await services.catalogue.put(draft, tenant=TENANT, author="simulation")
+                await services.catalogue.activate_and_wait(version)
+        sweeper = Sweeper(services.store, services.clock, services.progress)
+        services.loops.start("sweeper", partial(self._sweep, sweeper), pause_seconds=1.0)
+        application().state.services = services
+
+    async def _sweep(self, sweeper: Sweeper) -> bool:
+        await asyncio.sleep(self.chance.random() * HOURS_BETWEEN_SWEEPS * 3_600)
+        return await sweeper.round()
+
+    # ------------------------------------------------------------ what happens to it
+
+    async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 -- httpx's options
+        """Return the answer to a request.
+
+        Raises:
+            ConnectionLost: There is no process, or it died before it answered.
+        """
+        process = self.process
+        if process is None or process.services is None or process.is_leaving:
+            raise ConnectionLost
+        task = process.spawn(self._client.request(method, path, **options))
+        process.requests.add(task)
+        await asyncio.wait((task, process.death), return_when=asyncio.FIRST_COMPLETED)
+        process.requests.discard(task)
+        if not task.done():
+            raise ConnectionLost
+        return task.result()
+
+    def kill(self) -> None:
+        """End the process where it stands: nothing is closed, nothing is said."""
+        process = self.process
+        if process is None:
+            return
+        self.process = None
+        self.deaths += 1
+        process.is_dead = True
+        process.drop()
+        if not process.death.done():
+            process.death.set_result(None)
+
+    async def stop(self) -> None:
+        """Answer what is under way, then close, as a server does when it is told to stop."""
+        process = self.process
+        if process is None or process.services is None or process.is_leaving:
+            return
+        process.is_leaving = True
+        process.services.lifecycle.draining = True
+        if process.requests:
+            await asyncio.wait(list(process.requests))
+        await process.outcome(self._close(process.services))
+        process.is_dead = True
+        self.process = None
+
+    async def _close(self, services: Services) -> None:
+        if self._path is None:  # the rows in memory outlive it
+            await services.loops.stop()
+            await services.catalogue.close()
+            await services.appender.close()
+        else:
+            await close(services)
+
+    def bury(self) -> None:
+        """Let go of all processes that were killed."""
+        for process in self._lives:
+            process.bury()

@@ -1,0 +1,142 @@
+"""The verdict: what was said is held against the log, and the log against the pure fold."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from domain.instants import format_instant
+from projections.log import StoredEvent, SubjectKey
+from service.ports import Store
+from tests.contract.judging import (
+    MACHINES,
+    assert_feed_is_dense,
+    assert_true,
+    true_history,
+    true_traits,
+    whole_log,
+)
+from tests.contract.saying import TENANT
+from tests.simulation.claims import Answered, Claim, Ledger
+
+
+async def assert_kept(store: Store, ledger: Ledger, now: int) -> list[StoredEvent]:
+    """Assert that all that was said is true, and return the log."""
+    log = await whole_log(store)
+    assert_claims(log, ledger)
+    await assert_followed(store, log, ledger)
+    for answered in ledger.answers:
+        assert_answered(log, answered)
+    await assert_feed_is_dense(store)
+    await assert_true(store, now)
+    assert not await store.parked(TENANT)
+    assert not await store.inspect(thorough=True)
+    return log
+
+
+def assert_claims(log: Sequence[StoredEvent], ledger: Ledger) -> None:
+    """Assert that every acknowledged event is in the log once, with its content."""
+    count = Counter(event.event_id for event in log)
+    twice = [event_id for event_id, times in count.items() if times > 1]
+    assert not twice, f"more than once in the log: {twice}"
+    of = {event.event_id: event for event in log}
+    stored = [event_id for event_id in ledger.absent if event_id in of]
+    assert not stored, f"refused as a whole, and stored: {stored}"
+    accepted = Counter(claim.position for claim in ledger.claims if claim.status == "accepted")
+    assert max(accepted.values(), default=1) == 1, "two were told to be the first"
+    for claim in ledger.claims:
+        assert claim.event_id in of, f"lost: {claim}"
+        assert_claim(of[claim.event_id], claim)
+
+
+def assert_claim(event: StoredEvent, claim: Claim) -> None:
+    """Assert that *event* is what its sender was told it is."""
+    told = f"{claim} and {event}"
+    if claim.status == "conflict":
+        assert json.loads(event.payload) != json.loads(str(claim.text)), told
+        return
+    assert event.position == claim.position, told
+    if claim.status == "accepted" and claim.text is not None:
+        assert event.payload == claim.text, told
+    elif claim.text is not None:
+        assert json.loads(event.payload) == json.loads(claim.text), told
+
+
+async def assert_followed(store: Store, log: Sequence[StoredEvent], ledger: Ledger) -> None:
+    """Assert that what followers were given stands there still."""
+    for position, event_id in ledger.followed:
+        assert log[position - 1].event_id == event_id
+    feed = (await store.feed(TENANT, limit=500_000)).rows
+    for position, kind, transition_id in ledger.heard:
+        record = feed[position - 1]
+        assert (record.kind, record.transition.id) == (kind, transition_id), (
+            f"{kind} {transition_id} {position} {record}"
+        )
+
+
+def assert_answered(log: Sequence[StoredEvent], answered: Answered) -> None:
+    """Assert that an answer is the fold of the log as it was known when it was given.
+
+    A question about another instant reads the history after the subject, so it may know more than
+    the position it tells, but nothing that was recorded later than the answer.
+    """
+    newest = answered.position
+    if answered.as_of is not None:
+        newest += sum(event.recorded_at <= answered.told_at for event in log[newest:])
+    instants = {answered.as_of or answered.asked_at, answered.as_of or answered.told_at}
+    possible = [
+        true_answer(log[:position], answered, instant)
+        for position in range(answered.position, newest + 1)
+        for instant in sorted(instants)
+    ]
+    found = said(answered)
+    assert found in possible, f"{answered}\nexpected one of {possible}\nfound {found}"
+
+
+def said(answered: Answered) -> dict[str, object]:
+    """Return what is compared of an answer."""
+    body = answered.body
+    stages = [
+        (row["stage"], row["entered_at"], row["sequence"], row["cycle"], row["next"])
+        for row in body["stages"]
+    ]
+    names = ("events", "traits", "first_seen_at", "last_event_at")
+    return {"stages": stages, **{name: body[name] for name in names}}
+
+
+def true_answer(log: Sequence[StoredEvent], answered: Answered, instant: int) -> dict[str, object]:
+    """Return the answer that the pure fold gives."""
+    is_account = answered.kind == "account"
+    machine = MACHINES["team" if is_account else "shop"]
+    history = true_history(log, members_of(answered))
+    if answered.as_of is not None:
+        history = [event for event in history if event.effective_at <= answered.as_of]
+    state, _ = machine.fold(history)
+    stages = []
+    if state.stage_id is not None:
+        state, _ = machine.advance(state, instant)
+        view, ahead = machine.view(state, instant), machine.next_transition(state)
+        upcoming = ahead and {
+            "stage": ahead.stage,
+            "at": format_instant(ahead.at),
+            "rule": ahead.rule,
+        }
+        entered_at = format_instant(view.entered_at)
+        stages = [(view.stage, entered_at, view.sequence, view.cycle, upcoming)]
+    seen = [format_instant(event.effective_at) for event in history]
+    return {
+        "stages": stages,
+        "events": len(history),
+        "traits": true_traits(history),
+        "first_seen_at": seen[0] if seen else None,
+        "last_event_at": seen[-1] if seen else None,
+    }
+
+
+def members_of(answered: Answered) -> set[SubjectKey]:
+    """Return the names that the answer says are one subject."""
+    body = answered.body
+    if answered.kind == "account":
+        return {SubjectKey("account", body["id"])}
+    return {SubjectKey.of_customer(name) for name in (body["id"], *body["aliases"])}
