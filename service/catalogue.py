@@ -167,9 +167,7 @@ class Catalogue:
             raise Problem("rebuild_not_found", f"there is no rebuild {generation}")
         ended = await self._store.fail_generation(generation, CANCELLED, self._clock.now())
         if ended.status != "failed":
-            message = (
-                f"rebuild {generation} is {ended.status}; it can be rolled back, not cancelled"
-            )
+            message = f"rebuild {generation} has ended: it is {ended.status}"
             raise Problem("rebuild_ended", message)
         return ended
 

@@ -10,7 +10,17 @@ from typing import Annotated
 
 import typer
 
-from service.cli import configuration, customers, doctoring, importing, keys, models, serving
+from service.cli import (
+    backtesting,
+    configuration,
+    customers,
+    doctoring,
+    importing,
+    keys,
+    models,
+    rebuilding,
+    serving,
+)
 
 app = typer.Typer(
     name="stagefold",
@@ -47,7 +57,11 @@ app.command("import")(importing.import_file)
 app.command()(doctoring.doctor)
 app.command()(serving.health)
 app.add_typer(customers.app, name="customer")
+models.app.command()(backtesting.backtest)
+models.app.command()(rebuilding.activate)
+models.app.command()(rebuilding.rollback)
 app.add_typer(models.app, name="model")
+app.add_typer(rebuilding.app, name="rebuild")
 app.add_typer(keys.app, name="keys")
 app.add_typer(configuration.app, name="config")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.edge import guarded
 from service.cli.exits import CommandError, Exit
-from service.cli.options import Json, Language, speaker_of
+from service.cli.options import AsOf, Json, Language, instant_of, speaker_of
 from service.cli.printing import print_json_text, print_table
 from service.cli.session import require_database, settings_now, use
 
@@ -20,7 +19,6 @@ app = typer.Typer(no_args_is_help=True, help="One customer: where they stand, an
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As sent; anon:… for a visitor's id.")]
 Model = Annotated[str | None, typer.Option("--model", help="Only this model.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="RFC 3339 time; now without it.")]
 
 
 @app.command()
@@ -85,13 +83,9 @@ def why(
 
 def _life(customer_id: str, model: str | None, as_of: str | None) -> Life:
     """Return what there is to tell of a customer."""
-    from domain.instants import parse_date_or_instant
     from service.cli.subjects import life_of
 
-    try:
-        instant = None if as_of is None else parse_date_or_instant(as_of, UTC)
-    except ValueError as error:
-        raise CommandError(f"--as-of: {error}", code="bad_instant") from None
+    instant = instant_of(as_of)
     settings = settings_now()
     require_database(settings)
     found = use(lambda services: life_of(services, customer_id, model, instant), settings=settings)

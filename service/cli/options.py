@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from service.pages.language import Language as Speaker
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="RFC 3339 time; now without it.")]
 Language = Annotated[
     str | None,
     typer.Option("--language", "-l", metavar="en|ja", help="Language; otherwise that of LANG."),
@@ -32,6 +34,20 @@ def speaker_of(wanted: str | None) -> Speaker:
             f"--language: expected {' or '.join(CODES)}, found {wanted}", code="unknown_language"
         )
     return language_of(wanted, _language_of_environment())
+
+
+def instant_of(text: str | None) -> int | None:
+    """Return the instant that `--as-of` names; None where it was not given.
+
+    Raises:
+        CommandError: It is none.
+    """
+    from domain.instants import parse_date_or_instant
+
+    try:
+        return None if text is None else parse_date_or_instant(text, UTC)
+    except ValueError as error:
+        raise CommandError(f"--as-of: {error}", code="bad_instant") from None
 
 
 def _language_of_environment() -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import typer
 
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
     from service.imports.running import Progress
 
 _SECONDS_BETWEEN_LINES = 5.0
+
+
+class Pace(NamedTuple):
+    """How far something has come: the share that is done, and how fast it is."""
+
+    share: float
+    events_per_second: float
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the rest will take at that pace."""
+        return self.seconds * (1 - self.share) / self.share if self.share else 0.0
 
 
 class Meter:
@@ -40,12 +54,20 @@ class Meter:
 
     def show(self, progress: Progress) -> None:
         """Show *progress*, if it is time to."""
+        pace = Pace(progress.share, progress.events_per_second, progress.seconds)
+        self._show(pace, lambda: _line(progress))
+
+    def show_job(self, name: str, pace: Pace) -> None:
+        """Show how far the job *name* has come, if it is time to."""
+        self._show(pace, lambda: _job_line(name, pace))
+
+    def _show(self, pace: Pace, line: Callable[[], str]) -> None:
         if self._bar is not None and self._task is not None:
-            rate = f"{progress.events_per_second:,.0f} events/s"
-            self._bar.update(self._task, completed=progress.share, rate=rate)
-        elif progress.seconds - self._told_at >= _SECONDS_BETWEEN_LINES:
-            self._told_at = progress.seconds
-            typer.echo(_line(progress), err=True)
+            rate = f"{pace.events_per_second:,.0f} events/s"
+            self._bar.update(self._task, completed=pace.share, rate=rate)
+        elif pace.seconds - self._told_at >= _SECONDS_BETWEEN_LINES:
+            self._told_at = pace.seconds
+            typer.echo(line(), err=True)
 
 
 def _bar() -> Bar:
@@ -69,9 +91,16 @@ def _bar() -> Bar:
 
 def _line(progress: Progress) -> str:
     found = progress.bookmark
-    left = progress.seconds * (1 - progress.share) / progress.share if progress.share else 0.0
+    left = Pace(progress.share, progress.events_per_second, progress.seconds).seconds_left
     return (
         f"{progress.share:.0%}: line {found.place.line:,}, {found.accepted:,} accepted,"
         f" {found.duplicate:,} duplicate, {found.rejected:,} rejected;"
         f" {progress.events_per_second:,.0f} events/s, about {left:.0f} s left"
+    )
+
+
+def _job_line(name: str, pace: Pace) -> str:
+    return (
+        f"{pace.share:.0%}: {name}; {pace.events_per_second:,.0f} events/s,"
+        f" about {pace.seconds_left:.0f} s left"
     )

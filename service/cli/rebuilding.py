@@ -1,0 +1,195 @@
+"""Commands that fold history anew: a version made active or rolled back, rebuilds watched."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli.edge import guarded
+from service.cli.exits import CommandError, Exit
+from service.cli.options import Json
+from service.cli.printing import counted, print_json, print_table
+from service.cli.session import require_database, settings_now, use
+
+if TYPE_CHECKING:
+    from service.ports import Generation
+    from service.services import Services
+
+app = typer.Typer(no_args_is_help=True, help="Rebuilds: histories folded anew, beside the old.")
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of the model.")]
+RebuildId = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the rebuild.")]
+
+LOOK_AGAIN_SECONDS = 0.1
+_UNDER_WAY = ("building", "ready")
+
+
+@guarded("stagefold model activate shop 2", "stagefold model activate shop 2 --json")
+def activate(
+    *,
+    key: Key,
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number.")],
+    as_json: Json = False,
+) -> None:
+    """Make a stored version active.
+
+    All of history is folded by it; readers see the present version until that is done, and nothing
+    is announced.
+    """
+    from service.keys import DEFAULT_TENANT
+
+    _fold(lambda ours: ours.catalogue.activate(DEFAULT_TENANT, key, version), as_json=as_json)
+
+
+@guarded("stagefold model rollback shop")
+def rollback(*, key: Key, as_json: Json = False) -> None:
+    """Go back to the version before.
+
+    The version that was active before the present one is made active again; nothing is announced.
+    """
+    from service.keys import DEFAULT_TENANT
+
+    _fold(lambda ours: ours.catalogue.rollback(DEFAULT_TENANT, key), as_json=as_json)
+
+
+@app.command()
+@guarded("stagefold rebuild start shop", "stagefold rebuild start shop --version 2 --json")
+def start(
+    *,
+    key: Key,
+    version: Annotated[
+        int | None, typer.Option("--version", min=1, help="This version; otherwise the active.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fold all of history anew, and wait for it.
+
+    Readers see the old projection until the new one is whole. Ctrl-C stops it here; a server, or
+    the next command, goes on with it.
+    """
+    from service.keys import DEFAULT_TENANT
+
+    async def begin(services: Services) -> Generation:
+        found = await services.catalogue.find(DEFAULT_TENANT, key, version)
+        return await services.catalogue.activate(DEFAULT_TENANT, key, found.version)
+
+    _fold(begin, as_json=as_json)
+
+
+def _fold(begin: Callable[[Services], Awaitable[Generation]], *, as_json: bool) -> None:
+    """Run the rebuild that *begin* begins to its end, and tell how it ended."""
+    from service.http.answers import rebuild_of
+
+    settings = settings_now()
+    require_database(settings)
+
+    async def run(services: Services) -> tuple[Generation, dict[str, object]]:
+        found = await _watched(services, await begin(services))
+        return found, rebuild_of(found, services.clock.now())
+
+    found, members = use(run, settings=settings)
+    if found.status != "active":
+        raise CommandError(
+            f"rebuild {found.generation} of {found.model}: {found.error or found.status}",
+            code="rebuild_failed",
+            status=Exit.UNAVAILABLE,
+            cure="look at it with stagefold doctor; then begin again",
+        )
+    if as_json:
+        print_json(members)
+        return
+    events = counted(found.done, "event")
+    typer.echo(f"{found.model} version {found.version} is active; {events} folded")
+
+
+async def _watched(services: Services, begun: Generation) -> Generation:
+    """Return the rebuild at its end; until then show how far it has come."""
+    import asyncio
+
+    from domain.instants import SECOND
+    from service.cli.progress import Meter, Pace
+
+    name = f"rebuild {begun.generation} of {begun.model}"
+    ended = asyncio.ensure_future(services.catalogue.settle())
+    with Meter() as meter:
+        while True:
+            await asyncio.wait([ended], timeout=LOOK_AGAIN_SECONDS)
+            found = await services.store.generation(begun.tenant, begun.generation)
+            if found is None or found.status not in _UNDER_WAY or ended.done():
+                return found or begun
+            seconds = max(0, services.clock.now() - found.started_at) / SECOND
+            share = found.done / found.total if found.total else 0.0
+            meter.show_job(name, Pace(share, found.done / max(seconds, 0.001), seconds))
+
+
+@app.command()
+@guarded("stagefold rebuild status", "stagefold rebuild status 7 --json")
+def status(
+    *,
+    rebuild: Annotated[
+        int | None, typer.Argument(metavar="[ID]", min=1, help="Only this one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell how far rebuilds have come.
+
+    The newest first, with rate and time left.
+    """
+    from service.errors import Problem
+    from service.http.answers import rebuild_of
+    from service.keys import DEFAULT_TENANT
+
+    settings = settings_now()
+    require_database(settings)
+
+    async def ask(services: Services) -> list[dict[str, object]]:
+        now = services.clock.now()
+        if rebuild is None:
+            found = await services.store.generations(DEFAULT_TENANT)
+            return [rebuild_of(each, now) for each in found]
+        one = await services.store.generation(DEFAULT_TENANT, rebuild)
+        if one is None:
+            raise Problem("rebuild_not_found", f"there is no rebuild {rebuild}")
+        return [rebuild_of(one, now)]
+
+    found = use(ask, settings=settings)
+    if as_json:
+        print_json({"data": found} if rebuild is None else found[0])
+        return
+    columns = ("id", "model", "model_version", "status", "done", "total", "events_per_second")
+    print_table(
+        ("ID", "MODEL", "VERSION", "STATUS", "DONE", "TOTAL", "EVENTS/S", "SECONDS LEFT"),
+        [
+            [
+                ("-" if each[name] is None else str(each[name]))
+                for name in (*columns, "seconds_left")
+            ]
+            for each in found
+        ],
+    )
+
+
+@app.command()
+@guarded("stagefold rebuild cancel 7")
+def cancel(*, rebuild: RebuildId, as_json: Json = False) -> None:
+    """Give a rebuild up.
+
+    Whichever process runs it; readers go on with what they see.
+    """
+    from service.http.answers import rebuild_of
+    from service.keys import DEFAULT_TENANT
+
+    settings = settings_now()
+    require_database(settings)
+
+    async def give_up(services: Services) -> dict[str, object]:
+        found = await services.catalogue.cancel(DEFAULT_TENANT, rebuild)
+        return rebuild_of(found, services.clock.now())
+
+    members = use(give_up, settings=settings)
+    if as_json:
+        print_json(members)
+    else:
+        typer.echo(f"rebuild {rebuild} of {members['model']}: {members['error']}")
