@@ -2,9 +2,10 @@
 
     python -m benchmarks.postgres [--events 40000] [--singles 10000]
 
-The server is the one that tests use, with its defaults (fsync, full pages). Ceilings of the same run: COPY of the very rows that the batches
-left, into the same tables with the same indexes, in transactions of the same size; and the same
-HTTP server with a route that only answers. Both are measured in turns; a ratio is the median.
+The server is the one that tests use, with its defaults (fsync, full pages). Ceilings of the same
+run: COPY of the very rows that the batches left, into the same tables with the same indexes, in
+transactions of the same size; and the same HTTP server with a route that only answers. Both are
+measured in turns, so that other work on the machine meets them alike; a ratio is the median.
 """
 
 from __future__ import annotations
