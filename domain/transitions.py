@@ -24,7 +24,8 @@ class Cause:
     Attributes:
         kind: `event`, `deadline` (silence, date or hold), `condition` (level), `manual`, …
         rule: Id of the rule or alert; `$initial` for the first entry, `$manual` for a manual one.
-        event_id: The event at whose arrival it happened; None where time alone did it.
+        event_id: The event at whose arrival it happened, also where that made an old deadline fall
+            due; None where time alone did it.
         evidence: Names that the rule read and their values (JSON; instants as RFC 3339 text).
     """
 

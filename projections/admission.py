@@ -13,11 +13,11 @@ from hashlib import sha256
 from typing import TypeAlias
 
 from domain.buckets import bucket_of
-from domain.events import ALIAS, VOID, Event
+from domain.events import ALIAS, UNALIAS, VOID, Event
 from projections import clusters
 from projections.asking import Ref
 from projections.changes import LogRows
-from projections.log import CLUSTER_MEMBERS_MAX, UNALIAS, NewEvent, Receipt, SubjectKey, SubjectKind
+from projections.log import CLUSTER_MEMBERS_MAX, NewEvent, Receipt, SubjectKey, SubjectKind
 from projections.payloads import decoder, same_content
 from projections.questions import EventKey, Head
 from projections.records import Projection

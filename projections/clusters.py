@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from domain.events import ALIAS
+from domain.events import ALIAS, UNALIAS
 from projections.asking import Ref
-from projections.log import UNALIAS, NewEvent, SubjectKey
+from projections.log import NewEvent, SubjectKey
 from projections.subjects import Identity
 
 PREVIOUS_NAMES = ("previous_id", "alias", "customer_id")

@@ -16,7 +16,6 @@ ApiFormat = Literal["native", "cloudevents", "segment", "posthog"]
 ReceiptStatus = Literal["accepted", "duplicate", "conflict", "rejected"]
 
 ANONYMOUS_PREFIX = "anon:"
-UNALIAS = "$unalias"
 CLUSTER_MEMBERS_MAX = 1_000
 """Most subjects that may be one customer; a shared device must not swallow a market."""
 

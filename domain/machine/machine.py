@@ -146,7 +146,10 @@ class Machine:
         return after, recorded
 
     def next_deadline(self, state: State) -> int | None:
-        """Return the earliest instant at which time alone may change anything, if there is one."""
+        """Return the earliest instant at which time alone may bring a record about, if any.
+
+        Nothing is recorded before it. Signals that no rule of the stage reads may shrink earlier.
+        """
         due = self._due(state)
         return None if due >= NEVER else due
 

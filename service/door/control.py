@@ -9,8 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from domain.events import ALIAS, IDENTIFY, STAGE_SET, VOID
-from projections.log import UNALIAS
+from domain.events import ALIAS, IDENTIFY, STAGE_SET, UNALIAS, VOID
 from service.door import fields
 from service.door.bounds import Bounds
 from service.door.faults import Fault, shown

@@ -14,10 +14,9 @@ from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
-from domain.events import ALIAS, STAGE_SET
+from domain.events import ALIAS, STAGE_SET, UNALIAS
 from domain.model import Model
 from projections.answers import CustomerSort
-from projections.log import UNALIAS
 from service.errors import Place, Problem
 from service.http.answers import answer, listed, standing_of, subject_of
 from service.http.events_in import DEFAULT_SOURCE, POSITION_HEADER, stages_of_receipt

@@ -11,7 +11,7 @@ from domain.events import IDENTIFY, Event, canonical_history
 from domain.machine import Machine, compile_model
 from domain.transitions import Transition
 from projections.answers import BoardQuery, CustomerQuery, TransitionRecord
-from projections.log import UNALIAS, StoredEvent, SubjectKey
+from projections.log import StoredEvent, SubjectKey
 from projections.payloads import decoder, traits_in
 from projections.records import content_of
 from service.ports import Store
@@ -78,10 +78,7 @@ def true_history(log: Sequence[StoredEvent], members: set[SubjectKey]) -> list[E
                 decode=decoder(event.api_format),
             )
             for event in log
-            if event.type != UNALIAS
-            and (
-                event.subject in members or SubjectKey("account", event.account_id or "") in members
-            )
+            if event.subject in members or SubjectKey("account", event.account_id or "") in members
         ]
     )
 

@@ -45,7 +45,8 @@ def test_a_sum_does_not_depend_on_the_order_of_its_terms() -> None:
 
 
 def test_taking_in_drops_what_has_left() -> None:
-    window, values = [10, 20], ["a", "b"]
+    window = [10, 20]
+    values: list[object] = ["a", "b"]
 
     crowded = runtime.take_in(window, values, 30, "c", 10)
 
@@ -54,7 +55,8 @@ def test_taking_in_drops_what_has_left() -> None:
 
 def test_an_element_never_leaves_before_an_earlier_one() -> None:
     """Where a month is shorter than the one before it, the window keeps its order."""
-    window, values = [28], ["a"]
+    window = [28]
+    values: list[object] = ["a"]
 
     runtime.take_in(window, values, 27, "b", 1)
 
