@@ -185,6 +185,20 @@ async def test_a_rollback_brings_the_version_before_back_quietly(api: Api) -> No
     assert [each["position"] for each in after] == [each["position"] for each in feed]
 
 
+async def test_a_rollback_goes_one_step_and_a_second_one_comes_back(api: Api) -> None:
+    """Of three versions the one before the last was active before; after it, the last was."""
+    await activate(api, EAGER)
+    await activate(api, EAGER.replace(b"1000.0", b"2000.0"))
+
+    steps = []
+    for _ in range(2):
+        answer = await api.client.post("/v1/models/shop/rollback")
+        await api.services.catalogue.settle()
+        steps.append(answer.json()["model_version"])
+
+    assert steps == [2, 3]
+
+
 async def test_a_rollback_needs_somewhere_to_go(api: Api) -> None:
     first = await api.client.post("/v1/models/shop/rollback")
     missing = await api.client.post("/v1/models/none/rollback")
