@@ -19,7 +19,7 @@ from domain.document import Problem as DocumentProblem
 from domain.model import Model
 from service.errors import Place, Problem
 from service.model_files import read_located
-from service.ports import Clock, Generation, ModelVersion, Store, StoreError
+from service.ports import Clock, Generation, ModelVersion, Store, StoreError, StoreUnavailable
 
 EVENTS_AT_ONCE = 5_000
 """Events that one page of a rebuild folds; other work gets its turn between pages."""
@@ -27,6 +27,7 @@ EVENTS_AT_ONCE = 5_000
 CANCELLED = "cancelled"
 """Why a rebuild failed that somebody gave up."""
 
+_GIVING_UP_SECONDS_MAX = 60.0
 _KEPT_MAX = 1_000
 _log = structlog.get_logger("stagefold.catalogue")
 
@@ -207,7 +208,22 @@ class Catalogue:
             _log.info("rebuild_ended", generation=number, model=begun.model, status=job.status)
         except StoreError as error:
             _log.warning("rebuild_failed", generation=number, model=begun.model, error=str(error))
-            await self._store.fail_generation(number, str(error), self._clock.now())
+            await self._give_up(number, str(error))
+
+    async def _give_up(self, number: int, error: str) -> None:
+        """Write down that a rebuild failed; where that fails too, as soon as it succeeds.
+
+        Otherwise it would stay at work in everybody's eyes until the next start.
+        """
+        pause_seconds = 1.0
+        while True:
+            try:
+                await self._store.fail_generation(number, error, self._clock.now())
+            except StoreUnavailable:
+                await asyncio.sleep(pause_seconds)
+                pause_seconds = min(2 * pause_seconds, _GIVING_UP_SECONDS_MAX)
+            else:
+                return
 
     async def settle(self) -> None:
         """Wait until the jobs under way have ended."""

@@ -16,6 +16,9 @@ from typing import Any, TypeVar
 import httpx
 from fastapi import FastAPI
 
+from service.adapters.memory.rows import MemoryRows
+from service.adapters.runners import DirectRunner
+from service.adapters.sqlite import sqlite_store
 from service.app import create_app
 from service.bootstrap import assemble, close, prepare
 from service.ports import Store
@@ -32,6 +35,9 @@ Answer = TypeVar("Answer")
 
 KEY = "a-bootstrap-key-for-simulations-that-opens-nothing-else"
 HOURS_BETWEEN_SWEEPS = 20
+IMPATIENT_SECONDS = 0.03
+"""How long at most a client waits that hangs up before it is answered."""
+
 BEGIN = at(100)
 """The hour at which a simulation begins: there is a past of which late events can tell."""
 
@@ -122,7 +128,7 @@ class Host:
         self.process: Process | None = None
         self.deaths = 0
         self._path = path
-        self._memory: Store | None = None
+        self._rows = MemoryRows()
         self._lives: list[Process] = []
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app=application(), raise_app_exceptions=False),
@@ -153,8 +159,7 @@ class Host:
 
     def _store(self, process: Process) -> Store:
         if self._path is None:
-            self._memory = self._memory or troubles.memory_store(self.trouble)
-            return self._memory
+            return troubles.memory_store(self.trouble, self._rows)
         store, process.drop = troubles.sqlite_store(self.trouble, self._path)
         return store
 
@@ -180,16 +185,22 @@ class Host:
         """Return the answer to a request.
 
         Raises:
-            ConnectionLost: There is no process, or it died before it answered.
+            ConnectionLost: There is no process, it died before it answered, or we hung up first.
         """
         process = self.process
         if process is None or process.services is None or process.is_leaving:
             raise ConnectionLost
         task = process.spawn(self._client.request(method, path, **options))
         process.requests.add(task)
-        await asyncio.wait((task, process.death), return_when=asyncio.FIRST_COMPLETED)
+        patience = self.chance.random() * IMPATIENT_SECONDS if self.chance.random() < 0.05 else None
+        await asyncio.wait(
+            (task, process.death), timeout=patience, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not task.done() and not process.is_dead:
+            task.cancel()
+            await asyncio.wait((task, process.death), return_when=asyncio.FIRST_COMPLETED)
         process.requests.discard(task)
-        if not task.done():
+        if not task.done() or task.cancelled():
             raise ConnectionLost
         return task.result()
 
@@ -214,17 +225,25 @@ class Host:
         process.services.lifecycle.draining = True
         if process.requests:
             await asyncio.wait(list(process.requests))
-        await process.outcome(self._close(process.services))
+        await process.outcome(close(process.services))
         process.is_dead = True
         self.process = None
 
-    async def _close(self, services: Services) -> None:
-        if self._path is None:  # the rows in memory outlive it
-            await services.loops.stop()
-            await services.catalogue.close()
-            await services.appender.close()
-        else:
-            await close(services)
+    def reopened(self) -> Store:
+        """Return a store over what all processes left, that takes no time and knows no trouble."""
+        self.trouble.set_in(0)
+        if self._path is None:
+            return troubles.memory_store(self.trouble, self._rows)
+        return sqlite_store(self._path, DirectRunner(), compile_one=troubles.compiled)
+
+    def unheard(self) -> list[str]:
+        """Return the errors that ended a loop or a job without anybody taking notice."""
+        return [
+            f"{task.get_name()}: {task.exception()!r}"
+            for process in self._lives
+            for task in process.tasks
+            if getattr(task, "_log_traceback", False)
+        ]
 
     def bury(self) -> None:
         """Let go of all processes that were killed."""

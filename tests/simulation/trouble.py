@@ -135,16 +135,14 @@ def compiled(document: str) -> Machine:
     return compile_document(document)
 
 
-def memory_store(trouble: Trouble) -> EmbeddedStore:
-    """Return an empty store in memory that may fail before and after each write, and at reads."""
-    rows = MemoryRows()
+def memory_store(trouble: Trouble, rows: MemoryRows) -> EmbeddedStore:
+    """Return the store over *rows*, which may fail before and after each write, and at reads."""
 
     def readings() -> AbstractContextManager[Readings]:
         return _troubled(trouble, lambda: _plain(MemoryReadings(rows)))
 
-    return EmbeddedStore(
-        rows, readings, SlowRunner(trouble, spoils_writes=True), compile_one=compiled
-    )
+    runner = SlowRunner(trouble, spoils_writes=True)
+    return EmbeddedStore(rows, readings, runner, compile_one=compiled)
 
 
 def sqlite_store(trouble: Trouble, path: Path) -> tuple[SqliteStore, Callable[[], None]]:

@@ -31,6 +31,8 @@ async def assert_kept(store: Store, ledger: Ledger, now: int) -> list[StoredEven
     await assert_feed_is_dense(store)
     await assert_true(store, now)
     assert not await store.parked(TENANT)
+    for generation in await store.generations(TENANT, limit=1_000):
+        assert generation.status not in {"building", "ready"}, f"never ended: {generation}"
     assert not await store.inspect(thorough=True)
     return log
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from service.adapters.runners import DirectRunner
-from service.adapters.sqlite import sqlite_store
 from service.ports import StoreError
 from tests.simulation.claims import Ledger
 from tests.simulation.clients import Client
@@ -22,6 +20,9 @@ from tests.simulation.verdict import assert_kept
 
 CLIENTS = 4
 DEEDS = 18
+REBUILDS_SECONDS = 60.0
+"""Within which rebuilds that a dead process left come to their end, once there is no trouble."""
+
 STARTS_MAX = 20
 STARTS_IN_TROUBLE_MAX = 5
 
@@ -65,10 +66,12 @@ def _run(chance: random.Random, path: Path | None) -> Run:
     loop = simulated_loop(chance)
     host = Host(loop, chance, path)
     try:
-        run = loop.run_until_complete(_live(loop, host, chance, path))
+        run = loop.run_until_complete(_live(loop, host, chance))
     finally:
         host.bury()
     assert not loop.troubles, loop.troubles
+    unheard = host.unheard()
+    assert not unheard, unheard
     assert isinstance(run, Run)
     return run
 
@@ -81,7 +84,7 @@ def _with_traceback(logger: object, method: str, line: EventDict) -> EventDict:
     return line
 
 
-async def _live(loop: SimulatedLoop, host: Host, chance: random.Random, path: Path | None) -> Run:
+async def _live(loop: SimulatedLoop, host: Host, chance: random.Random) -> Run:
     ledger = Ledger()
     await host.start()
     clients = [
@@ -96,12 +99,11 @@ async def _live(loop: SimulatedLoop, host: Host, chance: random.Random, path: Pa
         luck.cancel()
         await asyncio.gather(luck, return_exceptions=True)
     host.trouble.set_in(0)
-    if host.process is None:
-        await _start(host)
-    memory = host.process.services.store if host.process and host.process.services else None
+    host.kill()
+    await _start(host)
+    await asyncio.sleep(REBUILDS_SECONDS)
     await host.stop()
-    store = memory if path is None else sqlite_store(path, DirectRunner())
-    assert store is not None
+    store = host.reopened()
     log = await assert_kept(store, ledger, host.clock.now())
     await store.close()
     return Run(
