@@ -24,6 +24,9 @@ from service.ports import Clock, Generation, ModelVersion, Store, StoreError, St
 EVENTS_AT_ONCE = 5_000
 """Events that one page of a rebuild folds; other work gets its turn between pages."""
 
+FIRST_SECONDS_MAX = 5.0
+"""How long the first version of a model is waited for while history is folded."""
+
 CANCELLED = "cancelled"
 """Why a rebuild failed that somebody gave up."""
 
@@ -132,6 +135,18 @@ class Catalogue:
         self._start(begun)
         return begun
 
+    async def activate_first(self, version: ModelVersion) -> ModelVersion:
+        """Return *version*, of a model that had none before, after making it the active one.
+
+        There is nothing that it could take the place of, so nobody has to ask for it. Where history
+        is long the job goes on after `FIRST_SECONDS_MAX`, and readers see the model when it ends.
+        """
+        begun = await self._store.begin_generation(
+            version.tenant, version.model, version.version, self._clock.now()
+        )
+        await asyncio.wait([self._start(begun)], timeout=FIRST_SECONDS_MAX)
+        return await self.find(version.tenant, version.model, version.version)
+
     async def rollback(self, tenant: str, key: str) -> Generation:
         """Return the job that makes the version active again that was active before this one.
 
@@ -172,10 +187,11 @@ class Catalogue:
             raise Problem("rebuild_ended", message)
         return ended
 
-    def _start(self, begun: Generation) -> None:
+    def _start(self, begun: Generation) -> asyncio.Task[None]:
         job = asyncio.create_task(self._build(begun), name=f"rebuild {begun.generation}")
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
+        return job
 
     async def resume(self, tenant: str) -> None:
         """Go on with the newest job of each model that ended with its process; give others up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
@@ -131,11 +131,18 @@ async def _newest(call: Call, key: str) -> ModelVersion | None:
     "/v1/models/{key}", summary="Store a document as the next version", openapi_extra=DOCUMENT
 )
 async def put_model(
-    *, call: MayChangeModels, key: Key, if_match: Annotated[str | None, Header()] = None
+    *,
+    call: MayChangeModels,
+    key: Key,
+    activate: Annotated[
+        bool, Query(description="false: keep the first version of a new model as a draft.")
+    ] = True,
+    if_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Store a YAML or JSON document; the same document again changes nothing.
 
-    A model that exists is changed with If-Match only. Nobody sees the version until it is active.
+    The first version of a new model becomes active at once. A model that exists is changed with
+    If-Match only, and nobody sees the new version until it is activated.
     """
     text = await read_body(call.request, call.services.settings)
     draft = call.services.catalogue.read(text, kind_of(call.request), key=key)
@@ -145,6 +152,8 @@ async def put_model(
     stored = await call.services.catalogue.put(
         draft, tenant=call.tenant, author=call.principal.key_id, expected_version=expected
     )
+    if newest is None and activate:
+        stored = await call.services.catalogue.activate_first(stored)
     members = model_version_of(stored)
     members["warnings"] = [
         {"path": each.path, "code": each.code, "message": each.message} for each in draft.warnings

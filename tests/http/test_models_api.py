@@ -32,15 +32,26 @@ async def finished(api: Api, location: str) -> dict[str, object]:
     return job
 
 
-async def test_a_model_is_put_made_active_and_folds_history(api: Api) -> None:
+async def test_the_first_version_of_a_model_is_active_at_once(api: Api) -> None:
+    """There is nothing that it could take the place of."""
     await api.send(did("ordered", "ann"))
 
     status, made, _ = await put(api, SMALL)
+
+    found = (await api.get("/v1/customers/ann?model=small")).json()
+    assert (status, made["version"], made["active"]) == (201, 1, True)
+    assert found["stages"][0]["stage"] == "b"
+
+
+async def test_a_model_can_be_kept_as_a_draft(api: Api) -> None:
+    await api.send(did("ordered", "ann"))
+    answer = await api.client.put("/v1/models/small?activate=false", content=SMALL, headers=YAML)
+
     begun = await api.client.post("/v1/models/small/versions/1/activate", json={"mode": "rebuild"})
     job = await finished(api, begun.headers["Location"])
 
     found = (await api.get("/v1/customers/ann?model=small")).json()
-    assert (status, made["version"], made["active"]) == (201, 1, False)
+    assert answer.json()["active"] is False
     assert begun.status_code == 202
     assert (job["status"], job["done"], job["total"]) == ("active", 1, 1)
     assert found["stages"][0]["stage"] == "b"
