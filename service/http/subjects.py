@@ -105,11 +105,17 @@ async def view_of(
     as_of: int | None = None,
     known_at: int | None = None,
 ) -> tuple[Subject, list[Standing]]:
-    """Return the subject and where it stands in each model, now or then."""
+    """Return the subject and where it stands in each model, now or then.
+
+    The past is folded as far as *found* knows the log: what was stored since would tell of events
+    whose stages are not in it.
+    """
     now = call.now
     if as_of is None and known_at is None:
         return found.subject, [standing_now(row, now) for row in found.stages]
-    history = await call.services.store.history(call.tenant, found.subject.key, known_at=known_at)
+    applied = found.positions.applied
+    known = applied if known_at is None else min(known_at, applied)
+    history = await call.services.store.history(call.tenant, found.subject.key, known_at=known)
     instant = now if as_of is None else as_of
     then = [standing_then(row, history, instant) for row in found.stages]
     subject = subject_then(found.subject, history, instant)
