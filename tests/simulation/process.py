@@ -237,12 +237,15 @@ class Host:
         return sqlite_store(self._path, DirectRunner(), compile_one=troubles.compiled)
 
     def unheard(self) -> list[str]:
-        """Return the errors that ended a loop or a job without anybody taking notice."""
+        """Return the errors that ended a loop or a job without anybody taking notice.
+
+        Those have names. Other tasks are waited for, by what may have been killed just before.
+        """
         return [
             f"{task.get_name()}: {task.exception()!r}"
             for process in self._lives
             for task in process.tasks
-            if getattr(task, "_log_traceback", False)
+            if getattr(task, "_log_traceback", False) and not task.get_name().startswith("Task-")
         ]
 
     def bury(self) -> None:
