@@ -15,6 +15,7 @@ TransitionDirection = Literal["forward", "backward", "none"]
 
 INITIAL_RULE = "$initial"
 MANUAL_RULE = "$manual"
+ACTIVATION_RULE = "$activation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Cause:
 
     Attributes:
         kind: `event`, `deadline` (silence, date or hold), `condition` (level), `manual`, …
-        rule: Id of the rule or alert; `$initial` for the first entry, `$manual` for a manual one.
+        rule: Id of the rule or alert; `$initial` for the first entry, `$manual` for a manual one,
+            `$activation` for the entry by which a version that counts from now on begins.
         event_id: The event at whose arrival it happened, also where that made an old deadline fall
             due; None where time alone did it.
         evidence: Names that the rule read and their values (JSON; instants as RFC 3339 text).

@@ -6,13 +6,14 @@ together) and `recorder` (how transitions are written down).
 """
 
 from domain.machine.codec import StateCodecError
-from domain.machine.machine import Machine, StageView, Upcoming, compile_model
+from domain.machine.machine import Machine, StageView, Start, Upcoming, compile_model
 from domain.machine.state import NEVER, State
 
 __all__ = [
     "NEVER",
     "Machine",
     "StageView",
+    "Start",
     "State",
     "StateCodecError",
     "Upcoming",

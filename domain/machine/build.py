@@ -34,6 +34,8 @@ class Program:
         handlers: By event type as sent, other names included.
         behaviour, control: For behaviour events and `$…` events that the model does not name.
         begin: Enters the initial stage.
+        start: Enters the stage in which a version activated from now on starts.
+        renew_stage: Empties the signals whose scope is the stage.
         settle: Decides everything that may fire at an instant.
         due: Per stage: the next instant at which time alone may change anything.
         read: Per signal: its value at an instant.
@@ -47,6 +49,8 @@ class Program:
     behaviour: Callable[[Any, Event, int, Records], None]
     control: Callable[[Any, Event, int, Records], None]
     begin: Callable[[Any, Event, Records], None]
+    start: Callable[[Any, str, int, Records], None]
+    renew_stage: Callable[[Any], None]
     settle: Callable[[Any, int, Event | None, Records], None]
     due: tuple[Callable[[Any, int], int], ...]
     read: Mapping[str, tuple[Callable[[Any, int], object], str]]
@@ -55,20 +59,21 @@ class Program:
     text: str
 
 
-def build(model: Model) -> Program:
-    """Return the program of *model*.
+def build(model: Model, *, is_mute: bool = False) -> Program:
+    """Return the program of *model*; a mute one keeps its signals and makes no transition.
 
     Raises:
         CelCheckError: A condition names what does not exist, or its types do not fit.
     """
-    return _Builder(model).program()
+    return _Builder(model, is_mute=is_mute).program()
 
 
 class _Builder:
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, is_mute: bool) -> None:
         self.model = model
+        self.is_mute = is_mute
         self.places = names.slots(model)
-        self.watches = watches.of_model(model)
+        self.watches = () if is_mute else watches.of_model(model)
         self.source = Source(namespace(model))
         self.conditions = Conditions(model, self.places, self.source)
         self.decisions = Decisions(self.conditions, self.source)
@@ -92,7 +97,7 @@ class _Builder:
             "_fire": recorder.fire,
             "_fire_by_time": recorder.fire_by_time,
             "_alert": recorder.alert,
-            "_manual": recorder.manual,
+            "_manual": _refuse if self.is_mute else recorder.manual,
             "_identify": recorder.identify,
         }
         run = self.source.run()
@@ -106,6 +111,8 @@ class _Builder:
             behaviour=run_by_type[BEHAVIOUR],
             control=run_by_type[CONTROL],
             begin=recorder.begin,
+            start=recorder.start,
+            renew_stage=run["renew_stage"],
             settle=run["settle"],
             due=run["dues"],
             read={name: (run[function], kind) for name, function, kind in reading},
@@ -208,7 +215,9 @@ class _Builder:
         body += ["s.entries[to] += 1"]
         cycle = [line for p in self._scoped("cycle") for line in signals.renewal(p)]
         body += ["if to < g:", *indent(["s.cycle += 1", *cycle])]
-        body += [line for p in self._scoped("stage") for line in signals.renewal(p)]
+        renewed = [line for p in self._scoped("stage") for line in signals.renewal(p)]
+        self.source.function("renew_stage", "s", renewed)
+        body += renewed
         body += ["if g < 0: return", "both = 1 << g | 1 << to"]
         for watch in self.watches:
             kept = [f"s.{field.name} = {field.source}" for field in watches.fields(watch)]
@@ -309,6 +318,10 @@ def _traits_read(model: Model) -> frozenset[str] | None:
     read += [x for s in model.signals for x in (s.value, s.where) if x is not None]
     read += [persona.when for persona in model.personas]
     return trait_names(read)
+
+
+def _refuse(_state: State, _properties: object, _event: Event, _out: Records) -> bool:
+    return False
 
 
 def _not_built(_state: State, _to: int, _now: int) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from domain.events import Event
+    from domain.machine.build import Program
     from domain.machine.explain import RuleExplanation
     from domain.model import Model
     from domain.transitions import Transition
@@ -58,6 +59,22 @@ class StageView:
     coarse: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a subject stood when a model version became active for what comes (`from_now`).
+
+    Attributes:
+        at: The instant of activation.
+        stage: The stage to start in: that of the version before, or what it was mapped to; the
+            initial one where this version has no such stage.
+        entered_at: Since when the subject has been in it.
+    """
+
+    at: int
+    stage: str
+    entered_at: int
+
+
 class Machine:
     """A compiled model. Pure: the same state and event always give the same answer."""
 
@@ -72,6 +89,7 @@ class Machine:
         self._program = build(model)
         self._codec = StateCodec(model.hash, self._program.fields, self.initial)
         self._explainer: Explainer | None = None
+        self._mute: Program | None = None
 
     def __reduce__(self) -> tuple[type[Machine], tuple[Model]]:
         """Pickle by the model; it is compiled again where it arrives."""
@@ -84,15 +102,19 @@ class Machine:
 
     def initial(self) -> State:
         """Return the state before the first event."""
-        state = self._program.state_class()
+        return self._empty(self._program)
+
+    @staticmethod
+    def _empty(program: Program) -> State:
+        state = program.state_class()
         state.stage = state.previous = state.last_at = state.at = -1
         state.entered_at = state.sequence = state.last_position = 0
         state.barred = state.coarse = 0
         state.cycle = 1
         state.due = NEVER
-        state.entries = [0] * len(self.model.stages)
+        state.entries = [0] * len(state.stage_ids)
         state.traits = {}
-        for field in self._program.fields:
+        for field in program.fields:
             setattr(state, field.name, field.empty())
         return state
 
@@ -144,6 +166,24 @@ class Machine:
             handler(after, event, now, recorded)
         _note_folded(after, event)
         return after, recorded
+
+    def fold_from(self, start: Start, events: Iterable[Event]) -> tuple[State, list[Transition]]:
+        """Return the state after *events* of a version that was activated from *start* on.
+
+        Signals take in the whole history. What happened up to the activation makes no transition;
+        the first record is the entry into the stage to start in, of cause `model`, and whatever is
+        due or true then follows at the same instant. A subject unknown at the activation begins as
+        in any model. *events* are the whole history, in fold order.
+        """
+        before: list[Event] = []
+        after: list[Event] = []
+        for event in events:
+            (before if event.effective_at <= start.at else after).append(event)
+        if not before:
+            return self.fold(after)
+        state, recorded = self._start(start, before)
+        state, later = self.fold(after, state)
+        return state, recorded + later
 
     def next_deadline(self, state: State) -> int | None:
         """Return the earliest instant at which time alone may bring a record about, if any.
@@ -210,6 +250,32 @@ class Machine:
             StateCodecError: They were not written by this model version.
         """
         return self._codec.decode(data)
+
+    def _start(self, start: Start, before: list[Event]) -> tuple[State, list[Transition]]:
+        """Return the state at the activation: signals of *before*, and the stage to start in."""
+        if self._mute is None:
+            self._mute = build(self.model, is_mute=True)
+        mute, known = self._mute, self._empty(self._mute)
+        recorded: list[Transition] = []
+        for event in before:
+            known.at = event.effective_at
+            if known.stage < 0:
+                mute.begin(known, event, [])
+            handler = mute.handlers.get(event.type)
+            if handler is None:
+                handler = mute.control if event.type.startswith("$") else mute.behaviour
+            handler(known, event, event.effective_at, [])
+            if event.effective_at <= start.entered_at:
+                mute.renew_stage(known)
+        state = self.initial()
+        _note_folded(state, before[-1])
+        state.at = start.at
+        self._program.start(state, start.stage, start.entered_at, recorded)
+        for field in mute.fields:
+            setattr(state, field.name, getattr(known, field.name))
+        state.traits, state.coarse = known.traits, known.coarse
+        self._program.settle(state, start.at, None, recorded)
+        return state, recorded
 
     def _fold_first(
         self, state: State, coming: Iterator[Event], recorded: list[Transition]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from domain.transitions import INITIAL_RULE, MANUAL_RULE, Cause, Transition
+from domain.transitions import ACTIVATION_RULE, INITIAL_RULE, MANUAL_RULE, Cause, Transition
 
 if TYPE_CHECKING:
     from domain.events import Event
@@ -43,6 +43,12 @@ class Recorder:
         """Enter the initial stage."""
         cause = Cause("event", INITIAL_RULE, e.event_id, {})
         self._change(s, self.initial, cause, e.position, out)
+
+    def start(self, s: State, stage: str, entered_at: int, out: Records) -> None:
+        """Enter the stage in which a version activated from now on starts."""
+        to = self.stages.index(stage) if stage in self.stages else self.initial
+        self._change(s, to, Cause("model", ACTIVATION_RULE, None, {}), s.last_position, out)
+        s.entered_at = min(entered_at, s.at)
 
     def fire(self, s: State, index: int, e: Event, out: Records) -> bool:
         """Make the transition of an `on` rule; return whether it was made, not suppressed."""
