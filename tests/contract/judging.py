@@ -114,13 +114,23 @@ async def assert_subject(
     if row is not None:
         found, pending = machine.advance(machine.decode(row.state), now)
         assert machine.encode(found) == machine.encode(state)
-        page = await store.transitions(TENANT, key, limit=500)
-        told = [*map(said, page.rows), *map(telling, pending)]
+        rows = await all_transitions(store, key)
+        told = [*map(said, rows), *map(telling, pending)]
         assert told == [*map(telling, recorded), *map(telling, passed)]
-        assert (row.stage, row.sequence) == (page.rows[-1].to_stage, page.rows[-1].sequence)
+        assert (row.stage, row.sequence) == (rows[-1].to_stage, rows[-1].sequence)
     stored = [event.position for event in await store.history(TENANT, key)]
     assert stored == [event.position for event in history]
     return state.stage_id
+
+
+async def all_transitions(store: Store, key: SubjectKey) -> list[TransitionRecord]:
+    """Return every record that holds of the subject, however many pages they fill."""
+    page = await store.transitions(TENANT, key, limit=500)
+    rows = list(page.rows)
+    while page.next_after is not None:
+        page = await store.transitions(TENANT, key, limit=500, after=page.next_after)
+        rows += page.rows
+    return rows
 
 
 def telling(transition: Transition) -> tuple[object, ...]:
