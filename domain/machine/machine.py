@@ -261,10 +261,7 @@ class Machine:
             known.at = event.effective_at
             if known.stage < 0:
                 mute.begin(known, event, [])
-            handler = mute.handlers.get(event.type)
-            if handler is None:
-                handler = mute.control if event.type.startswith("$") else mute.behaviour
-            handler(known, event, event.effective_at, [])
+            _handle(mute, known, event, [])
             if event.effective_at <= start.entered_at:
                 mute.renew_stage(known)
         state = self.initial()
@@ -285,10 +282,7 @@ class Machine:
         for event in coming:
             now = state.at = event.effective_at
             program.begin(state, event, recorded)
-            handler = program.handlers.get(event.type)
-            if handler is None:
-                handler = program.control if event.type.startswith("$") else program.behaviour
-            handler(state, event, now, recorded)
+            _handle(program, state, event, recorded)
             program.settle(state, now, event, recorded)
             _note_folded(state, event)
             return
@@ -303,6 +297,14 @@ class Machine:
         while state.due <= instant:
             state.at = state.due
             settle(state, state.at, None, recorded)
+
+
+def _handle(program: Program, state: State, event: Event, recorded: list[Transition]) -> None:
+    """Do what *event* does; the loop of `fold` has the same written out, since it runs for all."""
+    handler = program.handlers.get(event.type)
+    if handler is None:
+        handler = program.control if event.type.startswith("$") else program.behaviour
+    handler(state, event, event.effective_at, recorded)
 
 
 def _note_folded(state: State, event: Event | None) -> None:
