@@ -133,11 +133,11 @@ class FileImport:
             batches = self._batches(source)
             batch = await asyncio.to_thread(next, batches, None)
             while batch is not None:
-                receipts = asyncio.ensure_future(self._intake.append(batch.events))
+                writing = asyncio.ensure_future(self._write(batch, rejected))
                 try:
                     following = await asyncio.to_thread(next, batches, None)
                 finally:  # Where reading ends badly, what was read is written all the same.
-                    self._note(batch, await receipts, rejected)
+                    await _finished(writing)
                 progress = Progress(
                     self._bookmark,
                     batch.share,
@@ -181,6 +181,10 @@ class FileImport:
             yield judge.batch(waiting, source.share)
         if broken is not None:
             raise broken
+
+    async def _write(self, batch: _Batch, rejected: RejectedFile) -> None:
+        """Append *batch* and write down what became of it."""
+        self._note(batch, await self._intake.append(batch.events), rejected)
 
     def _note(self, batch: _Batch, receipts: list[Receipt], rejected: RejectedFile) -> None:
         """Write down what became of *batch*: first the rejected records, then the bookmark."""
@@ -252,6 +256,14 @@ class _Judge:
             raise AssertionError("the door asks for an id only while a record is judged")
         digest = hashlib.sha256(record.text.encode(errors="surrogatepass")).hexdigest()
         return f"line-{record.line}-{digest[:_DIGEST_LENGTH]}"
+
+
+async def _finished(writing: asyncio.Future[None]) -> None:
+    """Wait for *writing* to end; whoever is told to stop meanwhile stops when it has ended."""
+    try:
+        await asyncio.shield(writing)
+    finally:
+        await asyncio.wait([writing])
 
 
 def _refused_by_log(batch: _Batch, receipts: Sequence[Receipt]) -> Iterator[Rejected]:
