@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Text, create_engine, insert
 
 from service.adapters.sql.compiled import text_and_names
-from service.adapters.sql.tables import metadata
+from service.adapters.sql.declared import metadata
 from service.adapters.sqlite.connections import open_writer
 from service.schema import NEWEST, revision, sqlite_path, upgrade
 from service.store_errors import SchemaMismatch

@@ -17,7 +17,7 @@ from projections.answers import CustomerQuery
 from service.adapters.postgres import boards, lookups, removals, views, writes
 from service.adapters.postgres.connections import WRITER_SETTINGS
 from service.adapters.postgres.listing import listing
-from service.adapters.sql.tables import metadata
+from service.adapters.sql.declared import metadata
 from tests.contract.saying import TENANT
 from tests.postgres.telling import Operator
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from service.adapters.postgres import postgres_store, schema, upgrade_database
 from service.adapters.postgres.connections import Database, Limits
 from service.adapters.postgres.tables import metadata as shared
-from service.adapters.sql.tables import metadata
+from service.adapters.sql.declared import metadata
 from service.ports import SchemaMismatch, StoreUnavailable
 from service.schema import NEWEST
 from tests.builders import at

@@ -1,0 +1,8 @@
+"""Every table there is: the metadata, once each module that declares tables has been imported."""
+
+from __future__ import annotations
+
+from service.adapters.sql import tables
+from service.adapters.sql.columns import metadata
+
+__all__ = ["metadata", "tables"]
