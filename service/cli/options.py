@@ -11,7 +11,7 @@ import typer
 from service.cli.exits import CommandError
 
 if TYPE_CHECKING:
-    from service.pages.language import Language as Speaker
+    from service.language.speaker import Language as Speaker
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="RFC 3339 time; now without it.")]
@@ -27,7 +27,7 @@ def speaker_of(wanted: str | None) -> Speaker:
     Raises:
         CommandError: Nobody here speaks the language asked for.
     """
-    from service.pages.language import CODES, language_of
+    from service.language.speaker import CODES, language_of
 
     if wanted is not None and wanted not in CODES:
         raise CommandError(

@@ -9,9 +9,8 @@ from domain.instants import format_instant
 from domain.machine.explain import ClauseValue, RuleExplanation
 from domain.transitions import INITIAL_RULE
 from service.cli.subjects import Life
-from service.cli.words import say
 from service.http.answers import encoded, explanation_of, instant, subject_of
-from service.pages.language import Language
+from service.language.speaker import Language
 from service.standing import Standing
 
 
@@ -34,19 +33,25 @@ def reasons_of(life: Life) -> bytes:
 def heading(life: Life, speaker: Language) -> Iterator[str]:
     """Yield who it is: name, how many events, since when."""
     subject = life.subject
-    yield f"{subject.key.text}  ({say(speaker, 'events')}: {speaker.number(subject.events)})"
+    yield f"{subject.key.text}  ({speaker.say('events')}: {speaker.number(subject.events)})"
     if subject.aliases:
-        yield f"{say(speaker, 'also')}: {', '.join(each.text for each in subject.aliases)}"
+        yield f"{speaker.say('also')}: {', '.join(each.text for each in subject.aliases)}"
     if subject.first_seen_at is not None and subject.last_event_at is not None:
         first, last = speaker.moment(subject.first_seen_at), speaker.moment(subject.last_event_at)
-        yield f"{say(speaker, 'first_seen')}: {first}  {say(speaker, 'last_event')}: {last}"
+        yield f"{speaker.say('first_seen')}: {first}  {speaker.say('last_event')}: {last}"
     if subject.parked is not None:
-        yield say(speaker, "parked", reason=subject.parked)
+        yield speaker.say("parked", reason=subject.parked)
 
 
 def header(speaker: Language) -> tuple[str, ...]:
     """Return the names of the columns of `rows`."""
-    return tuple(say(speaker, key) for key in ("model", "stage", "entered", "why", "next"))
+    return (
+        speaker.say("model"),
+        speaker.say("stage"),
+        speaker.say("list.since"),
+        speaker.say("why"),
+        speaker.say("next"),
+    )
 
 
 def rows(life: Life, speaker: Language) -> list[list[str]]:
@@ -70,13 +75,12 @@ def story(life: Life, speaker: Language, *, with_rules: bool) -> Iterator[str]:
         view, model = standing.view, life.model_of(standing)
         yield ""
         yield f"{speaker.title(model.title, model.key)}  ({model.key}, v{standing.version})"
-        since = say(
-            speaker,
+        since = speaker.say(
             "since",
             date=speaker.moment(view.entered_at),
             span=speaker.span(life.now - view.entered_at),
         )
-        cycle = say(speaker, "cycle", n=view.cycle)
+        cycle = speaker.say("cycle", n=view.cycle)
         yield _line(speaker, "stage", f"{_stage(standing, view.stage, speaker)}  {since}  {cycle}")
         yield _line(speaker, "why", _why(life, standing, speaker))
         for name, value in (standing.cause.evidence if standing.cause else {}).items():
@@ -87,7 +91,7 @@ def story(life: Life, speaker: Language, *, with_rules: bool) -> Iterator[str]:
 
 
 def _line(speaker: Language, key: str, text: str) -> str:
-    return f"  {say(speaker, key)}: {text}"
+    return f"  {speaker.say(key)}: {text}"
 
 
 def _stage(standing: Standing, stage: str | None, speaker: Language) -> str:
@@ -103,47 +107,47 @@ def _why(life: Life, standing: Standing, speaker: Language) -> str:
         return ""
     known = life.event_types.get(cause.event_id or "")
     if cause.rule == INITIAL_RULE:
-        reason = say(speaker, "why.first")
+        reason = speaker.say("why.first")
     elif cause.kind != "event":
-        reason = say(speaker, f"why.{cause.kind}")
+        reason = speaker.say(f"why.{cause.kind}")
     elif known is None:
-        reason = say(speaker, "why.event.unknown")
+        reason = speaker.say("why.event.unknown")
     else:
-        reason = say(speaker, "why.event", event=speaker.event(known))
+        reason = speaker.say("why.event", event=speaker.event(known))
     came_from = standing.view.previous
-    parts = [reason, f"{say(speaker, 'rule')} {cause.rule}"]
+    parts = [reason, f"{speaker.say('rule')} {cause.rule}"]
     if cause.event_id is not None:
         parts.append(f"{known or '?'} {cause.event_id}")
     if came_from is not None:
-        parts.append(say(speaker, "came_from", stage=_stage(standing, came_from, speaker)))
+        parts.append(speaker.say("came_from", stage=_stage(standing, came_from, speaker)))
     return " · ".join(parts)
 
 
 def _next(life: Life, standing: Standing, speaker: Language) -> str:
     upcoming = standing.upcoming
     if upcoming is None:
-        return say(speaker, "next.none")
+        return speaker.say("next.none")
     stage = _stage(standing, upcoming.stage, speaker)
-    sentence = say(speaker, "next.at", stage=stage, date=speaker.moment(upcoming.at))
+    sentence = speaker.say("next.at", stage=stage, date=speaker.moment(upcoming.at))
     span = speaker.span(upcoming.at - life.now)
-    return f"{sentence} · {span} · {say(speaker, 'rule')} {upcoming.rule}"
+    return f"{sentence} · {span} · {speaker.say('rule')} {upcoming.rule}"
 
 
 def _next_briefly(life: Life, standing: Standing, speaker: Language) -> str:
     upcoming = standing.upcoming
     if upcoming is None:
-        return say(speaker, "next.none")
+        return speaker.say("next.none")
     stage = _stage(standing, upcoming.stage, speaker)
     return f"{speaker.upcoming(stage, upcoming.at - life.now)}  {format_instant(upcoming.at)}"
 
 
 def _rules(rules: Sequence[RuleExplanation], speaker: Language) -> Iterator[str]:
-    yield f"  {say(speaker, 'rules')}:"
+    yield f"  {speaker.say('rules')}:"
     if not rules:
-        yield f"    {say(speaker, 'rules.none')}"
+        yield f"    {speaker.say('rules.none')}"
     for rule in rules:
-        met = say(speaker, "rule.met" if rule.matched else "rule.unmet")
-        target = rule.to or say(speaker, "rule.alert")
+        met = speaker.say("rule.met" if rule.matched else "rule.unmet")
+        target = rule.to or speaker.say("rule.alert")
         yield f"    {rule.rule} → {target}: {met}{_when(rule, speaker)}"
         for clause in rule.clauses:
             reads = ", ".join(f"{name} = {_shown(each)}" for name, each in clause.reads.items())
@@ -155,19 +159,19 @@ def _value(rule: RuleExplanation, clause: ClauseValue, speaker: Language) -> str
     """Return what a clause came to; one that reads the event has no value before it arrives."""
     if clause.error is None:
         return _shown(clause.value)
-    return say(speaker, "clause.event") if rule.kind == "on" else clause.error
+    return speaker.say("clause.event") if rule.kind == "on" else clause.error
 
 
 def _when(rule: RuleExplanation, speaker: Language) -> str:
     if rule.on:
         names = [
-            say(speaker, "rule.any") if each == "*" else speaker.event(each) for each in rule.on
+            speaker.say("rule.any") if each == "*" else speaker.event(each) for each in rule.on
         ]
-        return f" · {say(speaker, 'rule.waits', events=', '.join(names))}"
+        return f" · {speaker.say('rule.waits', events=', '.join(names))}"
     if rule.due_at is not None:
-        return f" · {say(speaker, 'rule.due', moment=speaker.moment(rule.due_at))}"
+        return f" · {speaker.say('rule.due', moment=speaker.moment(rule.due_at))}"
     if rule.changes_at is not None:
-        return f" · {say(speaker, 'rule.changes', moment=speaker.moment(rule.changes_at))}"
+        return f" · {speaker.say('rule.changes', moment=speaker.moment(rule.changes_at))}"
     return ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.model import Model, Stage
-from service.pages.language import Language
+from service.language.speaker import Language
 from service.ports import ModelVersion
 from service.services import Services
 

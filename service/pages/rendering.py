@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from domain.diagram import DIAGRAM_CSS, svg
 from domain.instants import format_instant
 from domain.model import Model
-from service.pages.language import Language
+from service.language.speaker import Language
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from domain.machine.explain import ClauseValue, RuleExplanation
 from domain.transitions import INITIAL_RULE, Cause
+from service.language.speaker import Language
 from service.pages.catalogue import ModelLabel, StageLabel
-from service.pages.language import Language
 from service.standing import Standing
 
 _VALUE_LENGTH_MAX = 160

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from domain.instants import DAY
+from service.language.speaker import Language
 from service.pages.catalogue import ModelLabel, StageLabel
-from service.pages.language import Language
 from service.pages.standing import alert_title, event_name, shown
 from service.ports import StoredEvent, TransitionRecord
 from service.timeline import Entry, Mark

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.instants import DAY
+from service.language.speaker import Language
 from service.pages.board import name_of
 from service.pages.catalogue import ModelLabel, by_key
-from service.pages.language import Language
 from service.pages.standing import Place, distinct, place_of, shown
 from service.pages.story import Day, Teller
 from service.ports import StoredEvent, Subject, SubjectKey, SubjectSnapshot, TransitionRecord

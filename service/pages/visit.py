@@ -13,9 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from service.errors import Problem
 from service.http.cursors import Cursors
 from service.keys import Principal
+from service.language.speaker import CODES, Language, language_of
 from service.pages import access
 from service.pages.catalogue import ModelLabel, labels
-from service.pages.language import CODES, Language, language_of
 from service.pages.rendering import render
 from service.ports import StoreError
 from service.services import Services

@@ -6,15 +6,20 @@ import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import service.cli.telling
+import service.language.speaker
 import service.pages
+from domain.transitions import CauseKind
+from service.language.words import EVENTS, WORDS
 from service.model_files import load_ready_models
-from service.pages.words import EVENTS, WORDS
 
 FOLDER = Path(service.pages.__file__).parent
-SAID = re.compile(r"""\.(?:say|counted)\(\s*['"]([a-z_.]+)['"]\s*[,)]""")
+OTHERS = (Path(service.cli.telling.__file__), Path(service.language.speaker.__file__))
+SAID = re.compile(r"""(?:\.say\(|\.counted\(|_line\(speaker,)\s*['"]([a-z_.]+)['"]\s*[,)]""")
 CHOSEN = re.compile(r"""say\(\s*'([a-z_.]+)' if [^)]*? else '([a-z_.]+)'""")
 # Keys made of parts, where a template or a function joins them.
 JOINED = re.compile(
@@ -77,9 +82,13 @@ def _blanks(text: str) -> set[str | None]:
 
 def _said() -> set[str]:
     said: set[str] = set()
-    for path in (*FOLDER.glob("*.py"), *FOLDER.glob("templates/*.html")):
+    for path in (*OTHERS, *FOLDER.glob("*.py"), *FOLDER.glob("templates/*.html")):
         text = path.read_text(encoding="utf-8")
         said.update(SAID.findall(text))
         for pair in CHOSEN.findall(text):
             said.update(pair)
     return said
+
+
+def test_every_cause_can_be_told() -> None:
+    assert {f"why.{kind}" for kind in get_args(CauseKind)} <= set(WORDS)

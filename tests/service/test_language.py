@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.instants import DAY, HOUR, MINUTE, parse_instant
-from service.pages.language import Language, language_of
+from service.language.speaker import Language, language_of
 
 MOMENT = parse_instant("2026-03-02T09:05:00Z")
 

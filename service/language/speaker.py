@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from domain.instants import DAY, HOUR, MINUTE, to_datetime
-from service.pages.words import EVENTS, WORDS
+from service.language.words import EVENTS, WORDS
 
 Code = Literal["en", "ja"]
 

@@ -1,4 +1,4 @@
-"""Every sentence of the pages, in English and in Japanese, side by side.
+"""Every sentence of pages and terminal, in English and in Japanese, side by side.
 
 A pair cannot be half there: each entry has both languages. Names in braces are filled in; a key
 that ends in `.one` is the English singular of the key without it.
@@ -110,6 +110,8 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "why.void": ("an event was withdrawn", "イベントを取り消し"),
         "why.model": ("the model changed", "モデルを変更"),
         "rule": ("Rule", "ルール"),
+        "evidence": ("Evidence", "根拠"),
+        "model": ("Model", "モデル"),
         "next": ("What next", "この先"),
         "next.at": (
             "{stage} on {date}, if nothing happens",
