@@ -34,6 +34,10 @@ _GARBAGE_THRESHOLDS = (20_000, 20, 100)
 
 _TICKS_BETWEEN_LOOKS = 5
 """uvicorn ticks ten times a second."""
+
+_STALL_SECONDS = 1.0
+"""Two looks lie closer together, unless the loop stood still."""
+
 _log = structlog.get_logger("stagefold.server")
 
 Phase = Literal["between", "headers", "body", "complete"]
@@ -182,15 +186,23 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._services = services
         self._on_ready = on_ready
+        self._looked_at = 0.0
 
     async def on_tick(self, counter: int) -> bool:
         """Do what is done ten times a second."""
         if counter % _TICKS_BETWEEN_LOOKS == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in tuple(self.server_state.connections):
-                if isinstance(connection, BoundedProtocol):
-                    connection.look(now)
+            self._look(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
+
+    def _look(self, now: float) -> None:
+        """Look at every connection; not after a stall, when what they sent may be unread yet."""
+        has_stalled = now - self._looked_at > _STALL_SECONDS
+        self._looked_at = now
+        if has_stalled:
+            return
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, BoundedProtocol):
+                connection.look(now)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
