@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.servers.postgres import CURE, Databases, is_available, serving
 
 # The suite gives one verdict for one tree; `--hypothesis-profile=deep` goes looking for news.
-settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],  # it measures the machine
+)
 settings.register_profile("deep", deadline=None, max_examples=2_000)
 settings.load_profile("steady")
 

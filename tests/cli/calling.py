@@ -49,5 +49,5 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Return how the program ended."""
     with start(*arguments, folder=folder, **environment) as program:
-        out, err = program.communicate(timeout=120)
+        out, err = program.communicate(timeout=600)
         return subprocess.CompletedProcess(program.args, program.returncode, out, err)

@@ -103,11 +103,11 @@ def test_an_import_that_is_stopped_says_so_and_goes_on_later(tmp_path: Path) -> 
     _write(file)
 
     with start(*_arguments(file, folder), folder=folder, STAGEFOLD_MODELS="health") as program:
-        while _events(folder) < 1:
+        while program.poll() is None and _events(folder) < 1:
             with suppress(subprocess.TimeoutExpired):
                 program.wait(timeout=POLL_SECONDS)
         program.send_signal(signal.SIGINT)
-        _, err = program.communicate(timeout=60)
+        _, err = program.communicate(timeout=600)
     again = _imported(file, folder)
 
     assert program.returncode == 130

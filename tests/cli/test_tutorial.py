@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.documents import Block, blocks
+from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorial.md"
@@ -39,14 +39,6 @@ def pattern(expected: str) -> re.Pattern[str]:
     return re.compile(r"\s*" + r"[\s\S]*?".join(parts) + r"\s*")
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl; cure: apt-get install -y curl")
 def test_the_tour_shows_what_happens(tmp_path: Path) -> None:
     tour = [step for block in blocks(PAGE) if "tour" in block.words for step in steps(block)]
@@ -62,7 +54,7 @@ def test_the_tour_shows_what_happens(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

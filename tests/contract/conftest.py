@@ -18,7 +18,7 @@ from service.adapters.sqlite import sqlite_store
 from service.ports import Store
 from service.schema import upgrade
 from tests.contract.saying import OpenStore
-from tests.servers.postgres import Databases
+from tests.servers.postgres import PATIENT, Databases
 
 ADAPTERS = ("memory", "sqlite", "postgresql")
 
@@ -55,7 +55,8 @@ async def open_store(
                 return memory_store()
             if adapter == "postgresql":
                 databases: Databases = request.getfixturevalue("databases")
-                shared = await postgres_store(await stack.enter_async_context(databases.fresh()))
+                address = await stack.enter_async_context(databases.fresh())
+                shared = await postgres_store(address, limits=PATIENT)
                 stack.push_async_callback(shared.close)
                 return shared
             path = tmp_path / f"store{next(numbers)}.db"

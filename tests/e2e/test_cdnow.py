@@ -93,7 +93,7 @@ class Api:
     def get(self, path: str) -> dict[str, Any]:
         """Return what the server answers."""
         request = Request(self.url + path, headers={"Authorization": f"Bearer {self.key}"})  # noqa: S310 -- our own server
-        with urlopen(request, timeout=60) as answer:  # noqa: S310 -- same
+        with urlopen(request, timeout=300) as answer:  # noqa: S310 -- same
             found: dict[str, Any] = json.load(answer)
             return found
 
@@ -135,7 +135,7 @@ def api(shop: Shop) -> Iterator[Api]:
         found = next(match for line in server.stderr if (match := address.search(line)))
         yield Api(found[1], (shop.folder / "api-key").read_text().strip())
         server.terminate()
-        server.communicate(timeout=60)
+        server.communicate(timeout=300)
 
 
 def _settle(database: Path) -> None:

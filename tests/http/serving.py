@@ -15,7 +15,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ADMIN_KEY = "a-bootstrap-key-for-tests-that-opens-nothing-else"
-START_SECONDS_MAX = 30
+START_SECONDS_MAX = 180
+ANSWER_SECONDS_MAX = 120
+"""How long tests wait at most: many times what it takes, also where much else is going on."""
+
+PATIENT = {"HEADER_SECONDS": "120", "IDLE_SECONDS": "120", "REQUEST_SECONDS": "120"}
+"""Settings of a server that is not asked how impatient it is: its clients may be kept waiting."""
+
 _address = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
@@ -74,6 +80,9 @@ def _port_of(process: subprocess.Popen[str]) -> int:
             for line in lines:
                 if (match := _address.search(line)) is not None:
                     found.put(int(match[1]))
+        found.put(0)
 
     threading.Thread(target=listen, daemon=True).start()
-    return found.get(timeout=START_SECONDS_MAX)
+    port = found.get(timeout=START_SECONDS_MAX)
+    assert port, "the server ended before it told its address"
+    return port

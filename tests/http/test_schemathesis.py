@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from service.http.operations import OPERATIONS
 from tests.http.conftest import did
-from tests.http.serving import ADMIN_KEY, serving
+from tests.http.serving import ADMIN_KEY, ANSWER_SECONDS_MAX, PATIENT, serving
 
 CASES = int(os.environ.get("STAGEFOLD_TEST_CASES", "25"))
 """Generated requests for each operation; there are more than forty operations."""
@@ -37,13 +37,15 @@ AUTHORIZED = {"Authorization": f"Bearer {ADMIN_KEY}"}
 @pytest.fixture(scope="module")
 def described() -> Iterator[OpenApiSchema]:
     """Yield the document of a running server that knows some customers."""
-    with serving() as server:
+    with serving(**PATIENT) as server:
         events = [
             did("order_completed", "ann", "2026-01-01T00:00:00Z", amount=10),
             did("page_viewed", "0"),
             {**did("page_viewed", "bob"), "account_id": "0", "anonymous_id": "0"},
         ]
-        answer = httpx.post(f"{server.url}/v1/events", json=events, headers=AUTHORIZED)
+        answer = httpx.post(
+            f"{server.url}/v1/events", json=events, headers=AUTHORIZED, timeout=ANSWER_SECONDS_MAX
+        )
         assert answer.json()["accepted"] == len(events)
         yield schemathesis.openapi.from_url(f"{server.url}/openapi.json")
 
@@ -57,6 +59,6 @@ def test_every_operation_keeps_to_its_document(
     @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=described[path][method].as_strategy())
     def keeps_to_it(case: schemathesis.Case[Any]) -> None:
-        case.call_and_validate(headers=AUTHORIZED, checks=CHECKS)
+        case.call_and_validate(headers=AUTHORIZED, checks=CHECKS, timeout=ANSWER_SECONDS_MAX)
 
     keeps_to_it()

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLAT_PACKAGES = ("domain", "migrations", "openapi", "projections", "service")
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 300
 
 pytestmark = pytest.mark.packaging
 

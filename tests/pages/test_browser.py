@@ -34,7 +34,8 @@ PAGES = (
 )
 OPEN_SOME = "all => all.slice(0, 8).forEach(each => each.open = true)"
 NARROW, WIDE = (390, 844), (1_440, 900)
-START_SECONDS = 60
+START_SECONDS = 300
+PAGE_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +98,14 @@ def browser(chromium_path: Path) -> Iterator[Browser]:
 def _context(
     browser: Browser, theme: Theme, size: tuple[int, int], *, scripts: bool = True
 ) -> BrowserContext:
-    return browser.new_context(
+    context = browser.new_context(
         color_scheme=theme,
         viewport={"width": size[0], "height": size[1]},
         java_script_enabled=scripts,
         reduced_motion="reduce",
     )
+    context.set_default_timeout(PAGE_SECONDS * 1_000)
+    return context
 
 
 def _listen(page: Page) -> list[str]:

@@ -13,10 +13,10 @@ from service.adapters.postgres import postgres_store
 from service.adapters.postgres.connections import Limits
 from service.adapters.postgres.store import PostgresStore
 from tests.postgres.telling import OpenStore
-from tests.servers.postgres import Databases
+from tests.servers.postgres import PATIENT, Databases
 
 IMPATIENT = Limits(connect=2.0, lock=0.2, write=5.0, read=5.0, idle=5.0, readers=2)
-"""Limits that make a test of waiting for them a quick one."""
+"""Limits that make a test of waiting for them a quick one; nothing else is to meet them."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def open_store(url: str) -> AsyncIterator[OpenStore]:
     async with AsyncExitStack() as stack:
 
         async def open_one() -> PostgresStore:
-            store = await postgres_store(url, limits=IMPATIENT)
+            store = await postgres_store(url, limits=PATIENT)
             stack.push_async_callback(store.close)
             return store
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import anyio
 import asyncpg
@@ -19,7 +20,7 @@ from tests.contract.judging import assert_true, whole_log
 from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent
 from tests.postgres.conftest import IMPATIENT
 from tests.postgres.telling import OpenStore, Operator
-from tests.servers.postgres import ANOTHER_SERVER, FAST, serving
+from tests.servers.postgres import ANOTHER_SERVER, FAST, PATIENT, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +42,7 @@ async def shop(store: PostgresStore) -> PostgresStore:
 async def test_a_lost_connection_is_replaced(shop: PostgresStore, operator: Operator) -> None:
     """The loop hears of the loss before the next call, so nobody else does."""
     await operator.execute(OTHERS.replace("$1", "'stagefold%'"))
-    await asyncio.wait_for(_all_lost(operator), 10)
+    await asyncio.wait_for(_all_lost(operator), 120)
 
     await post(shop, sent("e2", "ordered", 2))
 
@@ -88,16 +89,18 @@ async def _until_waiting(operator: Operator) -> None:
 
 
 async def test_a_writer_waits_for_another_only_so_long(
-    shop: PostgresStore, operator: Operator
+    shop: PostgresStore, url: str, operator: Operator
 ) -> None:
+    impatient = await postgres_store(url, limits=replace(PATIENT, lock=0.2))
     async with operator.transaction():
         await operator.execute("SELECT pg_advisory_xact_lock('events'::regclass::oid::bigint)")
 
         with pytest.raises(StoreUnavailable, match="held its lock for too long"):
-            await post(shop, sent("e2", "ordered", 2))
+            await post(impatient, sent("e2", "ordered", 2))
         assert len(await whole_log(shop)) == 1
 
-    assert (await post(shop, sent("e2", "ordered", 2)))[0].status == "accepted"
+    assert (await post(impatient, sent("e2", "ordered", 2)))[0].status == "accepted"
+    await impatient.close()
 
 
 async def test_a_read_only_database_refuses_writes_and_answers(
@@ -146,7 +149,7 @@ async def test_a_server_that_goes_and_comes_back_needs_no_restart_of_ours() -> N
     with serving(FAST) as server:
         if server.folder is None:
             pytest.skip(f"cure: unset {ANOTHER_SERVER}; a server that is not ours is not stopped")
-        store = await postgres_store(server.url, limits=IMPATIENT)
+        store = await postgres_store(server.url, limits=PATIENT)
         await publish(store, SHOP)
         await publish(store, TEAM)
         await post(store, sent("e1", "ordered", 1))
