@@ -80,6 +80,13 @@ class ApiKey:
         expires_at: From then on it opens nothing; None for never.
         revoked_at: Since when it opens nothing; None while it does.
         last_used_at: Newest use that was noted (notes are coarse); None before the first.
+        event_types: Patterns of the event types that it may send; none for all.
+        networks: CIDR networks that it may be used from; none for all.
+        origins: Web origins whose pages may use it, if it only writes; none for all.
+        events_per_second: Instead of the setting; 0 for no limit, None for the setting.
+        requests_per_second: The same of requests.
+        former_hash: SHA-256 of the secret before the last rotation, while that is still good.
+        former_until: Until when it is.
     """
 
     id: str
@@ -92,3 +99,10 @@ class ApiKey:
     expires_at: int | None = None
     revoked_at: int | None = None
     last_used_at: int | None = None
+    event_types: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    events_per_second: int | None = None
+    requests_per_second: int | None = None
+    former_hash: bytes | None = None
+    former_until: int | None = None

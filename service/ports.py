@@ -39,6 +39,7 @@ from projections.log import (
     SubjectKey,
     Submission,
 )
+from service.keeping import KeepsKeys, KeepsRegisters
 from service.store_errors import (
     Overloaded,
     SchemaMismatch,
@@ -62,6 +63,8 @@ __all__ = [
     "Finding",
     "Generation",
     "HistoryPage",
+    "KeepsKeys",
+    "KeepsRegisters",
     "ModelVersion",
     "NewEvent",
     "Overloaded",
@@ -328,32 +331,15 @@ class KeepsModels(Protocol):
         ...
 
 
-class KeepsKeys(Protocol):
-    """API keys."""
-
-    async def create_key(self, key: ApiKey) -> None:
-        """Store *key*; one with the same id is replaced only when it is the very same secret."""
-        ...
-
-    async def keys(self, tenant: str) -> list[ApiKey]:
-        """Return the tenant's keys, oldest first, revoked ones included."""
-        ...
-
-    async def key(self, key_id: str) -> ApiKey | None:
-        """Return the key with that id, of whatever tenant."""
-        ...
-
-    async def revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
-        """Return the key, revoked at *now* or earlier; None if the tenant has no such key."""
-        ...
-
-    async def touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
-        """Note the newest use of each key: pairs of id and instant."""
-        ...
-
-
 class Store(
-    AppendsEvents, ReadsSubjects, ReadsLog, ReadsHistories, KeepsModels, KeepsKeys, Protocol
+    AppendsEvents,
+    ReadsSubjects,
+    ReadsLog,
+    ReadsHistories,
+    KeepsModels,
+    KeepsKeys,
+    KeepsRegisters,
+    Protocol,
 ):
     """One log, one position, and the projections written with it."""
 

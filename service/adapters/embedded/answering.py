@@ -23,7 +23,7 @@ from projections.answers import (
     SubjectSnapshot,
     TransitionRecord,
 )
-from projections.asking import Ref
+from projections.asking import Ref, Script, run
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
 from projections.health import StoreHealth
@@ -32,6 +32,7 @@ from projections.log import StoredEvent, SubjectKey
 from projections.machines import Catalogue
 from projections.questions import AskBucketLoads, AskProfilesIn
 from projections.records import Projection, record_of
+from projections.registers import AskEntries
 from projections.subjects import Profile
 from service.adapters.embedded.boards import board
 from service.adapters.embedded.lists import customers
@@ -48,6 +49,7 @@ from service.adapters.embedded.values import newest_first as pages_newest_first
 from service.ports import Runner
 
 Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 OpenReadings = Callable[[], AbstractContextManager[Readings]]
 
 DUE_COUNTED_MAX = 10_000
@@ -333,6 +335,11 @@ class Answering:
 
     async def key(self, key_id: str) -> ApiKey | None:
         return await self._read(lambda readings: readings.key(key_id))
+
+    async def look(self, script: Script[Result]) -> Result:
+        return await self._read(
+            lambda readings: run(script, lambda asked: readings.entries(cast("AskEntries", asked)))
+        )
 
     async def parked(self, tenant: str, *, limit: int = 100) -> list[ParkedSubject]:
         def look(readings: Readings) -> list[ParkedSubject]:

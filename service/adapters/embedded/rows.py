@@ -19,6 +19,7 @@ from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.registers import AskEntries
 from projections.subjects import Identity, Profile
 
 
@@ -86,6 +87,8 @@ class Readings(Protocol):
     def keys(self) -> list[ApiKey]: ...
 
     def key(self, key_id: str) -> ApiKey | None: ...
+
+    def entries(self, asked: AskEntries) -> list[Row]: ...
 
     def identity(self, tenant: str, key: SubjectKey) -> Identity | None: ...
 

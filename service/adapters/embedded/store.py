@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from domain.buckets import BUCKETS
 from projections.append import World, append
-from projections.asking import run
+from projections.asking import Script, run
 from projections.building import build
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.health import Finding, StoreHealth, Swept
@@ -24,6 +24,7 @@ from service.adapters.embedded.rows import Readings, Rows
 from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
 
 Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 OpenReadings = Callable[[], AbstractContextManager[Readings]]
 
 
@@ -224,15 +225,35 @@ class EmbeddedStore(Answering):
         if found is None or found.secret_hash == key.secret_hash:
             self._rows.save_key(key)
 
+    async def rotate_key(
+        self, tenant: str, key_id: str, secret_hash: bytes, *, former_until: int
+    ) -> ApiKey | None:
+        def rotate() -> ApiKey | None:
+            found = self._key(tenant, key_id)
+            if found is None or found.revoked_at is not None:
+                return None
+            rotated = replace(
+                found,
+                secret_hash=secret_hash,
+                former_hash=found.secret_hash,
+                former_until=former_until,
+            )
+            self._rows.save_key(rotated)
+            return rotated
+
+        return await self._write(rotate)
+
+    def _key(self, tenant: str, key_id: str) -> ApiKey | None:
+        with self._readings() as readings:
+            found = readings.key(key_id)
+        return found if found is not None and found.tenant == tenant else None
+
     async def revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
         return await self._write(lambda: self._revoke_key(tenant, key_id, now))
 
     def _revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
-        with self._readings() as readings:
-            found = readings.key(key_id)
-        if found is None or found.tenant != tenant:
-            return None
-        if found.revoked_at is None:
+        found = self._key(tenant, key_id)
+        if found is not None and found.revoked_at is None:
             found = replace(found, revoked_at=now)
             self._rows.save_key(found)
         return found
@@ -247,6 +268,9 @@ class EmbeddedStore(Answering):
                 found = readings.key(key_id)
             if found is not None and instant > (found.last_used_at or 0):
                 self._rows.save_key(replace(found, last_used_at=instant))
+
+    async def keep(self, script: Script[Result]) -> Result:
+        return await self._write(lambda: run(script, self._rows.answer))
 
     # ------------------------------------------------------------ condition
 

@@ -16,6 +16,7 @@ from projections.lists import Listed, merged, trait_matches
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RECORD_COLUMNS
+from projections.registers import AskEntries
 from projections.subjects import DAY, PROFILE_COLUMNS, Identity, Profile, identity_of, traits_of
 from service.adapters.memory.rows import MemoryRows
 
@@ -52,6 +53,9 @@ class MemoryReadings:
 
     def key(self, key_id: str) -> ApiKey | None:
         return self._rows.api_keys.get(key_id)
+
+    def entries(self, asked: AskEntries) -> list[Row]:
+        return self._rows.registers.read(asked)
 
     def identity(self, tenant: str, key: SubjectKey) -> Identity | None:
         row = self._rows.names.get((tenant, key.kind, key.id))

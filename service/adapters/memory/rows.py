@@ -33,6 +33,7 @@ from projections.questions import (
     WriteLog,
 )
 from projections.records import RECORD_COLUMNS, RecordRow
+from projections.registers import AskEntries, WriteEntries
 from projections.subjects import (
     PROFILE_COLUMNS,
     Identity,
@@ -41,6 +42,7 @@ from projections.subjects import (
     identity_of,
     profile_of,
 )
+from service.adapters.memory.registers import MemoryRegisters
 
 RecordKey = tuple[int, int, int, int]
 _PLACE = {name: place for place, name in enumerate(EVENT_COLUMNS)}
@@ -75,6 +77,7 @@ class MemoryRows:
         self.all_generations: dict[int, Generation] = {}
         self.all_versions: list[ModelVersion] = []
         self.api_keys: dict[str, ApiKey] = {}
+        self.registers = MemoryRegisters()
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
             AskHead: lambda _: self.head(),
             AskIdentities: self._identities,
@@ -90,6 +93,8 @@ class MemoryRows:
             AskParked: self._parked,
             AskBucketLoads: self.bucket_loads,
             AskProfilesIn: self.profiles_in,
+            AskEntries: self.registers.read,
+            WriteEntries: self.registers.write,
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }

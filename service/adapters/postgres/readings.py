@@ -16,6 +16,7 @@ from projections.history import LoggedEvent
 from projections.lists import Listed, trait_matches
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.registers import AskEntries
 from projections.subjects import Identity, Profile, identity_of, profile_of, traits_of
 from service.adapters.postgres import asking, boards, lookups, views
 from service.adapters.postgres.asking import ALWAYS
@@ -23,6 +24,7 @@ from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link
 from service.adapters.postgres.inspection import inspect
 from service.adapters.postgres.listing import listing
+from service.adapters.postgres.registers import read_entries
 from service.adapters.postgres.small import read_generations, read_versions
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
@@ -74,6 +76,9 @@ class PostgresReadings:
     def key(self, key_id: str) -> ApiKey | None:
         row = self._row(views.one_key, key_id)
         return None if row is None else key_of(row)
+
+    def entries(self, asked: AskEntries) -> list[Row]:
+        return read_entries(self.link, asked)
 
     def identity(self, tenant: str, key: SubjectKey) -> Identity | None:
         row = self._row(views.identity, bucket_of(tenant, key.id), tenant, key.kind, key.id)

@@ -36,6 +36,7 @@ from projections.questions import (
     WriteLog,
 )
 from projections.records import RECORD_COLUMNS, RecordRow
+from projections.registers import AskEntries, WriteEntries
 from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.postgres import lookups, removals, writes
 from service.adapters.postgres.asking import (
@@ -48,6 +49,7 @@ from service.adapters.postgres.asking import (
 )
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
+from service.adapters.postgres.registers import read_entries, write_entries
 from service.adapters.postgres.small import note_change, read_generations, read_versions
 from service.adapters.postgres.troubles import LOST
 from service.adapters.postgres.writes import Write
@@ -105,6 +107,8 @@ class PostgresRows:
             AskParked: self._parked,
             AskBucketLoads: lambda asked: bucket_loads(self.link, asked),
             AskProfilesIn: lambda asked: profiles_in(self.link, asked),
+            AskEntries: lambda asked: read_entries(self.link, asked),
+            WriteEntries: lambda asked: write_entries(self.link, asked),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }

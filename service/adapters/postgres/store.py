@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from typing import TypeVar
 
 from projections.answers import SubjectSnapshot
+from projections.asking import Script
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, SubjectKey, Submission
@@ -27,6 +29,8 @@ from service.adapters.postgres.rows import PostgresRows
 from service.adapters.postgres.runner import GreenletRunner
 from service.adapters.postgres.small import change_count
 from service.adapters.postgres.together import Answers, ReadingsOfMany, Together, Wanted
+
+Result = TypeVar("Result")
 
 
 class PostgresStore(Answering):
@@ -157,6 +161,16 @@ class PostgresStore(Answering):
 
     async def create_key(self, key: ApiKey) -> None:
         await self._writing.create_key(key)
+
+    async def rotate_key(
+        self, tenant: str, key_id: str, secret_hash: bytes, *, former_until: int
+    ) -> ApiKey | None:
+        return await self._writing.rotate_key(
+            tenant, key_id, secret_hash, former_until=former_until
+        )
+
+    async def keep(self, script: Script[Result]) -> Result:
+        return await self._writing.keep(script)
 
     async def revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
         return await self._writing.revoke_key(tenant, key_id, now)

@@ -189,3 +189,21 @@ def count_stages(prefix: str) -> Writing:
         set_={"count": stage_counts.c.count + adding.excluded.count},
     )
     return adding, names
+
+
+# ---------------------------------------------------------------- any table
+
+
+def insert_into(table: Table) -> Write:
+    """Return what adds rows to *table*."""
+    return partial(_add, table=table, names=_all_of(table))
+
+
+def upsert_into(table: Table) -> Write:
+    """Return what writes rows of *table*, new or old."""
+    return partial(_upsert, table=table, names=_all_of(table))
+
+
+def delete_from(table: Table, keys: tuple[str, ...]) -> Write:
+    """Return what removes rows of *table* by *keys*."""
+    return partial(_delete, table=table, keys=keys)

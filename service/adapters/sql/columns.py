@@ -30,9 +30,9 @@ def words(name: str, *, null: bool = False) -> Column[str]:
     return Column(name, _Words, nullable=null)
 
 
-def octets(name: str) -> Column[bytes]:
+def octets(name: str, *, null: bool = False) -> Column[bytes]:
     """Return a column of bytes."""
-    return Column(name, LargeBinary, nullable=False)
+    return Column(name, LargeBinary, nullable=null)
 
 
 def where(condition: str) -> dict[str, Any]:

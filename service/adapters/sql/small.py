@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from service.adapters.sql.tables import api_keys, generations, model_versions
 _GENERATION = tuple(generations.c.keys())
 _VERSION = tuple(model_versions.c.keys())
 _KEY = tuple(api_keys.c.keys())
+_TERMS = ("event_types", "networks", "origins", "events_per_second", "requests_per_second")
+"""What a key may be held to beside its scopes: seldom used, so one column has all of it."""
 
 
 def generation_row(generation: Generation) -> Row:
@@ -36,12 +39,22 @@ def version_of(row: Sequence[Any]) -> ModelVersion:
 
 def key_row(key: ApiKey) -> Row:
     """Return the row of *key*."""
-    values = {name: getattr(key, name) for name in _KEY} | {"scopes": " ".join(key.scopes)}
+    values = {name: getattr(key, name, None) for name in _KEY}
+    values |= {"scopes": " ".join(key.scopes), "terms": _terms_text(key)}
     return tuple(values[name] for name in _KEY)
+
+
+def _terms_text(key: ApiKey) -> str | None:
+    """Return what else *key* is held to, as JSON; None for nothing."""
+    terms = {name: getattr(key, name) for name in _TERMS}
+    kept = {name: term for name, term in terms.items() if term not in (None, ())}
+    return json.dumps(kept, sort_keys=True) if kept else None
 
 
 def key_of(row: Sequence[Any]) -> ApiKey:
     """Return the key that *row* holds."""
     values = dict(zip(_KEY, row, strict=True))
     values["scopes"] = tuple(values["scopes"].split())
-    return ApiKey(**values)
+    terms = json.loads(values.pop("terms") or "{}")
+    lists = {name: tuple(term) for name, term in terms.items() if isinstance(term, list)}
+    return ApiKey(**{**values, **terms, **lists})

@@ -299,6 +299,9 @@ api_keys = Table(
     number("expires_at", null=True),
     number("revoked_at", null=True),
     number("last_used_at", null=True),
+    words("terms", null=True),
+    octets("former_hash", null=True),
+    number("former_until", null=True),
     PrimaryKeyConstraint("id"),
     **WIDE,
 )

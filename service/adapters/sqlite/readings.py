@@ -17,11 +17,14 @@ from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.registers import AskEntries
 from projections.subjects import PROFILE_COLUMNS, Identity, Profile, identity_of, profile_of
+from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
 from service.adapters.sqlite import lookups, views
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
+from service.adapters.sqlite.registers import read_entries
 from service.adapters.sqlite.removals import EVERY_BUCKET
 from service.adapters.sqlite.rows import (
     ALWAYS,
@@ -33,7 +36,7 @@ from service.adapters.sqlite.rows import (
     profiles_in,
     profiles_of,
 )
-from service.adapters.sqlite.small import key_of, read_generations, read_versions
+from service.adapters.sqlite.small import read_generations, read_versions
 from service.adapters.sqlite.statements import statement
 
 FAR = 1 << 62
@@ -84,6 +87,9 @@ class SqliteReadings:
     def key(self, key_id: str) -> ApiKey | None:
         row = self._row(views.one_key, key_id)
         return None if row is None else key_of(row)
+
+    def entries(self, asked: AskEntries) -> list[Row]:
+        return read_entries(self._connection, asked)
 
     def identity(self, tenant: str, key: SubjectKey) -> Identity | None:
         row = self._row(views.identity, bucket_of(tenant, key.id), tenant, key.kind, key.id)

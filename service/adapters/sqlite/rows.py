@@ -35,16 +35,13 @@ from projections.questions import (
     WriteLog,
 )
 from projections.records import RecordRow
+from projections.registers import AskEntries, WriteEntries
 from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
+from service.adapters.sql.small import generation_row, key_row, version_row
 from service.adapters.sqlite import lookups, removals, writes
 from service.adapters.sqlite.connections import BUSY_SECONDS, translated
-from service.adapters.sqlite.small import (
-    generation_row,
-    key_row,
-    read_generations,
-    read_versions,
-    version_row,
-)
+from service.adapters.sqlite.registers import read_entries, write_entries
+from service.adapters.sqlite.small import read_generations, read_versions
 from service.adapters.sqlite.statements import statement
 from service.ports import StoreUnavailable
 
@@ -81,6 +78,8 @@ class SqliteRows:
             AskParked: self._parked,
             AskBucketLoads: lambda asked: bucket_loads(connection, asked),
             AskProfilesIn: lambda asked: profiles_in(connection, asked),
+            AskEntries: lambda asked: read_entries(connection, asked),
+            WriteEntries: lambda asked: write_entries(connection, asked),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }

@@ -194,3 +194,18 @@ def _delete(table: Table, keys: tuple[str, ...]) -> str:
 
 def _same(table: Table, keys: tuple[str, ...]) -> ColumnElement[bool]:
     return and_(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
+
+
+def insert_into(table: Table) -> str:
+    """Return the statement that adds rows to *table*."""
+    return _insert(table)
+
+
+def upsert_into(table: Table) -> str:
+    """Return the statement that writes rows of *table*, new or old."""
+    return _upsert(table)
+
+
+def delete_from(table: Table, keys: tuple[str, ...]) -> str:
+    """Return the statement that removes rows of *table* by *keys*."""
+    return _delete(table, keys)

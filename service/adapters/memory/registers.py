@@ -1,0 +1,48 @@
+"""Registers in memory: dictionaries by key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from projections.changes import Row
+from projections.registers import AskEntries, Register, WriteEntries
+
+
+class MemoryRegisters:
+    """All registers, each a dictionary."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[Row, Row]] = {}
+
+    def read(self, asked: AskEntries) -> list[Row]:
+        register, prefix = asked.register, asked.prefix
+        found = [
+            (key[len(prefix) :], row)
+            for key, row in self._rows.get(register.name, {}).items()
+            if key[: len(prefix)] == prefix and _is_meant(register, row, asked)
+        ]
+        found.sort(reverse=asked.newest_first)
+        if asked.after:
+            found = [
+                (rest, row)
+                for rest, row in found
+                if rest != asked.after and (rest < asked.after) is asked.newest_first
+            ]
+        return [row for _, row in found[: asked.limit]]
+
+    def write(self, asked: WriteEntries) -> None:
+        rows = self._rows.setdefault(asked.register.name, {})
+        for key in asked.removed:
+            rows.pop(tuple(key), None)
+        for row in asked.put:
+            rows[row[: asked.register.key]] = row
+
+
+def _is_meant(register: Register[Any], row: Row, asked: AskEntries) -> bool:
+    value = dict(zip(register.columns, row, strict=True))
+    dated = value.get(register.dated, 0)
+    return (
+        all(value[name] == wanted for name, wanted in asked.equal)
+        and (asked.since is None or dated >= asked.since)
+        and (asked.until is None or dated < asked.until)
+    )
