@@ -193,11 +193,21 @@ class ReadsSubjects(Protocol):
         ...
 
     async def history(
-        self, tenant: str, key: SubjectKey, *, known_at: int | None = None
+        self,
+        tenant: str,
+        key: SubjectKey,
+        *,
+        aliases: Sequence[SubjectKey] | None = None,
+        known_at: int | None = None,
     ) -> list[Event]:
         """Return what `Machine.fold` takes: the events that count, each once, in fold order.
 
-        *known_at* leaves out what stands behind that position, as if it were not known yet.
+        Args:
+            tenant: Whose data it is.
+            key: A name of the subject.
+            aliases: Its other names, as a snapshot told them; None for those that it has now. With
+                them the answer is of the same subject, whoever was joined or parted since.
+            known_at: Leaves out what stands behind that position, as if it were not known yet.
         """
         ...
 

@@ -61,7 +61,10 @@ async def _standings(
 ) -> list[Standing]:
     if not is_past:
         return [standing_now(row, now) for row in found.stages]
-    history = await services.store.history(DEFAULT_TENANT, found.subject.key)
+    subject = found.subject
+    history = await services.store.history(
+        DEFAULT_TENANT, subject.key, aliases=subject.aliases, known_at=found.positions.applied
+    )
     then = [standing_then(row, history, now) for row in found.stages]
     return [each for each in then if each is not None]
 

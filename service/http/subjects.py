@@ -14,6 +14,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query
 from starlette.responses import Response
 
+from domain.events import Event
 from service.errors import Problem
 from service.http.answers import (
     Members,
@@ -105,21 +106,29 @@ async def view_of(
     as_of: int | None = None,
     known_at: int | None = None,
 ) -> tuple[Subject, list[Standing]]:
-    """Return the subject and where it stands in each model, now or then.
-
-    The past is folded as far as *found* knows the log: what was stored since would tell of events
-    whose stages are not in it.
-    """
+    """Return the subject and where it stands in each model, now or then."""
     now = call.now
     if as_of is None and known_at is None:
         return found.subject, [standing_now(row, now) for row in found.stages]
-    applied = found.positions.applied
-    known = applied if known_at is None else min(known_at, applied)
-    history = await call.services.store.history(call.tenant, found.subject.key, known_at=known)
+    history = await known_history(call, found, known_at=known_at)
     instant = now if as_of is None else as_of
     then = [standing_then(row, history, instant) for row in found.stages]
     subject = subject_then(found.subject, history, instant)
     return subject, [each for each in then if each is not None]
+
+
+async def known_history(
+    call: Call, found: SubjectSnapshot, *, known_at: int | None = None
+) -> list[Event]:
+    """Return the history of *found*, of those names and as far as it knows the log.
+
+    What was stored, joined or parted since is another moment's; the answer is to be of one.
+    """
+    subject, applied = found.subject, found.positions.applied
+    known = applied if known_at is None else min(known_at, applied)
+    return await call.services.store.history(
+        call.tenant, subject.key, aliases=subject.aliases, known_at=known
+    )
 
 
 def entity_tag(standings: list[Standing], members: Members) -> str:
@@ -353,7 +362,7 @@ def _add_explain(router: APIRouter, key_of: KeyOf) -> None:
         at = instant_of("as_of", as_of)
         found = await snapshot_of(call, key_of(subject_id), model)
         standings = await standings_of(call, found, as_of=at)
-        history = await call.services.store.history(call.tenant, found.subject.key)
+        history = await known_history(call, found)
         now = call.now if at is None else at
         last = next((each for each in reversed(history) if each.effective_at <= now), None)
         data: list[Members] = [

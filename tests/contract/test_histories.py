@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from domain.buckets import BUCKETS
+from domain.events import Event
 from projections.history import HistoryPage, SubjectHistory
 from projections.log import SubjectKey
 from service.ports import Store
@@ -97,3 +98,26 @@ async def test_loads_add_up_and_stop_where_asked(store: Store, end: int) -> None
     total = await store.history_load(TENANT, accounts=False, end=end)
     assert sum(page.load for page in found) == total
     assert found[-1].end == end
+
+
+async def test_a_history_by_names_stays_what_it_was(store: Store) -> None:
+    """Whoever was told the names reads the same history, whatever was stored or joined since."""
+    await people(store)
+    found = await store.snapshot(TENANT, SubjectKey("customer", "c0"))
+    assert found is not None
+    told, known = found.subject.aliases, found.positions.applied
+    before = await store.history(TENANT, found.subject.key, aliases=told, known_at=known)
+
+    parting = sent("u", "$unalias", 4, "c0", properties={"anonymous_id": "cookie"})
+    await post(store, sent("y", "visited", 1, "c0"), parting)
+
+    again = await store.history(TENANT, found.subject.key, aliases=told, known_at=known)
+    now = await store.history(TENANT, found.subject.key)
+    assert ids(again) == ids(before) == ["o0", "v0", "w", "x"]
+    assert ids(now) == ["o0", "v0", "y", "x"]
+    assert not await store.history(TENANT, SubjectKey("customer", "nobody"), aliases=[])
+
+
+def ids(history: list[Event]) -> list[str]:
+    """Return the ids of events, in their order."""
+    return [event.event_id for event in history]

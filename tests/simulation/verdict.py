@@ -20,8 +20,6 @@ from tests.contract.judging import (
 from tests.contract.saying import TENANT
 from tests.simulation.claims import Answered, Claim, Ledger
 
-JOINING = frozenset({"$alias", "$unalias"})
-
 
 async def assert_kept(store: Store, ledger: Ledger, now: int) -> list[StoredEvent]:
     """Assert that all that was said is true, and return the log."""
@@ -80,24 +78,12 @@ async def assert_followed(store: Store, log: Sequence[StoredEvent], ledger: Ledg
 
 
 def assert_answered(log: Sequence[StoredEvent], answered: Answered) -> None:
-    """Assert that an answer is the fold of the log up to the position that it tells.
-
-    Answers about another instant are let off where names were joined or parted while they were
-    made: the subject is read first, its history afterwards, by the names it has then.
-    """
-    meanwhile = (e for e in log[answered.position :] if e.recorded_at <= answered.told_at)
-    if answered.as_of is not None and any(map(changes_names, meanwhile)):
-        return
+    """Assert that an answer is the fold of the log up to the position that it tells."""
     instants = {answered.as_of or answered.asked_at, answered.as_of or answered.told_at}
     known = log[: answered.position]
     possible = [true_answer(known, answered, instant) for instant in sorted(instants)]
     found = said(answered)
     assert found in possible, f"{answered}\nexpected one of {possible}\nfound {found}"
-
-
-def changes_names(event: StoredEvent) -> bool:
-    """Tell whether *event* may have joined or parted names."""
-    return event.type in JOINING or '"anonymous_id"' in event.payload
 
 
 def said(answered: Answered) -> dict[str, object]:

@@ -39,6 +39,7 @@ from service.adapters.embedded.lists import customers
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.values import (
     history_of,
+    history_of_names,
     history_page,
     in_sequence,
     names_of,
@@ -209,14 +210,22 @@ class Answering:
         return await self._read(look)
 
     async def history(
-        self, tenant: str, key: SubjectKey, *, known_at: int | None = None
+        self,
+        tenant: str,
+        key: SubjectKey,
+        *,
+        aliases: Sequence[SubjectKey] | None = None,
+        known_at: int | None = None,
     ) -> list[Event]:
         def look(readings: Readings) -> list[Event]:
-            profile = self._profile(readings, tenant, key)
-            if profile is None:
+            if aliases is None:
+                profile = self._profile(readings, tenant, key)
+                request = None if profile is None else history_of(profile, known_at)
+            else:
+                request = history_of_names(readings, tenant, [key, *aliases], known_at)
+            if request is None:
                 return []
-            request = history_of(profile, known_at)
-            return counting(readings.histories([request]).get(profile.ref, []))
+            return counting(readings.histories([request]).get(request.ref, []))
 
         return await self._read(look)
 

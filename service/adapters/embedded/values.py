@@ -26,6 +26,17 @@ def history_of(profile: Profile, known_at: int | None = None) -> HistoryOf:
     return HistoryOf(profile.ref, profile.members, profile.is_account, known_at=known_at)
 
 
+def history_of_names(
+    readings: Readings, tenant: str, names: Sequence[SubjectKey], known_at: int | None
+) -> HistoryOf | None:
+    """Return the request for all that is in the log of *names* together; None if none is known."""
+    found = (readings.identity(tenant, name) for name in names)
+    members = tuple(one.ref for one in found if one is not None)
+    if not members:
+        return None
+    return HistoryOf(members[0], members, names[0].kind == "account", known_at=known_at)
+
+
 def history_page(
     readings: Readings, asked: AskProfilesIn, limit: int, known_at: int
 ) -> HistoryPage:
