@@ -14,6 +14,7 @@ import time
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.figures import ratio, say
 from domain.document import parse_model
 from domain.events import Event
 from domain.instants import format_instant
@@ -220,9 +221,7 @@ def main() -> None:
             message = f"the fold and the loop by hand differ: {recorded} {by_hand(history)}"
             raise SystemExit(message)
     pairs = [(_rate(machine.fold, work), _rate(by_hand, work)) for _ in range(arguments.repeats)]
-    fold, hand = sorted(pairs, key=lambda pair: pair[0] / pair[1])[arguments.repeats // 2]
-    print(f"P1 fold ÷ loop by hand: {fold / hand:.2f}   (owed 0.70)")
-    print(f"   fold {fold:,.0f} events/s, by hand {hand:,.0f} events/s, one core, median pair")
+    say(ratio("P1", "fold of six stages ÷ loop by hand, one core", pairs, 0.7, "events/s"))
 
 
 def _rate(run: Callable[[list[Event]], object], work: list[list[Event]]) -> float:

@@ -1,9 +1,10 @@
-"""P8, P10 and P11 on SQLite: boards, bytes per customer and cost per event as a history grows.
+"""P10 and P11 on SQLite: bytes per customer, memory, and cost per event as a history grows.
 
     python -m benchmarks.growth [--events 300000] [--customers 30000]
 
 Events enter the store as they do in service (batches of 1,000, FULL, folded by one model), without
 HTTP before it. Costs are CPU time of this process, which other work on the machine disturbs least.
+The long form, `--events 10000000 --customers 1000000`, takes a quarter of an hour and 12 GB.
 """
 
 from __future__ import annotations
@@ -19,27 +20,32 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
+from benchmarks.figures import Figure, say
 from benchmarks.fold import MODEL, TYPES, WEIGHTS
 from domain.document import parse_model
 from projections.subjects import decode_standings
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
-from service.ports import BoardQuery, ModelVersion, NewEvent, Store, Submission
+from service.ports import ModelVersion, NewEvent, Store, Submission
 from service.schema import upgrade
 
 TENANT = "default"
 SECOND = 1_000_000
 BATCH_EVENTS = 1_000
-PARTS = 10
-LOOKS = 20
+PARTS = 30
+EARLY = slice(2, 5)
+"""Parts around a tenth of all events."""
+
+LATE = slice(-3, None)
 
 
 def history(count: int, customers: int, end: int) -> Iterator[NewEvent]:
     """Yield *count* events of the last weeks before *end*, in order, of *customers*."""
     chance = random.Random(7)
-    step = 20 * 86_400 * SECOND // count
+    step = 20 * 86_400 * SECOND // count or 1
     for number in range(count):
         name = f"customer-{chance.randrange(customers)}"
         event_type = chance.choices(TYPES, WEIGHTS)[0]
@@ -74,15 +80,10 @@ async def append_all(store: Store, events: list[NewEvent], now: int) -> float:
     return (time.process_time() - start) / len(events) * 1e6
 
 
-async def board_milliseconds(store: Store, as_of: int) -> float:
-    """Return the median time of a board at *as_of*."""
-    query = BoardQuery(TENANT, str(MODEL["model"]), as_of)
-    taken = []
-    for _ in range(LOOKS):
-        start = time.process_time()
-        await store.board(query)
-        taken.append((time.process_time() - start) * 1e3)
-    return statistics.median(taken)
+def resident_mebibytes() -> float:
+    """Return how much memory the process holds now."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / (1 << 20)
 
 
 def state_bytes(database: Path) -> list[int]:
@@ -97,45 +98,42 @@ def state_bytes(database: Path) -> list[int]:
 
 
 async def measure(database: Path, count: int, customers: int) -> None:
-    """Print the figures."""
+    """Tell the figures."""
     upgrade(database)
     store = sqlite_store(database, DirectRunner())
     now = time.time_ns() // 1_000
     await activate(store, now)
-    coming = list(history(count, customers, now))
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    share = count // PARTS
-    costs = [
-        await append_all(store, coming[at : at + share], now)
-        for at in range(0, share * PARTS, share)
-    ]
-    early, late = statistics.median(costs[1:4]), statistics.median(costs[-3:])
-    print(
-        f"P11 cost per event, {count:,} events in the log ÷ the first {share * 4:,}: "
-        f"{late / early:.2f} (owed 1.15 at 10 M ÷ 1 M)  {late:.0f} and {early:.0f} us of CPU"
-    )
-    sizes = state_bytes(database)
-    print(
-        f"P10 state of {len(sizes):,} customers: mean {statistics.mean(sizes):.0f} bytes, "
-        f"99th percentile {sorted(sizes)[len(sizes) * 99 // 100]} (owed 400)"
-    )
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - resident
-    print(f"    memory of the process: {grown:.0f} MiB more at its greatest than before the first")
-    week = 7 * 86_400 * SECOND
-    print(
-        f"P8 board of {len(sizes):,} customers: {await board_milliseconds(store, now):.1f} ms "
-        f"(owed 10 at 1 M), a week ago {await board_milliseconds(store, now - week):.1f} (owed 500)"
-    )
+    coming, share = history(count, customers, now), count // PARTS
+    costs, held = list[float](), list[float]()
+    for _ in range(PARTS):
+        costs.append(await append_all(store, list(islice(coming, share)), now))
+        held.append(resident_mebibytes())
     await store.close()
+    early, late = statistics.median(costs[EARLY]), statistics.median(costs[LATE])
+    what = f"SQLite: cost per event, {count:,} events in the log ÷ a tenth of them"
+    detail = f"{late:.0f} and {early:.0f} us of CPU"
+    say(Figure("P11", what, late / early, 1.15, detail, at_most=True))
+    tell_memory(state_bytes(database), held, customers)
+
+
+def tell_memory(sizes: list[int], held: list[float], customers: int) -> None:
+    """Tell P10."""
+    mean, most = statistics.mean(sizes), sorted(sizes)[len(sizes) * 99 // 100]
+    what = f"state of six stages, mean of {len(sizes):,} customers"
+    say(Figure("P10", what, mean, 400, f"99th percentile {most}", at_most=True, unit="bytes"))
+    what = f"memory at the end ÷ at a third of all events, {customers:,} customers"
+    detail = f"{held[-1]:.0f} and {held[PARTS // 3]:.0f} MiB"
+    say(Figure("P10", what, held[-1] / held[PARTS // 3], 1.1, detail, at_most=True))
 
 
 def main() -> None:
-    """Print the figures."""
+    """Tell the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--customers", type=int, default=30_000)
+    parser.add_argument("--folder", help="where to put the database while it is needed")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path = Path(folder) / "stagefold.db"
         asyncio.run(measure(path, arguments.events, arguments.customers))
 

@@ -1,34 +1,55 @@
-"""The ceiling of a route: the same server and framework, a route that reads its body and answers.
+"""The ceiling of a route: our own server and application, and a route that only answers.
 
-python -m benchmarks.idle PORT BYTES     serve answers of so many bytes
+    python -m benchmarks.idle PORT BYTES     serve answers of so many bytes at /idle
+
+Every layer that a request of ours passes is there (bounds, ids, headers, counters, log line); what
+the route itself does is not: no key, no door, no store.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from typing import TYPE_CHECKING
+import tempfile
 
-import uvicorn
-from fastapi import FastAPI
+import uvloop
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
+from benchmarks.serving import PATH_OF_IDLE, settings_of
+from service import logs
+from service.bootstrap import build, close
+from service.server import server_of
+from service.settings import Settings
 
 
-def main() -> None:
+async def serve(settings: Settings, size: int) -> None:
     """Serve until stopped."""
-    port, size = int(sys.argv[1]), int(sys.argv[2])
     answer = b'{"a":"' + b"x" * max(size - 8, 0) + b'"}'
-    app = FastAPI(openapi_url=None)
 
     async def idle(request: Request) -> Response:
         await request.body()
         return Response(answer, media_type="application/json")
 
-    app.router.routes.append(Route("/{path:path}", idle, methods=["GET", "POST"]))
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", access_log=False)
+    services = await build(settings)
+    try:
+        server = server_of(services, lambda _: None)
+        app = server.config.app
+        app.router.routes.insert(0, Route(PATH_OF_IDLE, idle, methods=["GET", "POST"]))  # type: ignore[union-attr] # it is a FastAPI
+        await server.serve()
+    finally:
+        await close(services)
+
+
+def main() -> None:
+    """Serve until stopped."""
+    port, size = int(sys.argv[1]), int(sys.argv[2])
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.from_environment(settings_of(folder, port))
+        logs.configure(settings)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, size))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """P2, P3, P4 and P7 on PostgreSQL: HTTP in, durable, folded by one model, answered.
 
-    python -m benchmarks.postgres [--events 40000] [--singles 10000]
+    python -m benchmarks.postgres [--events 80000] [--singles 20000]
 
 The server is the one that tests use, with its defaults (fsync, full pages). Ceilings of the same
 run: COPY of the very rows that the batches left, into the same tables with the same indexes, in
-transactions of the same size; and the same HTTP server with a route that only answers. Both are
-measured in turns, so that other work on the machine meets them alike; a ratio is the median.
+transactions of the same size; and the same application with a route that only answers. Both take
+turns, so that other work on the machine meets them alike; a ratio is the median.
 """
 
 from __future__ import annotations
@@ -20,23 +20,17 @@ from pathlib import Path
 
 import asyncpg
 
-from benchmarks import load
-from benchmarks.http_sqlite import (
-    BATCH_TABLES,
-    ROUNDS,
-    SINGLE_ANSWER_BYTES,
-    batches,
-    beside_idle,
-    loaded,
-    measure_reads,
-    publish_model,
-    show,
-)
+from benchmarks.figures import ratio, say
+from benchmarks.http import ROUNDS, measure_singles
+from benchmarks.http_sqlite import BATCH_TABLES
+from benchmarks.load import loaded
 from benchmarks.serving import stagefold
+from benchmarks.workload import batches, publish_model
 from tests.servers.postgres import Databases, Server, serving
 
 DEFAULTS = "-c max_wal_size=4GB"
-FIGURES = (("P2 batches of 1,000", 1_000, 0.5), ("P3 batches of 100", 100, 0.4))
+STORE = "PostgreSQL"
+FIGURES = (("P2", 1_000, 0.5), ("P3", 100, 0.4))
 
 
 async def copy_again(source: str, target: str, after: int, size: int) -> float:
@@ -81,46 +75,36 @@ def service(databases: Databases) -> Iterator[tuple[int, str, str]]:
             runner.run(empty.__aexit__(None, None, None))
 
 
-def measure_batches(databases: Databases, count: int) -> None:
-    """Print P2 and P3."""
-    for name, size, owed in FIGURES:
-        with service(databases) as (port, source, target):
-            loaded(port, 4, batches(size * 4, size, "warm"))
-            done, rates = size * 4, []
-            requests = batches(count, size, "load")
-            share = len(requests) // ROUNDS
-            for at in range(0, share * ROUNDS, share):
-                got = loaded(port, 4, requests[at : at + share]) * size
-                rates.append((got, asyncio.run(copy_again(source, target, done, size))))
-                done += share * size
-            show(name, rates, owed)
-
-
-def measure_singles(databases: Databases, count: int) -> None:
-    """Print P4: one event a request, 256 clients; the latency at 500 a second; and P7."""
-    with service(databases) as (port, _, _):
-        loaded(port, 256, batches(1_000, 1, "warm"))
-        requests = batches(count, 1, "load")
-        rates = beside_idle(port, 256, requests, SINGLE_ANSWER_BYTES)
-        show("P4 single events, 256 clients", rates, 0.75)
-        paced = load.run(port, 64, batches(2_500, 1, "paced"), 500.0)
-        print(f"   at 500/s: p50 {paced.p50_ms:.1f} ms, p99 {paced.p99_ms:.1f} ms (owed 10)")
-        measure_reads(port, count)
+def measure_batches(databases: Databases, id_: str, size: int, owed: float, count: int) -> None:
+    """Tell P2 or P3: batches of *size* ÷ COPY."""
+    with service(databases) as (port, source, target):
+        loaded(port, 4, batches(10_000, size, "warm"))
+        done = 10_000
+        asyncio.run(copy_again(source, target, 0, size))
+        requests = batches(count, size, "load")
+        share, rounds = len(requests) // ROUNDS, []
+        for at in range(0, share * ROUNDS, share):
+            got = loaded(port, 4, requests[at : at + share]) * size
+            rounds.append((got, asyncio.run(copy_again(source, target, done, size))))
+            done += share * size
+    say(ratio(id_, f"{STORE}: batches of {size:,} ÷ COPY", rounds, owed, "events/s"))
 
 
 def measure(server: Server, events: int, singles: int) -> None:
-    """Print all figures."""
+    """Tell all figures."""
     databases = Databases(server)
-    measure_batches(databases, events)
-    measure_singles(databases, singles)
+    for id_, size, owed in FIGURES:
+        measure_batches(databases, id_, size, owed, events)
+    with service(databases) as (port, _, _):
+        measure_singles(port, STORE, singles)
     asyncio.run(databases.close())
 
 
 def main() -> None:
-    """Print the figures."""
+    """Tell the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=40_000)
-    parser.add_argument("--singles", type=int, default=10_000)
+    parser.add_argument("--events", type=int, default=80_000)
+    parser.add_argument("--singles", type=int, default=20_000)
     arguments = parser.parse_args()
     with serving(DEFAULTS) as server:
         measure(server, arguments.events, arguments.singles)

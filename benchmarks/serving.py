@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "benchmark-key-benchmark-key-benchmark"
+PATH_OF_IDLE = "/idle"
 START_SECONDS_MAX = 30
 
 
@@ -24,12 +25,9 @@ def free_port() -> int:
         return port
 
 
-@contextlib.contextmanager
-def stagefold(folder: Path, database_url: str = "") -> Iterator[int]:
-    """Serve from *folder* with no model active and yield the port."""
-    port = free_port()
-    environment = {
-        **os.environ,
+def settings_of(folder: Path | str, port: int, database_url: str = "") -> dict[str, str]:
+    """Return the environment of a server in *folder*: no model, no log line but of errors."""
+    return {
         "STAGEFOLD_DATA_DIR": str(folder),
         "STAGEFOLD_DATABASE_URL": database_url,
         "STAGEFOLD_API_KEY": KEY,
@@ -37,6 +35,13 @@ def stagefold(folder: Path, database_url: str = "") -> Iterator[int]:
         "STAGEFOLD_PORT": str(port),
         "STAGEFOLD_LOG_LEVEL": "error",
     }
+
+
+@contextlib.contextmanager
+def stagefold(folder: Path, database_url: str = "") -> Iterator[int]:
+    """Serve from *folder* with no model active and yield the port."""
+    port = free_port()
+    environment = {**os.environ, **settings_of(folder, port, database_url)}
     with _process([sys.executable, "-m", "stagefold", "serve"], environment, port):
         yield port
 
@@ -52,7 +57,9 @@ def idle(answer_bytes: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _process(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(command, env=environment, cwd=ROOT)  # noqa: S603 - our own command
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL
+    )
     try:
         _await_port(process, port)
         yield

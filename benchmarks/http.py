@@ -1,0 +1,62 @@
+"""P4 and P7 over any store: single events, one customer read, beside routes that only answer.
+
+The two take turns, so that other work on the machine meets them alike; a ratio is the median.
+"""
+
+from __future__ import annotations
+
+import httpx
+
+from benchmarks import load
+from benchmarks.figures import Figure, ratio, say
+from benchmarks.load import loaded
+from benchmarks.serving import PATH_OF_IDLE, idle
+from benchmarks.workload import HEADERS, batches, events, reads, singles
+
+ROUNDS = 8
+PACED_EVENTS = 5_000
+PACED_RATE = 500.0
+SINGLE_ANSWER_BYTES = 190
+HOT_CUSTOMERS = 500
+
+
+def measure_singles(port: int, store: str, count: int) -> None:
+    """Tell P4: one event a request, 256 clients; the latency at 500 a second; and P7."""
+    loaded(port, 4, batches(10_000, 1_000, "warm"))
+    sent, nothing = singles(count, "load"), singles(count, "load", PATH_OF_IDLE)
+    rounds = beside_idle(port, 256, sent, nothing, SINGLE_ANSWER_BYTES)
+    say(ratio("P4", f"{store}: single events, 256 clients ÷ idle route", rounds, 0.75, "events/s"))
+    paced = load.run(port, 64, singles(PACED_EVENTS, "paced"), PACED_RATE)
+    what = f"{store}: 99th percentile at {PACED_RATE:.0f} single events/s"
+    detail = f"median {paced.p50_ms:.1f} ms, counted from when each was due"
+    say(Figure("P4", what, paced.p99_ms, 10.0, detail, at_most=True, unit="ms"))
+    measure_reads(port, store, count)
+
+
+def beside_idle(
+    port: int, clients: int, requests: list[bytes], nothing: list[bytes], answer_bytes: int
+) -> list[tuple[float, float]]:
+    """Return requests per second of ours and of the idle route, in turns."""
+    share = len(requests) // ROUNDS
+    with idle(answer_bytes) as other:
+        loaded(other, clients, nothing[:share])
+        return [
+            (
+                loaded(port, clients, requests[at : at + share]),
+                loaded(other, clients, nothing[at : at + share]),
+            )
+            for at in range(0, share * ROUNDS, share)
+        ]
+
+
+def measure_reads(port: int, store: str, count: int) -> None:
+    """Tell P7: reading one customer, 32 clients; everybody in turn, and a few again and again."""
+    names = sorted({str(each["customer_id"]) for each in events(count, "load")})
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as client:
+        answer = client.get(f"/v1/customers/{names[0]}").raise_for_status()
+    if not answer.json()["stages"]:
+        raise SystemExit("expected a customer with a stage, found one without")
+    for who, some in (("one customer", names), ("one of a few", names[:HOT_CUSTOMERS])):
+        sent, nothing = reads(some, count), reads(some, count, PATH_OF_IDLE)
+        rounds = beside_idle(port, 32, sent, nothing, len(answer.content))
+        say(ratio("P7", f"{store}: {who}, 32 clients ÷ idle route", rounds, 0.6, "requests/s"))
