@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TypeAlias
 
 from domain.buckets import bucket_of
@@ -18,7 +17,7 @@ from projections import clusters
 from projections.asking import Ref
 from projections.changes import LogRows
 from projections.log import CLUSTER_MEMBERS_MAX, NewEvent, Receipt, SubjectKey, SubjectKind
-from projections.payloads import decoder, same_content
+from projections.payloads import content_number, decoder, same_content
 from projections.questions import EventKey, Head
 from projections.records import Projection
 from projections.subjects import Identity, Profile, Residents
@@ -51,7 +50,7 @@ class Draft:
         account = event.account_id
         self.account: Name | None = None if account is None else (tenant, "account", account)
         self.alias = _alias_of(event)
-        self.content = _digest(event.payload)
+        self.content = content_number(event.payload)
         others = (self.visitor, self.account, self.alias)
         self.names = (self.name, *(name for name in others if name is not None))
 
@@ -61,11 +60,6 @@ def _alias_of(event: NewEvent) -> Name | None:
         return None
     named = clusters.named_alias(event, decoder(event.api_format)(event.payload))
     return None if named is None else (event.tenant, named.kind, named.id)
-
-
-def _digest(payload: str) -> int:
-    """Return eight bytes of a hash of *payload*, as the number that a column can hold."""
-    return int.from_bytes(sha256(payload.encode()).digest()[:8], signed=True)
 
 
 class Arrival:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -65,3 +66,8 @@ def same_content(one: str, other: str) -> bool:
 
 def _canonical(text: str) -> str:
     return json.dumps(json.loads(text), sort_keys=True)
+
+
+def content_number(payload: str) -> int:
+    """Return eight bytes of a hash of *payload*, as the number that a column can hold."""
+    return int.from_bytes(sha256(payload.encode()).digest()[:8], signed=True)

@@ -30,6 +30,7 @@ from service.model_files import load_ready_models
 from service.ports import Clock, Randomness, Store, StoreError
 from service.progress import Progress
 from service.schema import NEWEST, SQLITE_PREFIX, sqlite_path, upgrade
+from service.seals import Sealer
 from service.services import Services
 from service.settings import Settings, SettingsError
 from service.workers.sweeper import Sweeper
@@ -37,6 +38,7 @@ from service.workers.sweeper import Sweeper
 READY_MADE = "ready-made"
 SWEEP_PAUSE_SECONDS = 1.0
 USES_PAUSE_SECONDS = 60.0
+SEAL_PAUSE_SECONDS = 10.0
 
 _log = structlog.get_logger("stagefold.bootstrap")
 
@@ -196,7 +198,20 @@ def _start_loops(services: Services) -> None:
         await services.keys.note_uses()
         return False
 
+    sealer = sealer_of(services)
+    seal = while_held(services.leases, "sealer", sealer.round)
+    services.loops.start("sealer", seal, pause_seconds=SEAL_PAUSE_SECONDS)
     services.loops.start("key-uses", note_uses, pause_seconds=USES_PAUSE_SECONDS)
+
+
+def sealer_of(services: Services) -> Sealer:
+    """Return what seals the log of *services*."""
+    return Sealer(
+        services.store,
+        services.clock,
+        services.randomness,
+        range_events=services.settings.seal_events,
+    )
 
 
 async def close(services: Services) -> None:

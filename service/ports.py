@@ -40,9 +40,11 @@ from projections.log import (
     Submission,
 )
 from service.keeping import KeepsKeys, KeepsRegisters
+from service.seals import KeepsSeals
 from service.store_errors import (
     Overloaded,
     SchemaMismatch,
+    StoreDamaged,
     StoreError,
     StoreUnavailable,
     UnknownModel,
@@ -78,6 +80,7 @@ __all__ = [
     "StageChange",
     "StageRow",
     "Store",
+    "StoreDamaged",
     "StoreError",
     "StoreHealth",
     "StoreUnavailable",
@@ -349,6 +352,7 @@ class Store(
     KeepsModels,
     KeepsKeys,
     KeepsRegisters,
+    KeepsSeals,
     Protocol,
 ):
     """One log, one position, and the projections written with it."""

@@ -49,6 +49,10 @@ def _amount(value: str) -> int:
     return _whole(value, low=1, high=2**40)
 
 
+def _range(value: str) -> int:
+    return _whole(value, low=1, high=100_000)
+
+
 def _whole(value: str, *, low: int, high: int) -> int:
     if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
         raise ValueError(f"expected a whole number from {low} to {high}")
@@ -146,6 +150,7 @@ class Settings:
     drain_seconds: float = _setting(_seconds, 20.0, "Time to finish what is under way at a stop.")
     connections_max: int = _setting(_amount, 1_000, "Most connections open at once.")
     queue_events_max: int = _setting(_amount, 20_000, "Most events waiting to be written.")
+    seal_events: int = _setting(_range, 10_000, "Events of a sealed range, at most 100000.")
     lag_events_max: int = _setting(_amount, 10_000, "Projection lag from which we are not ready.")
 
     kafka_bootstrap_servers: str = _setting(_text, "", "Kafka brokers; empty: no Kafka.")

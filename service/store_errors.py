@@ -2,6 +2,7 @@
 
 StoreError                      code
 ├── StoreUnavailable            store_unavailable   full disk, lock held by another, closed
+│   └── StoreDamaged            store_unavailable   pages that are none
 ├── Overloaded                  overloaded          the queue of appends is full
 ├── UnknownModel                model_not_found     no such model or version
 ├── VersionMismatch             version_mismatch    `If-Match` named another version
@@ -27,6 +28,10 @@ class StoreUnavailable(StoreError):  # noqa: N818 -- it names a state of affairs
     def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class StoreDamaged(StoreUnavailable):
+    """The database has pages that cannot be read; `stagefold verify` looks at it."""
 
 
 class Overloaded(StoreError):  # noqa: N818 -- it names a state of affairs

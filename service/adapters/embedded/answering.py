@@ -37,6 +37,7 @@ from projections.subjects import Profile
 from service.adapters.embedded.boards import board
 from service.adapters.embedded.lists import customers
 from service.adapters.embedded.rows import Readings
+from service.adapters.embedded.seals import ReadsSeals
 from service.adapters.embedded.values import (
     history_of,
     history_of_names,
@@ -57,7 +58,7 @@ DUE_COUNTED_MAX = 10_000
 EVERY_EVENT = 1 << 62
 
 
-class Answering:
+class Answering(ReadsSeals):
     """The reading half of a store inside this process."""
 
     catalogue: Catalogue

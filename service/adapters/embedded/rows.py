@@ -19,7 +19,9 @@ from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.records import RecordRow
 from projections.registers import AskEntries
+from projections.seals import Seal
 from projections.subjects import Identity, Profile
 
 
@@ -64,6 +66,10 @@ class Rows(Protocol):
 
     def save_key(self, key: ApiKey) -> None:
         """Insert or replace it."""
+        ...
+
+    def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
+        """Insert a seal, and the salts of subjects that had none: bucket, number, salt."""
         ...
 
     def close(self) -> None:
@@ -165,6 +171,26 @@ class Readings(Protocol):
 
     def touched_since(self, tenant: str, position: int) -> list[Ref]:
         """Return the canonical subjects of events behind *position*."""
+        ...
+
+    # -------------------------------------------------------- seals
+
+    def seals_behind(self, position: int, limit: int) -> list[Seal]:
+        """Return seals that end behind *position*, in order."""
+        ...
+
+    def seals_before(self, position: int, limit: int) -> list[Seal]:
+        """Return seals that end before *position*, the newest first."""
+        ...
+
+    def sealable(self, after: int, end: int, limit: int) -> list[Row]:
+        """Return `SEALABLE_COLUMNS` of events behind *after*, up to *end*, in order."""
+        ...
+
+    def held_records(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> Mapping[tuple[int, Ref], list[RecordRow]]:
+        """Return the records of these subjects that hold, by number."""
         ...
 
     # -------------------------------------------------------- boards and lists

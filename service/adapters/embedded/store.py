@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from operator import itemgetter
@@ -10,18 +10,20 @@ from typing import TypeVar
 
 from domain.buckets import BUCKETS
 from projections.append import World, append
-from projections.asking import Script, run
+from projections.asking import Ref, Script, run
 from projections.building import build
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, Submission
 from projections.machines import Catalogue, Compile, compile_document
 from projections.questions import AskHead
+from projections.seals import FIRST_ROOT, Seal
 from projections.subjects import Residents
 from projections.sweeping import retry_parked, sweep
 from service.adapters.embedded.answering import Answering, has_retired_rows
 from service.adapters.embedded.rows import Readings, Rows
 from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
+from service.seals import ALWAYS, salt_rows
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
@@ -271,6 +273,20 @@ class EmbeddedStore(Answering):
 
     async def keep(self, script: Script[Result]) -> Result:
         return await self._write(lambda: run(script, self._rows.answer))
+
+    # ------------------------------------------------------------ seals
+
+    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
+        return await self._write(lambda: self._add_seal(seal, salts))
+
+    def _add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
+        with self._readings() as readings:
+            newest = readings.seals_before(ALWAYS, 1)
+        position, root = (newest[0].to_position, newest[0].root) if newest else (0, FIRST_ROOT)
+        if (seal.from_position, seal.previous) != (position + 1, root):
+            return False
+        self._rows.add_seal(seal, salt_rows(salts))
+        return True
 
     # ------------------------------------------------------------ condition
 

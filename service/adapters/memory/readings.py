@@ -15,8 +15,9 @@ from projections.history import LoggedEvent
 from projections.lists import Listed, merged, trait_matches
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.records import RECORD_COLUMNS
+from projections.records import RECORD_COLUMNS, RecordRow
 from projections.registers import AskEntries
+from projections.seals import Seal
 from projections.subjects import DAY, PROFILE_COLUMNS, Identity, Profile, identity_of, traits_of
 from service.adapters.memory.rows import MemoryRows
 
@@ -76,7 +77,30 @@ class MemoryReadings:
     def profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
         return self._rows.profiles_in(asked)
 
+    # ------------------------------------------------------------ seals
+
+    def seals_behind(self, position: int, limit: int) -> list[Seal]:
+        return [seal for seal in self._rows.seals if seal.to_position > position][:limit]
+
+    def seals_before(self, position: int, limit: int) -> list[Seal]:
+        found = [seal for seal in self._rows.seals if seal.to_position < position]
+        return found[::-1][:limit]
+
+    def sealable(self, after: int, end: int, limit: int) -> list[Row]:
+        rows = self._rows.events[max(after, 0) : end][:limit]
+        return [(*row, *self._rows.sent_for(row), *self._of_seal(row)) for row in rows]
+
+    def _of_seal(self, event: Row) -> tuple[bytes | None, int, int]:
+        bucket, subject_id = event[1:3]
+        key = (bucket, event[_EVENT["event_id"]], subject_id, event[_EVENT["source"]])
+        return (self._rows.salts.get((bucket, subject_id)), *self._rows.event_keys[key])
+
     # ------------------------------------------------------------ records
+
+    def held_records(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> Mapping[tuple[int, Ref], list[RecordRow]]:
+        return self._rows.held_records(generations, refs)
 
     def latest(self, generation: int, ref: Ref) -> Row | None:
         return next(reversed(self._transitions(generation, ref)), None)

@@ -34,6 +34,7 @@ from projections.questions import (
 )
 from projections.records import RECORD_COLUMNS, RecordRow
 from projections.registers import AskEntries, WriteEntries
+from projections.seals import Seal
 from projections.subjects import (
     PROFILE_COLUMNS,
     Identity,
@@ -78,6 +79,8 @@ class MemoryRows:
         self.all_versions: list[ModelVersion] = []
         self.api_keys: dict[str, ApiKey] = {}
         self.registers = MemoryRegisters()
+        self.seals: list[Seal] = []
+        self.salts: dict[Ref, bytes] = {}
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
             AskHead: lambda _: self.head(),
             AskIdentities: self._identities,
@@ -86,7 +89,7 @@ class MemoryRows:
             AskKeys: self._taken,
             AskPayloads: self._payloads,
             AskHistories: lambda asked: self.histories(asked.requests),
-            AskRecords: self._live_records,
+            AskRecords: lambda asked: self.held_records(asked.generations, asked.refs),
             AskNumbers: self._numbers,
             AskSnapshots: self._snapshots,
             AskDue: lambda asked: self.due(None, asked.now, asked.limit),
@@ -128,6 +131,10 @@ class MemoryRows:
 
     def save_key(self, key: ApiKey) -> None:
         self.api_keys[key.id] = key
+
+    def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
+        self.seals.append(seal)
+        self.salts.update({(bucket, subject_id): salt for bucket, subject_id, salt in salts})
 
     def remove_rows(self, generation: int, limit: int) -> int:
         places = [key for key in self.stages if key[0] == generation][:limit]
@@ -207,15 +214,18 @@ class MemoryRows:
         subject = self.subjects[event[1], event[2]]
         return subject[3], subject[4]
 
-    def _live_records(self, asked: AskRecords) -> dict[tuple[int, Ref], list[RecordRow]]:
+    def held_records(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> dict[tuple[int, Ref], list[RecordRow]]:
+        """Return the records of subjects that hold, by number."""
         return {
             (generation, ref): [
                 RecordRow(row[3], tuple(row[4:18]))
                 for row in self.records[generation, ref]
                 if row[_RECORD_WIDTH] is None
             ]
-            for generation in asked.generations
-            for ref in asked.refs
+            for generation in generations
+            for ref in refs
             if (generation, ref) in self.records
         }
 

@@ -8,6 +8,7 @@ from projections.asking import Ref
 from projections.changes import Row
 from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.records import RecordRow
 from projections.subjects import Identity, Profile, identity_of, profile_of
 from service.adapters.postgres import lookups
 from service.adapters.postgres.compiled import statement
@@ -75,3 +76,25 @@ def histories(link: Link, requests: Sequence[HistoryOf]) -> dict[Ref, list[Logge
 def _window(request: HistoryOf) -> tuple[int, int, int]:
     known_at = ALWAYS if request.known_at is None else request.known_at
     return (*(request.after or (-1, 0)), known_at)
+
+
+def records_of(
+    link: Link, generations: Sequence[int], refs: Sequence[Ref]
+) -> dict[tuple[int, Ref], list[RecordRow]]:
+    """Return the records of subjects that hold, by number."""
+    found: dict[tuple[int, Ref], list[RecordRow]] = {}
+    for bucket, generation, subject_id, number, *content in link.listed(
+        statement(lookups.records), standings_of(generations, refs)
+    ):
+        record = RecordRow(number, tuple(content))
+        found.setdefault((generation, (bucket, subject_id)), []).append(record)
+    return found
+
+
+def standings_of(generations: Sequence[int], refs: Sequence[Ref]) -> list[tuple[int, int, int]]:
+    """Return every pair of them as a key: bucket, generation, number."""
+    return [
+        (bucket, generation, subject_id)
+        for bucket, subject_id in refs
+        for generation in generations
+    ]

@@ -16,9 +16,11 @@ from projections.history import LoggedEvent
 from projections.lists import Listed, trait_matches
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.records import RecordRow
 from projections.registers import AskEntries
+from projections.seals import Seal
 from projections.subjects import Identity, Profile, identity_of, profile_of, traits_of
-from service.adapters.postgres import asking, boards, lookups, views
+from service.adapters.postgres import asking, boards, lookups, sealed, views
 from service.adapters.postgres.asking import ALWAYS
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link
@@ -101,7 +103,23 @@ class PostgresReadings:
     def profiles_in(self, asked: AskProfilesIn) -> list[Profile]:
         return asking.profiles_in(self.link, asked)
 
+    # ------------------------------------------------------------ seals
+
+    def seals_behind(self, position: int, limit: int) -> list[Seal]:
+        return sealed.seals(self.link, sealed.seals_behind, position, limit)
+
+    def seals_before(self, position: int, limit: int) -> list[Seal]:
+        return sealed.seals(self.link, sealed.seals_before, position, limit)
+
+    def sealable(self, after: int, end: int, limit: int) -> list[Row]:
+        return sealed.sealable(self.link, after, end, limit)
+
     # ------------------------------------------------------------ records
+
+    def held_records(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> Mapping[tuple[int, Ref], list[RecordRow]]:
+        return asking.records_of(self.link, generations, refs)
 
     def latest(self, generation: int, ref: Ref) -> Row | None:
         return self._row(views.latest, ref[0], generation, ref[1])

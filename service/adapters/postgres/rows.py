@@ -35,10 +35,11 @@ from projections.questions import (
     WriteChanges,
     WriteLog,
 )
-from projections.records import RECORD_COLUMNS, RecordRow
+from projections.records import RECORD_COLUMNS
 from projections.registers import AskEntries, WriteEntries
+from projections.seals import Seal
 from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
-from service.adapters.postgres import lookups, removals, writes
+from service.adapters.postgres import lookups, removals, sealed, writes
 from service.adapters.postgres.asking import (
     bucket_loads,
     head_of,
@@ -46,6 +47,8 @@ from service.adapters.postgres.asking import (
     identities_of,
     profiles_in,
     profiles_of,
+    records_of,
+    standings_of,
 )
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
@@ -100,7 +103,7 @@ class PostgresRows:
             AskKeys: self._taken,
             AskPayloads: self._payloads,
             AskHistories: lambda asked: histories(self.link, asked.requests),
-            AskRecords: self._records,
+            AskRecords: lambda asked: records_of(self.link, asked.generations, asked.refs),
             AskNumbers: self._numbers,
             AskSnapshots: self._snapshots,
             AskDue: lambda asked: self._profiles(lookups.due, asked.now, asked.limit),
@@ -183,6 +186,9 @@ class PostgresRows:
     def save_key(self, key: ApiKey) -> None:
         self._run((writes.put_key, [key_row(key)]))
 
+    def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
+        sealed.add(self.link, seal, salts)
+
     def remove_rows(self, generation: int, limit: int) -> int:
         return removals.remove_rows(self.link, generation, limit)
 
@@ -202,16 +208,8 @@ class PostgresRows:
         rows = self._ask(lookups.payloads, [(position,) for position in asked.positions])
         return dict(rows)
 
-    def _records(self, asked: AskRecords) -> dict[tuple[int, Ref], list[RecordRow]]:
-        found: dict[tuple[int, Ref], list[RecordRow]] = {}
-        rows = self._ask(lookups.records, _standings(asked.generations, asked.refs))
-        for bucket, generation, subject_id, number, *content in rows:
-            record = RecordRow(number, tuple(content))
-            found.setdefault((generation, (bucket, subject_id)), []).append(record)
-        return found
-
     def _numbers(self, asked: AskNumbers) -> dict[tuple[int, Ref], int]:
-        rows = self._ask(lookups.numbers, _standings(asked.generations, asked.refs))
+        rows = self._ask(lookups.numbers, standings_of(asked.generations, asked.refs))
         return {
             (generation, (bucket, subject)): number for bucket, generation, subject, number in rows
         }
@@ -286,11 +284,3 @@ def _last(rows: Sequence[Row], key: Callable[[Row], Any]) -> list[Row]:
     """Return *rows* by key, of several with the same key the last: a statement sets a row once."""
     found = {key(row): row for row in rows}
     return [found[one] for one in sorted(found)]
-
-
-def _standings(generations: Sequence[int], refs: Sequence[Ref]) -> list[tuple[int, int, int]]:
-    return [
-        (bucket, generation, subject_id)
-        for bucket, subject_id in refs
-        for generation in generations
-    ]

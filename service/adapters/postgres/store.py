@@ -7,18 +7,19 @@ generations have changed, so that another process's activation is seen by the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import TypeVar
 
 from projections.answers import SubjectSnapshot
-from projections.asking import Script
+from projections.asking import Ref, Script
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, SubjectKey, Submission
 from projections.machines import Catalogue, Compile
+from projections.seals import Seal
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
@@ -177,6 +178,9 @@ class PostgresStore(Answering):
 
     async def touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
         await self._writing.touch_keys(used)
+
+    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
+        return await self._writing.add_seal(seal, salts)
 
     # ------------------------------------------------------------ condition
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from projections.lists import trait_matches
-from service.ports import StoreUnavailable
+from service.ports import StoreDamaged, StoreUnavailable
 
 BUSY_SECONDS = 5
 CACHE_KIBIBYTES = 65_536
@@ -34,6 +34,7 @@ _UNABLE = frozenset(
         "SQLITE_READONLY",
     }
 )
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -94,6 +95,11 @@ def translated(path: Path) -> Iterator[None]:
         if name in _UNABLE:
             message = f"database {path.name}: {error} ({error.sqlite_errorname})"
             raise StoreUnavailable(message, retry_after_seconds=5) from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname.startswith(_DAMAGED):
+            message = f"database {path.name}: {error}; stagefold verify looks at it"
+            raise StoreDamaged(message, retry_after_seconds=60) from error
         raise
 
 

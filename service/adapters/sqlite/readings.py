@@ -17,11 +17,13 @@ from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.records import RecordRow
 from projections.registers import AskEntries
+from projections.seals import Seal
 from projections.subjects import PROFILE_COLUMNS, Identity, Profile, identity_of, profile_of
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
-from service.adapters.sqlite import lookups, views
+from service.adapters.sqlite import lookups, sealed, views
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
 from service.adapters.sqlite.registers import read_entries
@@ -35,6 +37,7 @@ from service.adapters.sqlite.rows import (
     identities_of,
     profiles_in,
     profiles_of,
+    records_of,
 )
 from service.adapters.sqlite.small import read_generations, read_versions
 from service.adapters.sqlite.statements import statement
@@ -136,6 +139,22 @@ class SqliteReadings:
         behind = after or ((FAR, FAR) if is_newest else (-1, -1))
         bound = (ref[0], generation, ref[1], *behind, limit)
         return self._connection.execute(sql, bound).fetchall()
+
+    def held_records(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> Mapping[tuple[int, Ref], list[RecordRow]]:
+        return records_of(self._connection, generations, refs)
+
+    # ------------------------------------------------------------ seals
+
+    def seals_behind(self, position: int, limit: int) -> list[Seal]:
+        return sealed.seals(self._connection, sealed.seals_behind, position, limit)
+
+    def seals_before(self, position: int, limit: int) -> list[Seal]:
+        return sealed.seals(self._connection, sealed.seals_before, position, limit)
+
+    def sealable(self, after: int, end: int, limit: int) -> list[Row]:
+        return sealed.sealable(self._connection, after, end, limit)
 
     # ------------------------------------------------------------ the log and the feed
 

@@ -36,9 +36,10 @@ from projections.questions import (
 )
 from projections.records import RecordRow
 from projections.registers import AskEntries, WriteEntries
+from projections.seals import Seal
 from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.sql.small import generation_row, key_row, version_row
-from service.adapters.sqlite import lookups, removals, writes
+from service.adapters.sqlite import lookups, removals, sealed, writes
 from service.adapters.sqlite.connections import BUSY_SECONDS, translated
 from service.adapters.sqlite.registers import read_entries, write_entries
 from service.adapters.sqlite.small import read_generations, read_versions
@@ -71,7 +72,7 @@ class SqliteRows:
             AskKeys: self._taken,
             AskPayloads: self._payloads,
             AskHistories: lambda asked: histories(connection, asked.requests),
-            AskRecords: self._records,
+            AskRecords: lambda asked: records_of(connection, asked.generations, asked.refs),
             AskNumbers: self._numbers,
             AskSnapshots: self._snapshots,
             AskDue: lambda asked: self._profiles(lookups.due, (asked.now, asked.limit)),
@@ -151,6 +152,9 @@ class SqliteRows:
     def save_key(self, key: ApiKey) -> None:
         self._run(writes.put_key, [key_row(key)])
 
+    def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
+        sealed.add(self._connection, seal, salts)
+
     def remove_rows(self, generation: int, limit: int) -> int:
         return removals.remove_rows(self._connection, generation, limit)
 
@@ -165,14 +169,6 @@ class SqliteRows:
 
     def _payloads(self, asked: AskPayloads) -> dict[int, str]:
         return dict(ask(self._connection, lookups.payloads, asked.positions))
-
-    def _records(self, asked: AskRecords) -> dict[tuple[int, Ref], list[RecordRow]]:
-        found: dict[tuple[int, Ref], list[RecordRow]] = {}
-        rows = ask(self._connection, lookups.records, _standings(asked.generations, asked.refs))
-        for bucket, generation, subject_id, number, *content in rows:
-            record = RecordRow(number, tuple(content))
-            found.setdefault((generation, (bucket, subject_id)), []).append(record)
-        return found
 
     def _numbers(self, asked: AskNumbers) -> dict[tuple[int, Ref], int]:
         rows = ask(self._connection, lookups.numbers, _standings(asked.generations, asked.refs))
@@ -293,6 +289,18 @@ def histories(
             width = len(HISTORY_COLUMNS)
             for row in ask(connection, write, windows):
                 found[owners[row[width], row[width + 1]]].append(logged(row[:width]))
+    return found
+
+
+def records_of(
+    connection: sqlite3.Connection, generations: Sequence[int], refs: Sequence[Ref]
+) -> dict[tuple[int, Ref], list[RecordRow]]:
+    """Return the records of subjects that hold, by number."""
+    found: dict[tuple[int, Ref], list[RecordRow]] = {}
+    rows = ask(connection, lookups.records, _standings(generations, refs))
+    for bucket, generation, subject_id, number, *content in rows:
+        record = RecordRow(number, tuple(content))
+        found.setdefault((generation, (bucket, subject_id)), []).append(record)
     return found
 
 

@@ -1,0 +1,73 @@
+"""What sealing and verifying read, as any store inside this process answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from domain.buckets import BUCKETS
+from projections.changes import Row
+from projections.history import counting
+from projections.machines import Catalogue
+from projections.questions import AskBucketLoads, AskProfilesIn
+from projections.records import Projection
+from projections.seals import Seal
+from projections.verifying import ProjectionsPage, compare
+from service.adapters.embedded.rows import Readings
+from service.adapters.embedded.values import history_of
+from service.seals import ALWAYS
+
+Answer = TypeVar("Answer")
+
+
+class ReadsSeals:
+    """Answers from readings that a subclass lends."""
+
+    catalogue: Catalogue
+
+    async def _read(self, work: Callable[[Readings], Answer], *, quick: bool = False) -> Answer:
+        raise NotImplementedError
+
+    async def seals(self, *, after: int = 0, limit: int = 100) -> list[Seal]:
+        return await self._read(lambda readings: readings.seals_behind(after, limit))
+
+    async def newest_seals(self, *, before: int = ALWAYS, limit: int = 100) -> list[Seal]:
+        return await self._read(lambda readings: readings.seals_before(before, limit))
+
+    async def sealable(self, *, after: int, end: int, limit: int) -> list[Row]:
+        return await self._read(lambda readings: readings.sealable(after, end, limit))
+
+    async def kinds_folded(self) -> list[tuple[str, bool]]:
+        def look(_: Readings) -> list[tuple[str, bool]]:
+            kept = [one for one in self.catalogue.projections if one.is_active]
+            return sorted({(one.tenant, one.is_account) for one in kept})
+
+        return await self._read(look)
+
+    async def compare_projections(
+        self, tenant: str, *, accounts: bool, first: int, limit: int
+    ) -> ProjectionsPage:
+        asked = AskProfilesIn(tenant, accounts, first, BUCKETS)
+
+        def look(readings: Readings) -> ProjectionsPage:
+            kept = [one for one in self.catalogue.active(tenant) if one.is_account is accounts]
+            return _compared(readings, kept, asked, limit)
+
+        return await self._read(look)
+
+
+def _compared(
+    readings: Readings, projections: Sequence[Projection], asked: AskProfilesIn, limit: int
+) -> ProjectionsPage:
+    loads = readings.bucket_loads(
+        AskBucketLoads(asked.tenant, asked.is_account, asked.first, limit)
+    )
+    is_last = sum(load for _, load in loads) < limit
+    end = asked.end if is_last else loads[-1][0] + 1
+    profiles = readings.profiles_in(replace(asked, end=end))
+    histories = readings.histories([history_of(one) for one in profiles])
+    generations = [one.generation for one in projections]
+    records = readings.held_records(generations, [one.ref for one in profiles])
+    events = {ref: counting(history) for ref, history in histories.items()}
+    return compare(profiles, projections, events, records, end)

@@ -1,0 +1,53 @@
+"""Seals in PostgreSQL: what is read of them and of the log below, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from projections.changes import Row
+from projections.seals import Seal
+from service.adapters.postgres.compiled import for_postgres, number, statement
+from service.adapters.postgres.connections import Link
+from service.adapters.sql import sealed
+
+_BY_KEY = """
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
+SET LOCAL enable_seqscan = off
+"""
+"""A page looks its rows up by key, whatever the statistics of the tables say."""
+
+
+def seals(link: Link, write: Callable[[], str], position: int, limit: int) -> list[Seal]:
+    """Return the seals that the statement of *write* finds from *position* on."""
+    return [sealed.seal_of(row) for row in link.rows(statement(write), position, limit)]
+
+
+def sealable(link: Link, after: int, end: int, limit: int) -> list[Row]:
+    """Return events to be sealed."""
+    link.execute(_BY_KEY)
+    return [tuple(row) for row in link.rows(statement(_sealable), after, end, limit)]
+
+
+def add(link: Link, seal: Seal, salts: Sequence[Row]) -> None:
+    """Write *seal* and the salts that it was the first to use."""
+    link.copy(sealed.seals.name, sealed.seals.c.keys(), [sealed.seal_row(seal)])
+    if salts:
+        link.copy(sealed.salts.name, sealed.salts.c.keys(), salts)
+
+
+def seals_behind() -> str:
+    """Return the statement for seals behind a position, in order."""
+    found = sealed.seals_behind(number("after")).limit(number("limit"))
+    return for_postgres(found, "after", "limit")
+
+
+def seals_before() -> str:
+    """Return the statement for seals before a position, the newest first."""
+    found = sealed.seals_before(number("before")).limit(number("limit"))
+    return for_postgres(found, "before", "limit")
+
+
+def _sealable() -> str:
+    found = sealed.sealable(number("after"), number("end")).limit(number("limit"))
+    return for_postgres(found, "after", "end", "limit")

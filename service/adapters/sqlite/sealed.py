@@ -1,0 +1,74 @@
+"""Seals in SQLite: what is read of them and of the log below, and what is written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import ColumnElement, Integer, bindparam, insert
+
+from projections.changes import Row
+from projections.seals import Seal
+from service.adapters.sql import sealed
+from service.adapters.sql.compiled import for_sqlite, limited
+from service.adapters.sqlite.statements import statement
+
+
+def seals(
+    connection: sqlite3.Connection, write: Callable[[], str], position: int, limit: int
+) -> list[Seal]:
+    """Return the seals that the statement of *write* finds from *position* on."""
+    rows = connection.execute(statement(write), (position, limit))
+    return [sealed.seal_of(row) for row in rows]
+
+
+def sealable(connection: sqlite3.Connection, after: int, end: int, limit: int) -> list[Row]:
+    """Return events to be sealed; bytes that are no text are kept apart from any text."""
+    connection.text_factory = _text_or_bytes
+    try:
+        return connection.execute(statement(_sealable), (after, end, limit)).fetchall()
+    finally:
+        connection.text_factory = str
+
+
+def _text_or_bytes(found: bytes) -> str:
+    return found.decode("utf-8", "surrogateescape")
+
+
+def add(connection: sqlite3.Connection, seal: Seal, salts: Sequence[Row]) -> None:
+    """Write *seal* and the salts that it was the first to use."""
+    connection.execute(statement(_add_seal), sealed.seal_row(seal))
+    connection.executemany(statement(_add_salts), salts)
+
+
+def seals_behind() -> str:
+    """Return the statement for seals behind a position, in order."""
+    return for_sqlite(limited(sealed.seals_behind(_number("after")), _limit()), "after", "limit")
+
+
+def seals_before() -> str:
+    """Return the statement for seals before a position, the newest first."""
+    return for_sqlite(limited(sealed.seals_before(_number("before")), _limit()), "before", "limit")
+
+
+def _sealable() -> str:
+    found = sealed.sealable(_number("after"), _number("end"))
+    return for_sqlite(limited(found, _limit()), "after", "end", "limit")
+
+
+def _add_seal() -> str:
+    names = tuple(sealed.seals.c.keys())
+    return for_sqlite(insert(sealed.seals).values({n: bindparam(n) for n in names}), *names)
+
+
+def _add_salts() -> str:
+    names = tuple(sealed.salts.c.keys())
+    return for_sqlite(insert(sealed.salts).values({n: bindparam(n) for n in names}), *names)
+
+
+def _number(name: str) -> ColumnElement[int]:
+    return bindparam(name, type_=Integer)
+
+
+def _limit() -> ColumnElement[int]:
+    return _number("limit")

@@ -1,0 +1,175 @@
+"""Sealing: ranges of the log hashed into roots, each chained to the one before.
+
+Events never change and positions have no holes, so a range is read while others append; only the
+row of the seal is written in a transaction. Where two processes seal at once, the second learns
+there that it came too late, and nothing of its work is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from domain.instants import HOUR
+from projections.seals import FIRST_ROOT, SALT_OCTETS, SEALABLE_COLUMNS, Seal, Sealing, leaf_of
+
+if TYPE_CHECKING:
+    from projections.answers import Positions
+    from projections.asking import Ref
+    from projections.changes import Row
+    from projections.verifying import ProjectionsPage
+    from service.ports import Clock, Randomness
+
+SEAL_AFTER = HOUR
+"""So long an event may wait for a full range before it is sealed with what there is."""
+
+EVENTS_AT_ONCE = 1_000
+ALWAYS = 1 << 62
+"""Later than any position."""
+
+_SUBJECT = slice(SEALABLE_COLUMNS.index("bucket"), SEALABLE_COLUMNS.index("subject_id") + 1)
+_SALT = SEALABLE_COLUMNS.index("salt")
+_RECORDED_AT = SEALABLE_COLUMNS.index("recorded_at")
+
+_log = structlog.get_logger("stagefold.seals")
+
+
+class KeepsSeals(Protocol):
+    """Seals, and what else verifying reads. They are of the whole log, whichever tenant's."""
+
+    async def seals(self, *, after: int = 0, limit: int = 100) -> list[Seal]:
+        """Return seals that end behind position *after*, in order."""
+        ...
+
+    async def newest_seals(self, *, before: int = ALWAYS, limit: int = 100) -> list[Seal]:
+        """Return seals that end before position *before*, the newest first."""
+        ...
+
+    async def sealable(self, *, after: int, end: int, limit: int) -> list[Row]:
+        """Return `SEALABLE_COLUMNS` of events behind *after*, up to position *end*, in order."""
+        ...
+
+    async def kinds_folded(self) -> list[tuple[str, bool]]:
+        """Return for whom there are active models: pairs of tenant and whether of accounts."""
+        ...
+
+    async def compare_projections(
+        self, tenant: str, *, accounts: bool, first: int, limit: int
+    ) -> ProjectionsPage:
+        """Return how subjects from bucket *first* on compare with a fold of their histories.
+
+        Whole buckets with about *limit* events, all read at one moment.
+        """
+        ...
+
+    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
+        """Store *seal* and the salts of subjects that had none, in one transaction.
+
+        Returns False, and stores nothing, where it does not follow the newest seal: another
+        process has sealed meanwhile.
+        """
+        ...
+
+
+class _Store(KeepsSeals, Protocol):
+    async def positions(self) -> Positions:
+        """Return how far the log has come."""
+        ...
+
+
+class Sealer:
+    """Seals what has been appended, when there is enough of it or when it is old enough."""
+
+    def __init__(
+        self, store: _Store, clock: Clock, randomness: Randomness, *, range_events: int
+    ) -> None:
+        """Seal the log of *store* in ranges of *range_events*."""
+        self._store = store
+        self._clock = clock
+        self._randomness = randomness
+        self._range_events = range_events
+
+    async def round(self) -> bool:
+        """Seal at most one range; return whether a whole one waits already.
+
+        Raises:
+            StoreUnavailable: The database cannot be read or written now.
+        """
+        last = await self._newest()
+        waiting = (await self._store.positions()).head - last.to_position
+        is_full = waiting >= self._range_events
+        if not is_full and not (waiting and await self._is_old(last.to_position)):
+            return False
+        await self._seal(last, last.to_position + min(waiting, self._range_events))
+        return waiting >= 2 * self._range_events
+
+    async def seal_everything(self) -> Seal | None:
+        """Seal the log up to its end and return the newest seal; None for an empty log."""
+        end = (await self._store.positions()).head
+        last = await self._newest()
+        while last.to_position < end:
+            last = await self._seal(last, min(end, last.to_position + self._range_events))
+        return last if last.to_position else None
+
+    async def _newest(self) -> Seal:
+        found = await self._store.newest_seals(limit=1)
+        return found[0] if found else Seal(0, 0, FIRST_ROOT, b"", b"", 0)
+
+    async def _is_old(self, after: int) -> bool:
+        rows = await self._store.sealable(after=after, end=after + 1, limit=1)
+        return any(row[_RECORDED_AT] <= self._clock.now() - SEAL_AFTER for row in rows)
+
+    async def _seal(self, last: Seal, end: int) -> Seal:
+        """Seal from behind *last* up to *end*; return the newest seal there is then."""
+        salts: dict[Ref, bytes] = {}
+        sealing, position = Sealing(last.root), last.to_position
+        while position < end:
+            rows = await self._store.sealable(after=position, end=end, limit=EVENTS_AT_ONCE)
+            if not rows:
+                raise AssertionError(f"log: expected events behind {position}, found none")
+            for row in rows:
+                sealing.add(leaf_of(row, self._salt_of(row, salts)))
+            position = rows[-1][0]
+        seal = sealing.seal(last.to_position + 1, end, self._clock.now())
+        if not await self._store.add_seal(seal, salts):
+            return await self._newest()
+        _log.info("log_sealed", position=seal.to_position, root=seal.root.hex())
+        return seal
+
+    def _salt_of(self, row: Row, salts: dict[Ref, bytes]) -> bytes:
+        """Return the salt of the event's subject; one without gets one, noted in *salts*."""
+        if row[_SALT] is not None:
+            found: bytes = row[_SALT]
+            return found
+        ref: Ref = row[_SUBJECT]
+        if ref not in salts:
+            salts[ref] = self._randomness.token(SALT_OCTETS)
+        return salts[ref]
+
+
+def anchor_of(seal: Seal) -> str:
+    """Return what stands for the log up to *seal*, to be kept where nobody can change it."""
+    return f"{seal.to_position}:{seal.root.hex()}"
+
+
+def parse_anchor(text: str) -> tuple[int, bytes]:
+    """Return position and root of an anchor.
+
+    Raises:
+        ValueError: It is none.
+    """
+    position, colon, root = text.partition(":")
+    try:
+        found = bytes.fromhex(root)
+    except ValueError:
+        found = b""
+    if not (colon and position.isascii() and position.isdigit() and len(found) == len(FIRST_ROOT)):
+        raise ValueError(f"expected POSITION:ROOT with 64 hexadecimal digits, found {text[:100]!a}")
+    return int(position), found
+
+
+def salt_rows(salts: Mapping[Ref, bytes]) -> Sequence[Row]:
+    """Return the rows of *salts*: bucket, number, salt."""
+    return [(*ref, salt) for ref, salt in sorted(salts.items())]
