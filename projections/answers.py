@@ -14,6 +14,7 @@ from domain.transitions import Cause, RecordKind, TransitionDirection
 from projections.log import SubjectKey
 
 if TYPE_CHECKING:
+    from domain.lineage import Lineage
     from domain.machine import Machine
 
 Row = TypeVar("Row")
@@ -129,6 +130,7 @@ class StageRow:
         model: Key of the model.
         version: Version of the model document.
         generation: The projection it belongs to.
+        lineage: What tells of the subject's history, at any instant.
         machine: What folds it: `machine.advance(machine.decode(row.state), now)`.
         state: Encoded state; deadlines due after the last write are not in it.
         stage: Stage at that time.
@@ -144,6 +146,7 @@ class StageRow:
     model: str
     version: int
     generation: int
+    lineage: Lineage
     machine: Machine
     state: bytes
     stage: str
@@ -227,7 +230,7 @@ class BoardQuery:
 
     Attributes:
         tenant: Whose customers.
-        model: Key of the model; its active version counts.
+        model: Key of the model; its active version counts, or the one that tells of *as_of*.
         as_of: The instant at which to count; deadlines due by then have fired, swept or not.
         known_at: Log position whose knowledge counts; None for all that is known.
     """

@@ -18,7 +18,7 @@ from projections.log import SubjectKey, SubjectKind
 
 if TYPE_CHECKING:
     from domain.events import Event
-    from domain.machine import Machine
+    from domain.lineage import Lineage
     from projections.history import SubjectHistory
 
 CHANGES_MAX = 100_000
@@ -50,14 +50,14 @@ class Trial:
     """What is compared, and at which instant.
 
     Attributes:
-        candidate: The machine of the model on trial.
-        active: That of the version that readers see; None where there is none.
+        candidate: What tells of histories by the model on trial.
+        active: What tells of them by the version that readers see; None where there is none.
         as_of: Later events are passed over, and time runs to it.
         news_since: Transitions after it are recent enough to be announced.
     """
 
-    candidate: Machine
-    active: Machine | None
+    candidate: Lineage
+    active: Lineage | None
     as_of: int
     news_since: int
 
@@ -136,21 +136,20 @@ class Tally:
         return found, None
 
 
-def _place(machine: Machine, events: Sequence[Event], trial: Trial, news: News) -> Place | None:
-    """Return where *machine* puts the subject, and count what is recent in *news*."""
-    state, recorded = machine.fold(events)
-    if state.stage_id is None:
+def _place(lineage: Lineage, events: Sequence[Event], trial: Trial, news: News) -> Place | None:
+    """Return where *lineage* puts the subject, and count what is recent in *news*."""
+    told = lineage.told_at(events, trial.as_of)
+    if told.state.stage_id is None:
         return None
-    state, passed = machine.advance(state, trial.as_of)
     cause = None
-    for record in (*recorded, *passed):
+    for record in told.recorded:
         if record.kind == "transition":
             cause = record.cause
         if record.effective_at > trial.news_since:
             news[record.kind] += 1
-    if cause is None or state.stage_id is None:
+    if cause is None:
         raise ValueError("a subject in a stage: expected the transition that led there, found none")
-    return Place(state.stage_id, state.entered_at, cause)
+    return Place(told.state.stage_id, told.state.entered_at, cause)
 
 
 # A hundred thousand changes are kept; as text each takes a third of what its objects would take.

@@ -67,7 +67,7 @@ def _begin(
     profile.standings[projection.generation] = Standing()
     profile.is_thorough = True
     try:
-        state, recorded = machine.fold(events)
+        state, recorded = projection.lineage.fold(events)
         if state.stage_id is not None:
             state, passed = machine.advance(state, folder.now)
             recorded += passed

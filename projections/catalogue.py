@@ -1,15 +1,21 @@
 """Models, their versions and generations: which document is folded, and how far that has come.
 
 A *version* is a document, numbered per model from 1 and never edited. A *generation* is one
-projection of one version; every rebuild makes a new one, and readers follow the active one.
+projection of one version; every rebuild makes a new one, and readers follow the active one. The one
+that was active before may stand by for a while, kept level like the active one, so that going back
+is the change of one row.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-GenerationStatus = Literal["building", "ready", "active", "retired", "failed", "removed"]
+GenerationStatus = Literal["building", "ready", "active", "standby", "retired", "failed", "removed"]
+
+
+VersionState = Literal["draft", "validated", "backtested", "active", "standby", "retired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,10 @@ class ModelVersion:
         hash: SHA-256 of the canonical form, 64 hexadecimal digits.
         created_at: When it was put.
         created_by: Id of the API key, or `ready-made`.
+        validated_at: When it passed the check; None for a draft with errors.
+        backtested_at: When a backtest of it was last done; None before the first.
         active_generation: The generation of this version that readers see; None if it has none.
+        state: How far it has come in its life; told by the store, not stored.
     """
 
     tenant: str
@@ -35,7 +44,10 @@ class ModelVersion:
     hash: str
     created_at: int
     created_by: str
+    validated_at: int | None = None
+    backtested_at: int | None = None
     active_generation: int | None = None
+    state: VersionState = "draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +56,23 @@ class Generation:
 
     Attributes:
         generation: Its number, from 1 over the whole database; also the id of the rebuild.
-        status: `building` → `ready` → `active` → `retired` → `removed`; or `failed`.
+        status: `building` → `ready` → `active` → `standby` → `retired` → `removed`; or `failed`. A
+            rollback lets the active one and the one that stands by change places.
         done: Events folded so far.
         total: Events to fold.
         buckets_done: Subjects in buckets below it are in the projection and kept level.
         started_at: When the rebuild began.
         finished_at: When it was activated or failed; None before.
         error: Why it failed; None otherwise.
+        base: The generation whose version tells of the time before *since* (`from_now`); None
+            where this version tells of all history.
+        since: From when on this version tells; None as above.
+        stage_map: Where subjects start that stood in a stage of the version before.
+        hash: Of the document, as it was when the generation was begun.
+        engine: Which way of folding it is made by, see `domain.machine.ENGINE`.
+        standby_until: Until when it stands by; None for one that does not.
+        announced_buckets: Subjects in buckets below it whose other stage was announced after it had
+            become active; None where nobody is to be told.
     """
 
     generation: int
@@ -64,6 +86,50 @@ class Generation:
     buckets_done: int = 0
     finished_at: int | None = None
     error: str | None = None
+    base: int | None = None
+    since: int | None = None
+    stage_map: Mapping[str, str] = field(default_factory=dict)
+    hash: str = ""
+    engine: int = 0
+    standby_until: int | None = None
+    announced_buckets: int | None = None
+
+    @property
+    def tells(self) -> tuple[object, ...]:
+        """What its projection depends on beside the log: equal for generations that agree."""
+        return (self.version, self.base, self.since, self.stage_map, self.hash, self.engine)
+
+    @property
+    def has_rows_to_remove(self) -> bool:
+        """Whether nobody reads it any more, and rows of it are still there."""
+        given_up = self.status == "failed" and self.buckets_done > 0
+        return self.status == "retired" or given_up
+
+    def has_stood_by(self, now: int) -> bool:
+        """Tell whether it has stood by for long enough."""
+        until = self.standby_until
+        return self.status == "standby" and until is not None and until <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms a generation begins; without any, its version tells of all history.
+
+    Attributes:
+        base: Leave the past to this generation, and start where it has everybody at the instant of
+            beginning (`from_now`).
+        stage_map: Where those start who stand in a stage of the base, by its id.
+        like: Tell of history as this generation does, which is of the same version: a rebuild.
+        once: Begin nothing where a generation of the version is active or under way; return that.
+    """
+
+    base: int | None = None
+    stage_map: Mapping[str, str] = field(default_factory=dict)
+    like: int | None = None
+    once: bool = False
+
+
+ANEW = Terms()
 
 
 @dataclass(frozen=True, slots=True)

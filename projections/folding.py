@@ -118,7 +118,7 @@ class Folder:
             standing = profile.standings[generation] = Standing()
         try:
             before = standing.state_by(machine)
-            after, recorded = machine.fold(events, before)
+            after, recorded = projection.lineage.fold(events, before)
         except FOLD_FAILURES as failure:
             self.park(profile, projection, failure)
             return

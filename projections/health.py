@@ -47,6 +47,7 @@ class StoreHealth:
         due: Rows whose deadline fell due and that were not swept yet (counted up to 10,000).
         oldest_due_at: The earliest such deadline; None when nothing is due.
         retired_rows: Whether rows of retired generations are still to be removed.
+        standby_over: Whether a generation has stood by for long enough.
         details: Further name and value pairs, for people.
     """
 
@@ -59,4 +60,5 @@ class StoreHealth:
     due: int
     oldest_due_at: int | None
     retired_rows: bool
+    standby_over: bool = False
     details: Mapping[str, str] = field(default_factory=dict)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from domain.document import parse_model
+from domain.lineage import ALWAYS, Era, Lineage
 from domain.machine import Machine, compile_model
-from projections.catalogue import Generation, ModelVersion
+from projections.catalogue import Generation, GenerationStatus, ModelVersion, VersionState
 from projections.records import Projection
 
 Compile = Callable[[str], Machine]
-FOLDED = ("building", "ready", "active")
+FOLDED = ("building", "ready", "active", "standby")
+"""Statuses of generations that every append keeps level."""
 
 
 def compile_document(document: str) -> Machine:
@@ -32,6 +34,7 @@ class Catalogue:
         self._machines: dict[str, Machine] = {}
         self.versions: dict[tuple[str, str], list[ModelVersion]] = {}
         self.generations: dict[int, Generation] = {}
+        self._of_version: dict[tuple[str, str, int], list[Generation]] = {}
         self.projections: tuple[Projection, ...] = ()
 
     def renewed(
@@ -42,26 +45,61 @@ class Catalogue:
         renewed._machines = self._machines
         for version in versions:
             renewed.versions.setdefault((version.tenant, version.model), []).append(version)
-        renewed.generations = {one.generation: one for one in generations}
+        for one in generations:
+            renewed.generations[one.generation] = one
+            renewed._of_version.setdefault((one.tenant, one.model, one.version), []).append(one)
         renewed.projections = tuple(
             renewed._projection(one) for one in renewed.generations.values() if one.status in FOLDED
         )
         return renewed
 
     def _projection(self, generation: Generation) -> Projection:
-        version = self.versions[generation.tenant, generation.model][generation.version - 1]
-        machine = self._machines.get(version.hash)
-        if machine is None:
-            machine = self._machines[version.hash] = self._compile(version.document)
+        lineage = self._lineage(generation)
+        machine = lineage.machine
         return Projection(
             generation=generation.generation,
             tenant=generation.tenant,
             model=generation.model,
             version=generation.version,
+            lineage=lineage,
             machine=machine,
             is_account=machine.model.subject == "account",
             is_active=generation.status == "active",
             buckets_done=generation.buckets_done,
+        )
+
+    def _lineage(self, generation: Generation) -> Lineage:
+        return Lineage(
+            [
+                Era(
+                    one.version,
+                    self._machine(one),
+                    ALWAYS if one.since is None else one.since,
+                    one.stage_map,
+                )
+                for one in self._ancestry(generation)
+            ]
+        )
+
+    def _ancestry(self, generation: Generation) -> list[Generation]:
+        """Return what tells of history before *generation* does, oldest first, and itself."""
+        found = [generation]
+        while found[-1].base is not None:
+            found.append(self.generations[found[-1].base])
+        return found[::-1]
+
+    def _machine(self, generation: Generation) -> Machine:
+        version = self.versions[generation.tenant, generation.model][generation.version - 1]
+        machine = self._machines.get(version.hash)
+        if machine is None:
+            machine = self._machines[version.hash] = self._compile(version.document)
+        return machine
+
+    def version_at(self, generation: int, instant: int) -> int:
+        """Return the version by which that generation tells of *instant*."""
+        told_by = self._ancestry(self.generations[generation])
+        return next(
+            one.version for one in reversed(told_by) if one.since is None or one.since <= instant
         )
 
     def active(self, tenant: str, model: str | None = None) -> list[Projection]:
@@ -78,6 +116,14 @@ class Catalogue:
     def projection(self, generation: int) -> Projection | None:
         """Return the projection with that number, if it is being folded."""
         return next((one for one in self.projections if one.generation == generation), None)
+
+    def of_model(self, tenant: str, model: str, *statuses: GenerationStatus) -> list[Generation]:
+        """Return the generations of a model that have one of *statuses*, oldest first."""
+        return [
+            one
+            for one in self.generations.values()
+            if (one.tenant, one.model) == (tenant, model) and one.status in statuses
+        ]
 
     def version(self, tenant: str, model: str, number: int | None) -> ModelVersion | None:
         """Return that version; without a number the active one, else the newest."""
@@ -100,7 +146,24 @@ class Catalogue:
         return [one for one in found if one is not None]
 
     def _shown(self, version: ModelVersion) -> ModelVersion:
-        for projection in self.active(version.tenant, version.model):
-            if projection.version == version.version:
-                return replace(version, active_generation=projection.generation)
-        return version
+        """Return *version* with what its generations say of its life."""
+        key = (version.tenant, version.model, version.version)
+        found = {one.status: one for one in self._of_version.get(key, ())}
+        active = found.get("active")
+        return replace(
+            version,
+            active_generation=None if active is None else active.generation,
+            state=_state_of(version, found.keys()),
+        )
+
+
+def _state_of(version: ModelVersion, statuses: Collection[GenerationStatus]) -> VersionState:
+    """Return how far *version* has come, whose generations have *statuses*."""
+    for status in ("active", "standby"):
+        if status in statuses:
+            return status
+    if not {"retired", "removed"}.isdisjoint(statuses):
+        return "retired"
+    if version.backtested_at is not None:
+        return "backtested"
+    return "draft" if version.validated_at is None else "validated"

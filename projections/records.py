@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import msgspec
 
-from domain.transitions import Cause, Transition, transition_id
+from domain.transitions import ACTIVATION_RULE, Cause, Transition, transition_id
 from projections.answers import TransitionRecord
 from projections.log import SubjectKey
 
 if TYPE_CHECKING:
+    from domain.lineage import Lineage
     from domain.machine import Machine
     from domain.transitions import CauseKind, RecordKind, TransitionDirection
     from projections.answers import RetractionCause
@@ -52,6 +53,9 @@ _CONTENT_FROM, _CONTENT_TO = RECORD_COLUMNS.index("kind"), RECORD_COLUMNS.index(
 EFFECTIVE_AT = RECORD_COLUMNS.index("effective_at") - _CONTENT_FROM
 """Where a content says when its record became true."""
 
+STAY_COLUMNS = ("to_stage", "effective_at", "rule", "time_in_previous")
+"""What tells where a transition leads, and since when the subject counts as being there."""
+
 
 class RecordRow(NamedTuple):
     """A record that holds: its number and what it says."""
@@ -65,6 +69,8 @@ class Projection:
     """A generation that is being kept level with the log.
 
     Attributes:
+        lineage: What tells of whole histories: the version and those before it, if any.
+        machine: That of the version: all states kept are its own.
         buckets_done: Subjects in buckets below it are in the projection.
         is_active: Whether readers and the feed follow it.
     """
@@ -73,10 +79,16 @@ class Projection:
     tenant: str
     model: str
     version: int
+    lineage: Lineage
     machine: Machine
     is_account: bool
     is_active: bool
     buckets_done: int
+
+    @property
+    def since(self) -> int:
+        """Since when its version tells; states at it and later are the machine's own."""
+        return self.lineage.since
 
 
 def content_of(transition: Transition) -> Content:
@@ -153,6 +165,21 @@ def record_of(
         retracted_cause=cast("RetractionCause | None", retracted_cause),
         announced=bool(announced),
     )
+
+
+def stay_of(row: Sequence[Any]) -> tuple[str, int]:
+    """Return the stage that a transition leads to and when it was entered: `STAY_COLUMNS`.
+
+    By an activation nobody enters a stage anew: what they had been in is carried over.
+    """
+    stage, at, rule, time_in_previous = row
+    return stage, entered_by(at, rule, time_in_previous)
+
+
+def entered_by(effective_at: int, rule: str, time_in_previous: int | None) -> int:
+    """Return since when a subject counts as being in the stage that a transition leads to."""
+    carried = time_in_previous if rule == ACTIVATION_RULE else None
+    return effective_at - (carried or 0)
 
 
 def stays_before(rows: Sequence[RecordRow], contents: Sequence[Content]) -> int:

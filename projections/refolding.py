@@ -120,12 +120,17 @@ def _resume(folder: Folder, profiles: Sequence[Profile]) -> Script[None]:
 
 
 def _start(folder: Folder, one: Refold, snapshots: Sequence[Snapshot]) -> Start:
-    """Return the newest snapshot before what is new, if it has every projection in it."""
-    wanted = {projection.generation for projection in folder.of(one.profile)}
+    """Return the newest snapshot before what is new, if it has every projection in it.
+
+    One from before an activation says nothing about where the events up to it lead.
+    """
+    projections = folder.of(one.profile)
+    wanted = {projection.generation for projection in projections}
+    since = max((projection.since for projection in projections), default=0)
     if one.is_whole:
         return Start()
     for snapshot in sorted(snapshots, key=lambda snapshot: snapshot.key, reverse=True):
-        if snapshot.key < one.first_key:
+        if since <= snapshot.key[0] and snapshot.key < one.first_key:
             standings = decode_standings(snapshot.states)
             if wanted <= standings.keys():
                 return Start(snapshot.key, snapshot.events, standings)
@@ -232,6 +237,10 @@ class _Refolding:
         begun = self.start.standings.get(generation) or Standing()
         state = begun.state_by(machine)
         contents: list[Content] = []
+        if self.start.key < (projection.since, 0):
+            early, pieces = _split(pieces, projection.since)
+            state, recorded = projection.lineage.fold(early)
+            contents += map(content_of, recorded)
         for ordinal, events in pieces:
             state, recorded = machine.fold(events, state)
             contents += map(content_of, recorded)
@@ -255,6 +264,18 @@ class _Refolding:
                 slot = ordinal // SNAPSHOT_EVENTS % SNAPSHOTS_MAX
                 row = (slot, *last[ordinal], ordinal, encode_standings(standings))
                 changes.snapshots.append((*ref, *row))
+
+
+def _split(
+    pieces: Sequence[tuple[int, Sequence[Event]]], instant: int
+) -> tuple[list[Event], list[tuple[int, Sequence[Event]]]]:
+    """Return the events before *instant*, and the pieces of those that follow."""
+    early = [event for _, events in pieces for event in events if event.effective_at < instant]
+    rest = [
+        (ordinal, [event for event in events if event.effective_at >= instant])
+        for ordinal, events in pieces
+    ]
+    return early, [(ordinal, events) for ordinal, events in rest if events]
 
 
 def _pieces(events: Sequence[Event], folded: int) -> Iterator[tuple[int, Sequence[Event]]]:

@@ -15,6 +15,7 @@ import structlog
 
 from domain.buckets import BUCKETS
 from domain.instants import SECOND
+from domain.lineage import of_one
 from domain.machine import compile_model
 from domain.model import Model
 from projections.backtest import Tally, Trial
@@ -127,8 +128,8 @@ class Backtests:
             message = f"subject: the active version has {active.subject}s, the candidate"
             raise Problem("backtest_refused", f"{message} {candidate.subject}s")
         trial = Trial(
-            candidate=compile_model(candidate),
-            active=None if active is None else compile_model(active),
+            candidate=of_one(0, compile_model(candidate)),
+            active=None if active is None else of_one(1, compile_model(active)),
             as_of=as_of,
             news_since=as_of - NOTIFY_MAX_AGE,
         )

@@ -27,7 +27,7 @@ from projections.answers import (
     SubjectSnapshot,
     TransitionRecord,
 )
-from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
 from projections.health import Finding, StoreHealth, Swept
 from projections.history import HistoryPage
 from projections.log import (
@@ -40,6 +40,7 @@ from projections.log import (
     Submission,
 )
 from service.keeping import KeepsKeys, KeepsRegisters
+from service.model_ports import KeepsModels
 from service.seals import KeepsSeals
 from service.store_errors import (
     Overloaded,
@@ -52,6 +53,7 @@ from service.store_errors import (
 )
 
 __all__ = [
+    "ANEW",
     "ApiKey",
     "Board",
     "BoardQuery",
@@ -90,6 +92,7 @@ __all__ = [
     "SubjectSnapshot",
     "Submission",
     "Swept",
+    "Terms",
     "TransitionRecord",
     "UnknownModel",
     "VersionMismatch",
@@ -280,67 +283,6 @@ class ReadsHistories(Protocol):
 
     async def history_load(self, tenant: str, *, accounts: bool, end: int) -> int:
         """Return how many events count for the subjects in buckets before *end*."""
-        ...
-
-
-class KeepsModels(Protocol):
-    """Model documents and their generations. Documents come here parsed and checked."""
-
-    async def put_model(
-        self, version: ModelVersion, *, expected_version: int | None = None
-    ) -> ModelVersion:
-        """Store a document as the model's next version and return it with its number.
-
-        The number in *version* is ignored. A document equal to the newest version is answered with
-        that version. *expected_version* 0 means: the model must not exist yet.
-
-        Raises:
-            VersionMismatch: The newest version is another one.
-        """
-        ...
-
-    async def models(self, tenant: str) -> list[ModelVersion]:
-        """Return of every model the active version, or the newest where none is active, by key."""
-        ...
-
-    async def model(self, tenant: str, key: str, version: int | None = None) -> ModelVersion | None:
-        """Return that version; without a number the active one, else the newest."""
-        ...
-
-    async def model_versions(self, tenant: str, key: str) -> list[ModelVersion]:
-        """Return all versions of a model, newest first."""
-        ...
-
-    async def begin_generation(self, tenant: str, key: str, version: int, now: int) -> Generation:
-        """Return a new, empty generation of that version, to be built beside the active one.
-
-        Raises:
-            UnknownModel: There is no such version.
-        """
-        ...
-
-    async def build_generation(self, generation: int, now: int, *, limit: int) -> Generation:
-        """Fold about *limit* more events of history into it; `ready` when level with the log."""
-        ...
-
-    async def activate_generation(self, generation: int, now: int) -> Generation:
-        """Fold what is left and let readers see it, in one transaction; the old one retires."""
-        ...
-
-    async def fail_generation(self, generation: int, error: str, now: int) -> Generation:
-        """Give it up; its rows are removed by `remove_retired`."""
-        ...
-
-    async def remove_retired(self, limit: int) -> int:
-        """Remove about *limit* rows of retired or failed generations; return how many."""
-        ...
-
-    async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
-        """Return the newest generations first."""
-        ...
-
-    async def generation(self, tenant: str, generation: int) -> Generation | None:
-        """Return that generation, if it is the tenant's."""
         ...
 
 

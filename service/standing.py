@@ -69,13 +69,13 @@ def standing_then(row: StageRow, history: Sequence[Event], instant: int) -> Stan
 
     *history* is in fold order and holds what was known; later events are left out here.
     """
-    machine = row.machine
-    state, recorded = machine.fold(each for each in history if each.effective_at <= instant)
-    state, passed = machine.advance(state, instant)
+    told = row.lineage.told_at(history, instant)
+    machine, state = told.era.machine, told.state
     if state.stage_id is None:
         return None
-    cause = _newest_cause([*recorded, *passed])
-    return _standing(row, state, instant, cause=cause, upcoming=machine.next_transition(state))
+    cause, upcoming = _newest_cause(told.recorded), machine.next_transition(state)
+    then = replace(row, version=told.era.version, machine=machine)
+    return _standing(then, state, instant, cause=cause, upcoming=upcoming)
 
 
 def _standing(

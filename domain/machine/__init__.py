@@ -6,10 +6,11 @@ together) and `recorder` (how transitions are written down).
 """
 
 from domain.machine.codec import StateCodecError
-from domain.machine.machine import Machine, StageView, Start, Upcoming, compile_model
+from domain.machine.machine import ENGINE, Machine, StageView, Start, Upcoming, compile_model
 from domain.machine.state import NEVER, State
 
 __all__ = [
+    "ENGINE",
     "NEVER",
     "Machine",
     "StageView",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from domain.events import Event
+    from domain.machine.machine import Start
     from domain.machine.recorder import Records
     from domain.machine.signals import Slot
     from domain.model import Model
@@ -49,7 +50,7 @@ class Program:
     behaviour: Callable[[Any, Event, int, Records], None]
     control: Callable[[Any, Event, int, Records], None]
     begin: Callable[[Any, Event, Records], None]
-    start: Callable[[Any, str, int, Records], None]
+    start: Callable[[Any, Start, Records], None]
     renew_stage: Callable[[Any], None]
     settle: Callable[[Any, int, Event | None, Records], None]
     due: tuple[Callable[[Any, int], int], ...]

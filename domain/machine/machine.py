@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from domain.model import Model
     from domain.transitions import Transition
 
+ENGINE = 1
+"""Which way of folding this is; another number wherever the same events may come to another answer.
+
+What was folded by another engine is folded anew and not folded on: two halves would not fit.
+"""
+
 _LOOKAHEAD_MAX = 1_000
 """Instants at which `next_transition` looks before it answers that none is in sight."""
 
@@ -64,15 +70,21 @@ class Start:
     """Where a subject stood when a model version became active for what comes (`from_now`).
 
     Attributes:
-        at: The instant of activation.
+        at: The instant of activation; what happened at it or later is told by the new version.
         stage: The stage to start in: that of the version before, or what it was mapped to; the
             initial one where this version has no such stage.
         entered_at: Since when the subject has been in it.
+        source: What the version before called the stage; None where there was none.
+        sequence: The transitions that the version before had recorded.
+        cycle: The cycle in which it left the subject.
     """
 
     at: int
     stage: str
     entered_at: int
+    source: str | None = None
+    sequence: int = 0
+    cycle: int = 1
 
 
 class Machine:
@@ -170,7 +182,7 @@ class Machine:
     def fold_from(self, start: Start, events: Iterable[Event]) -> tuple[State, list[Transition]]:
         """Return the state after *events* of a version that was activated from *start* on.
 
-        Signals take in the whole history. What happened up to the activation makes no transition;
+        Signals take in the whole history. What happened before the activation makes no transition;
         the first record is the entry into the stage to start in, of cause `model`, and whatever is
         due or true then follows at the same instant. A subject unknown at the activation begins as
         in any model. *events* are the whole history, in fold order.
@@ -178,7 +190,7 @@ class Machine:
         before: list[Event] = []
         after: list[Event] = []
         for event in events:
-            (before if event.effective_at <= start.at else after).append(event)
+            (before if event.effective_at < start.at else after).append(event)
         if not before:
             return self.fold(after)
         state, recorded = self._start(start, before)
@@ -267,7 +279,7 @@ class Machine:
         state = self.initial()
         _note_folded(state, before[-1])
         state.at = start.at
-        self._program.start(state, start.stage, start.entered_at, recorded)
+        self._program.start(state, start, recorded)
         for field in mute.fields:
             setattr(state, field.name, getattr(known, field.name))
         state.traits, state.coarse = known.traits, known.coarse

@@ -10,6 +10,7 @@ from domain.transitions import ACTIVATION_RULE, INITIAL_RULE, MANUAL_RULE, Cause
 
 if TYPE_CHECKING:
     from domain.events import Event
+    from domain.machine.machine import Start
     from domain.machine.state import State
     from domain.machine.watches import Watch
     from domain.transitions import CauseKind
@@ -44,11 +45,27 @@ class Recorder:
         cause = Cause("event", INITIAL_RULE, e.event_id, {})
         self._change(s, self.initial, cause, e.position, out)
 
-    def start(self, s: State, stage: str, entered_at: int, out: Records) -> None:
+    def start(self, s: State, start: Start, out: Records) -> None:
         """Enter the stage in which a version activated from now on starts."""
-        to = self.stages.index(stage) if stage in self.stages else self.initial
-        self._change(s, to, Cause("model", ACTIVATION_RULE, None, {}), s.last_position, out)
-        s.entered_at = min(entered_at, s.at)
+        stage = start.stage
+        self.enter(s, self.stages.index(stage) if stage in self.stages else self.initial, s.at)
+        s.entered_at = min(start.entered_at, s.at)
+        s.sequence, s.cycle = start.sequence + 1, start.cycle
+        out.append(
+            Transition(
+                kind="transition",
+                sequence=s.sequence,
+                from_stage=start.source,
+                to_stage=self.stages[s.stage],
+                direction="none",
+                steps=0,
+                effective_at=s.at,
+                cause=Cause("model", ACTIVATION_RULE, None, {}),
+                time_in_previous=None if start.source is None else s.at - s.entered_at,
+                cycle=s.cycle,
+                position=s.last_position,
+            )
+        )
 
     def fire(self, s: State, index: int, e: Event, out: Records) -> bool:
         """Make the transition of an `on` rule; return whether it was made, not suppressed."""

@@ -37,6 +37,9 @@ class Sweeper:
         if retried:
             self._progress.note()
         health = await self._store.health(self._clock.now())
+        if health.standby_over:
+            await self._store.retire_standbys(self._clock.now())
+            return True
         removed = await self._store.remove_retired(REMOVED_AT_ONCE) if health.retired_rows else 0
         return more or removed > 0
 

@@ -17,6 +17,7 @@ import pytest
 
 from domain.buckets import BUCKETS, bucket_of
 from domain.document import parse_model
+from domain.lineage import of_one
 from domain.machine import Machine, compile_model
 from projections.backtest import Tally, Trial
 from projections.history import SubjectHistory
@@ -264,8 +265,8 @@ async def test_jobs_are_bounded(store: Store) -> None:
 
 def test_changes_beyond_the_bound_are_counted() -> None:
     """Memory is bounded: names are kept up to a number, the matrix goes on."""
-    machine = compile_model(parse_model(SHOP))
-    tally = Tally(Trial(machine, None, as_of=NOW, news_since=0), changes_max=3)
+    shop = of_one(1, compile_model(parse_model(SHOP)))
+    tally = Tally(Trial(shop, None, as_of=NOW, news_since=0), changes_max=3)
 
     tally.take(
         SubjectHistory(SubjectKey.of_customer(f"c{n}"), numbered([did("ordered", n)]))
@@ -276,8 +277,8 @@ def test_changes_beyond_the_bound_are_counted() -> None:
 
 
 def test_changes_come_in_pages() -> None:
-    machine = compile_model(parse_model(SHOP))
-    tally = Tally(Trial(machine, None, as_of=NOW, news_since=0))
+    shop = of_one(1, compile_model(parse_model(SHOP)))
+    tally = Tally(Trial(shop, None, as_of=NOW, news_since=0))
     tally.take(
         SubjectHistory(SubjectKey.of_customer(f"c{n}"), numbered([did("ordered", 90)]))
         for n in range(5)
@@ -292,8 +293,8 @@ def test_changes_come_in_pages() -> None:
 
 
 def test_a_subject_that_cannot_be_folded_is_counted_as_such() -> None:
-    machine = compile_model(parse_model(SHOP))
-    tally = Tally(Trial(machine, None, as_of=NOW, news_since=0))
+    shop = of_one(1, compile_model(parse_model(SHOP)))
+    tally = Tally(Trial(shop, None, as_of=NOW, news_since=0))
     broken = numbered([did("$identify", 1)])
     broken[0].text = json.dumps({"traits": {}})[:-3]
 

@@ -31,7 +31,7 @@ from projections.history import HistoryPage, counting
 from projections.log import StoredEvent, SubjectKey
 from projections.machines import Catalogue
 from projections.questions import AskBucketLoads, AskProfilesIn
-from projections.records import Projection, record_of
+from projections.records import RECORD_COLUMNS, Projection, entered_by, record_of
 from projections.registers import AskEntries
 from projections.subjects import Profile
 from service.adapters.embedded.boards import board
@@ -56,6 +56,7 @@ OpenReadings = Callable[[], AbstractContextManager[Readings]]
 
 DUE_COUNTED_MAX = 10_000
 EVERY_EVENT = 1 << 62
+_EFFECTIVE_AT = RECORD_COLUMNS.index("effective_at")
 
 
 class Answering(ReadsSeals):
@@ -143,10 +144,11 @@ class Answering(ReadsSeals):
             model=projection.model,
             version=projection.version,
             generation=projection.generation,
+            lineage=projection.lineage,
             machine=projection.machine,
             state=standing.bytes_by(projection.machine),
             stage=latest.to_stage,
-            entered_at=latest.effective_at,
+            entered_at=entered_by(latest.effective_at, latest.cause.rule, latest.time_in_previous),
             due_at=profile.due_at,
             sequence=latest.sequence,
             cycle=latest.cycle,
@@ -291,7 +293,7 @@ class Answering(ReadsSeals):
             tenant=tenant,
             subject=names[bucket, subject_id],
             model=generation.model,
-            version=generation.version,
+            version=self.catalogue.version_at(number, record[_EFFECTIVE_AT]),
         )
         return FeedRecord(position, cast("FeedKind", kind), transition, quiet=bool(quiet))
 
@@ -379,16 +381,10 @@ class Answering(ReadsSeals):
             parked=readings.parked_count(),
             due=due,
             oldest_due_at=oldest,
-            retired_rows=any(map(has_retired_rows, self.catalogue.generations.values())),
+            retired_rows=any(one.has_rows_to_remove for one in self.catalogue.generations.values()),
+            standby_over=any(one.has_stood_by(now) for one in self.catalogue.generations.values()),
             details=readings.details(),
         )
-
-
-def has_retired_rows(generation: Generation) -> bool:
-    """Tell whether rows of *generation* are still to be removed."""
-    return generation.status == "retired" or (
-        generation.status == "failed" and generation.buckets_done > 0
-    )
 
 
 def _positions(readings: Readings) -> Positions:

@@ -19,14 +19,14 @@ Stay: TypeAlias = tuple[str, int]
 
 
 def board(readings: Readings, query: BoardQuery, projections: Sequence[Projection]) -> Board:
-    """Return counts and median times of the active version."""
+    """Return counts and median times of the version that tells of the instant."""
     if not projections:
         raise UnknownModel(f"model {query.model}: expected an active version, found none")
     drawn = _Drawing(readings, query, projections[0])
-    stages = [drawn.stage(stage.id) for stage in projections[0].machine.model.stages]
+    stages = [drawn.stage(stage.id) for stage in drawn.era.machine.model.stages]
     return Board(
         model=query.model,
-        version=projections[0].version,
+        version=drawn.era.version,
         as_of=query.as_of,
         stages=stages,
         total=sum(stage.count for stage in stages),
@@ -34,16 +34,25 @@ def board(readings: Readings, query: BoardQuery, projections: Sequence[Projectio
 
 
 class _Drawing:
+    """One board being drawn.
+
+    Of a version that another took over from, nobody stands in a stage now: whoever was in one at
+    the instant has left it since, at the latest by that activation.
+    """
+
     def __init__(self, readings: Readings, query: BoardQuery, projection: Projection) -> None:
         self._readings = readings
         self._query = query
         self._projection = projection
         self._tally = Tally()
+        self.era = projection.lineage.era_at(query.as_of)
+        self._until = projection.lineage.end_of(self.era)
         number, as_of = projection.generation, query.as_of
-        self._tally.add(readings.days(number))
-        stages = [stage.id for stage in projection.machine.model.stages]
-        self._tally.add(readings.days_entered_after(number, stages, as_of), -1)
-        self._tally.add(readings.days_left_after(number, as_of))
+        if self._until is None:
+            self._tally.add(readings.days(number))
+            stages = [stage.id for stage in projection.machine.model.stages]
+            self._tally.add(readings.days_entered_after(number, stages, as_of), -1)
+        self._tally.add(readings.days_left_after(number, as_of, until=self._until))
         self._correct()
 
     def stage(self, stage: str) -> BoardStage:
@@ -54,10 +63,10 @@ class _Drawing:
     def _entered(self, stage: str, first: int, last: int) -> list[int]:
         number, as_of = self._projection.generation, self._query.as_of
         last = min(last, as_of)
-        return [
-            *self._readings.entered(number, stage, first, last),
-            *self._readings.entered_and_left(number, stage, first, last, as_of),
-        ]
+        left = self._readings.entered_and_left(number, stage, first, last, as_of, until=self._until)
+        if self._until is not None:
+            return left
+        return [*self._readings.entered(number, stage, first, last), *left]
 
     def _correct(self) -> None:
         """Put those elsewhere whom the counts have in the wrong place."""
@@ -67,6 +76,8 @@ class _Drawing:
             unknown.update(readings.touched_since(query.tenant, query.known_at))
             for profile in readings.profiles(sorted(unknown)):
                 self._replace(self._stay(profile), self._known(profile))
+        if self._until is not None:
+            return
         for profile in readings.due(query.tenant, query.as_of, None):
             if profile.ref not in unknown:
                 self._advance(profile)
@@ -93,15 +104,11 @@ class _Drawing:
         """Return where the subject stood by what was known then."""
         if self._projection.is_account != profile.is_account:
             return None
-        machine, as_of = self._projection.machine, self._query.as_of
         request = history_of(profile, self._query.known_at)
         history = self._readings.histories([request]).get(profile.ref, [])
-        events = [event for event in counting(history) if event.effective_at <= as_of]
-        state, _ = machine.fold(events)
-        if state.stage_id is None:
-            return None
-        state, _ = machine.advance(state, as_of)
-        return None if state.stage_id is None else (state.stage_id, state.entered_at)
+        told = self._projection.lineage.told_at(counting(history), self._query.as_of)
+        stage = told.state.stage_id
+        return None if stage is None else (stage, told.state.entered_at)
 
     def _replace(self, counted: Stay | None, true: Stay | None) -> None:
         if counted == true:

@@ -205,8 +205,14 @@ class Readings(Protocol):
         """Return the same of those who entered one of *stages* after *instant*."""
         ...
 
-    def days_left_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
-        """Return the same of stays that were entered by *instant* and left after it."""
+    def days_left_after(
+        self, generation: int, instant: int, *, until: int | None
+    ) -> Iterable[tuple[str, int, int]]:
+        """Return the same of stays that were entered by *instant* and left after it.
+
+        *until* is when the version that tells of it ceased to: of the stays left at it or later
+        only those count that the next version's activation ended.
+        """
         ...
 
     def entered(self, generation: int, stage: str, first: int, last: int) -> list[int]:
@@ -214,9 +220,16 @@ class Readings(Protocol):
         ...
 
     def entered_and_left(
-        self, generation: int, stage: str, first: int, last: int, left_after: int
+        self,
+        generation: int,
+        stage: str,
+        first: int,
+        last: int,
+        left_after: int,
+        *,
+        until: int | None,
     ) -> list[int]:
-        """Return the same of stays left after *left_after*."""
+        """Return the same of stays left after *left_after*; *until* as in `days_left_after`."""
         ...
 
     def customers(

@@ -9,10 +9,18 @@ from operator import itemgetter
 from typing import TypeVar
 
 from domain.buckets import BUCKETS
+from domain.machine import ENGINE
 from projections.append import World, append
 from projections.asking import Ref, Script, run
 from projections.building import build
-from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.catalogue import (
+    ANEW,
+    ApiKey,
+    Generation,
+    GenerationStatus,
+    ModelVersion,
+    Terms,
+)
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, Submission
 from projections.machines import Catalogue, Compile, compile_document
@@ -20,7 +28,7 @@ from projections.questions import AskHead
 from projections.seals import FIRST_ROOT, Seal
 from projections.subjects import Residents
 from projections.sweeping import retry_parked, sweep
-from service.adapters.embedded.answering import Answering, has_retired_rows
+from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings, Rows
 from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
 from service.seals import ALWAYS, salt_rows
@@ -135,26 +143,52 @@ class EmbeddedStore(Answering):
         self._renew_catalogue()
         return version
 
-    async def begin_generation(self, tenant: str, key: str, version: int, now: int) -> Generation:
-        return await self._write(lambda: self._begin(tenant, key, version, now))
+    async def begin_generation(
+        self, tenant: str, key: str, version: int, now: int, *, terms: Terms = ANEW
+    ) -> Generation:
+        return await self._write(lambda: self._begin(tenant, key, version, now, terms))
 
-    def _begin(self, tenant: str, key: str, version: int, now: int) -> Generation:
-        if self.catalogue.version(tenant, key, version) is None:
+    def _begin(self, tenant: str, key: str, version: int, now: int, terms: Terms) -> Generation:
+        found = self.catalogue.version(tenant, key, version)
+        if found is None:
             raise UnknownModel(f"model {key}: expected a version, found no version {version}")
-        total = self._rows.answer(AskHead()).position
-        number = max(self.catalogue.generations, default=0) + 1
+        if terms.once:
+            begun = self.catalogue.of_model(tenant, key, "active", "building", "ready")
+            same = [one for one in begun if one.version == version]
+            if same:
+                return same[0]
+        head = self._rows.answer(AskHead())
+        base, since, stage_map = self._told_from(terms, max(now, head.recorded_at))
         generation = Generation(
-            generation=number,
+            generation=max(self.catalogue.generations, default=0) + 1,
             tenant=tenant,
             model=key,
             version=version,
-            status="building" if total else "ready",
+            status="building" if head.position else "ready",
             done=0,
-            total=total,
+            total=head.position,
             started_at=now,
-            buckets_done=0 if total else BUCKETS,
+            buckets_done=0 if head.position else BUCKETS,
+            base=base,
+            since=since,
+            stage_map=stage_map,
+            hash=found.hash,
+            engine=ENGINE,
         )
         return self._save(generation)
+
+    def _told_from(
+        self, terms: Terms, now: int
+    ) -> tuple[int | None, int | None, Mapping[str, str]]:
+        """Return the base of a generation, since when its own version tells, and the stage map."""
+        if terms.like is not None:
+            like = self._generation(terms.like)
+            return like.base, like.since, like.stage_map
+        if terms.base is None:
+            return None, None, {}
+        base = self._generation(terms.base)
+        since = now if base.since is None else max(now, base.since + 1)
+        return base.generation, since, terms.stage_map
 
     def _save(self, generation: Generation) -> Generation:
         self._rows.save_generation(generation)
@@ -179,19 +213,66 @@ class EmbeddedStore(Answering):
         found = replace(found, buckets_done=end, done=found.done + events)
         return self._save(replace(found, status="ready") if end == BUCKETS else found)
 
-    async def activate_generation(self, generation: int, now: int) -> Generation:
-        return await self._write(lambda: self._activate(generation, now), is_long=True)
+    async def activate_generation(
+        self, generation: int, now: int, *, standby_until: int | None = None
+    ) -> Generation:
+        return await self._write(
+            lambda: self._activate(generation, now, standby_until), is_long=True
+        )
 
-    def _activate(self, number: int, now: int) -> Generation:
+    def _activate(self, number: int, now: int, standby_until: int | None) -> Generation:
         found = self._generation(number)
         while found.status == "building":
             found = self._build(number, now, 100_000)
         if found.status != "ready":
             return found
-        for one in list(self.catalogue.generations.values()):
-            if (one.tenant, one.model, one.status) == (found.tenant, found.model, "active"):
-                self._rows.save_generation(replace(one, status="retired"))
+        self._step_back(found, standby_until)
         return self._save(replace(found, status="active", finished_at=now))
+
+    def _step_back(self, coming: Generation, standby_until: int | None) -> None:
+        """Let the active generation of the model stand by or retire, before *coming* is active.
+
+        One that tells the same as the coming one is of no use any more, and whatever stands by
+        goes on to.
+        """
+        for one in self.catalogue.of_model(coming.tenant, coming.model, "active"):
+            stays = standby_until is not None and one.tells != coming.tells
+            if stays:
+                self._retire_standby(coming)
+            status: GenerationStatus = "standby" if stays else "retired"
+            self._rows.save_generation(
+                replace(one, status=status, standby_until=standby_until if stays else None)
+            )
+
+    def _retire_standby(self, of: Generation) -> None:
+        for one in self.catalogue.of_model(of.tenant, of.model, "standby"):
+            self._rows.save_generation(replace(one, status="retired", standby_until=None))
+
+    async def swap_standby(
+        self, tenant: str, key: str, now: int, *, standby_until: int | None = None
+    ) -> Generation | None:
+        return await self._write(lambda: self._swap(tenant, key, now, standby_until))
+
+    def _swap(
+        self, tenant: str, key: str, now: int, standby_until: int | None
+    ) -> Generation | None:
+        found = self.catalogue.of_model(tenant, key, "standby")
+        if not found:
+            return None
+        (back,) = found
+        for one in self.catalogue.of_model(tenant, key, "active"):
+            status: GenerationStatus = "retired" if standby_until is None else "standby"
+            self._rows.save_generation(replace(one, status=status, standby_until=standby_until))
+        return self._save(replace(back, status="active", finished_at=now, standby_until=None))
+
+    async def retire_standbys(self, now: int) -> int:
+        return await self._write(lambda: self._retire_over(now))
+
+    def _retire_over(self, now: int) -> int:
+        over = [one for one in self.catalogue.generations.values() if one.has_stood_by(now)]
+        for one in over:
+            self._save(replace(one, status="retired", standby_until=None))
+        return len(over)
 
     async def fail_generation(self, generation: int, error: str, now: int) -> Generation:
         return await self._write(lambda: self._fail(generation, error, now))
@@ -207,7 +288,7 @@ class EmbeddedStore(Answering):
 
     def _remove_retired(self, limit: int) -> int:
         for one in self.catalogue.generations.values():
-            if not has_retired_rows(one):
+            if not one.has_rows_to_remove:
                 continue
             removed = self._rows.remove_rows(one.generation, limit)
             if removed == 0:

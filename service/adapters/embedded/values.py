@@ -13,11 +13,12 @@ from projections.changes import EVENT_COLUMNS, Row
 from projections.history import HistoryPage, SubjectHistory, counting
 from projections.log import ApiFormat, StoredEvent, SubjectKey, SubjectKind
 from projections.questions import AskBucketLoads, AskProfilesIn, HistoryOf
-from projections.records import Projection, record_of
+from projections.records import RECORD_COLUMNS, Projection, record_of
 from projections.subjects import Profile
 from service.adapters.embedded.rows import Readings
 
 _WIDTH = len(EVENT_COLUMNS)
+_EFFECTIVE_AT = RECORD_COLUMNS.index("effective_at")
 _RECORDS_MAX = 4_096
 
 
@@ -63,7 +64,7 @@ def transition_record(row: Row, projection: Projection, subject: SubjectKey) -> 
         tenant=projection.tenant,
         subject=subject,
         model=projection.model,
-        version=projection.version,
+        version=projection.lineage.era_at(row[_EFFECTIVE_AT]).version,
     )
 
 

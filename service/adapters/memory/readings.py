@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from domain.transitions import ACTIVATION_RULE
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
@@ -15,7 +16,7 @@ from projections.history import LoggedEvent
 from projections.lists import Listed, merged, trait_matches
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.records import RECORD_COLUMNS, RecordRow
+from projections.records import RECORD_COLUMNS, STAY_COLUMNS, RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import DAY, PROFILE_COLUMNS, Identity, Profile, identity_of, traits_of
@@ -114,7 +115,7 @@ class MemoryReadings:
         found = None
         for row in self._transitions(generation, ref):
             if row[_RECORD["effective_at"]] <= as_of:
-                found = (row[_RECORD["to_stage"]], row[_RECORD["effective_at"]])
+                found = stay_of([row[_RECORD[name]] for name in STAY_COLUMNS])
         return found
 
     def records(
@@ -252,14 +253,18 @@ class MemoryReadings:
             if number == generation and stage in stages and entered_at > instant
         )
 
-    def days_left_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
-        return _by_day(self._stays(generation, instant))
+    def days_left_after(
+        self, generation: int, instant: int, *, until: int | None
+    ) -> Iterable[tuple[str, int, int]]:
+        return _by_day(self._stays(generation, instant, until))
 
-    def _stays(self, generation: int, left_after: int) -> list[tuple[str, int]]:
+    def _stays(self, generation: int, left_after: int, until: int | None) -> list[tuple[str, int]]:
         found = []
         for number, ref in self._rows.records:
             for row in self._transitions(number, ref) if number == generation else ():
                 left_at, spent = row[_RECORD["effective_at"]], row[_RECORD["time_in_previous"]]
+                if until is not None and left_at >= until and not _takes_over(row, until):
+                    continue
                 if spent is not None and left_at - spent <= left_after < left_at:
                     found.append((row[_RECORD["from_stage"]], left_at - spent))
         return found
@@ -272,9 +277,16 @@ class MemoryReadings:
         ]
 
     def entered_and_left(
-        self, generation: int, stage: str, first: int, last: int, left_after: int
+        self,
+        generation: int,
+        stage: str,
+        first: int,
+        last: int,
+        left_after: int,
+        *,
+        until: int | None,
     ) -> list[int]:
-        stays = self._stays(generation, left_after)
+        stays = self._stays(generation, left_after, until)
         return [at for named, at in stays if named == stage and first <= at <= last]
 
     def customers(
@@ -313,6 +325,11 @@ class MemoryReadings:
 
     def inspect(self, *, thorough: bool) -> list[Finding]:  # noqa: ARG002 -- of the protocol
         return []
+
+
+def _takes_over(row: Row, at: int) -> bool:
+    """Tell whether *row* is how a version activated at *at* takes a subject over."""
+    return (row[_RECORD["effective_at"]], row[_RECORD["rule"]]) == (at, ACTIVATION_RULE)
 
 
 def _by_day(stays: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 
+from domain.transitions import ACTIVATION_RULE
 from projections.subjects import DAY
-from service.adapters.postgres.compiled import WHOLE, for_postgres, number, rows_of, same, words
+from service.adapters.postgres.compiled import (
+    TEXT,
+    WHOLE,
+    for_postgres,
+    number,
+    rows_of,
+    same,
+    words,
+)
 from service.adapters.postgres.views import held
 from service.adapters.sql.tables import stage_counts, stages, transitions
 
@@ -35,20 +45,31 @@ def days_entered_after() -> str:
     return for_postgres(found.group_by(stages.c.stage, day), "stage", "generation", "instant")
 
 
-def days_left_after() -> str:
+@cache
+def days_left_after(*, until: bool = False) -> str:
     """Return the statement for counts by day of stays that were open at an instant."""
     day = _ENTERED // _DAY
-    found = select(transitions.c.from_stage, day, func.count()).where(*_open())
-    return for_postgres(found.group_by(transitions.c.from_stage, day), "generation", "instant")
+    found = select(transitions.c.from_stage, day, func.count()).where(*_open(until=until))
+    names = ("generation", "instant", *_ends(until=until))
+    return for_postgres(found.group_by(transitions.c.from_stage, day), *names)
 
 
-def _open() -> list[ColumnElement[Any]]:
-    return [
+def _open(*, until: bool) -> list[ColumnElement[Any]]:
+    found = [
         transitions.c.generation == number("generation"),
         transitions.c.effective_at > number("instant"),
         number("instant") >= _ENTERED,
         *held(),
     ]
+    if until:  # the rule is not in the index, so it is looked at only where it must be
+        at, end = transitions.c.effective_at, number("until")
+        takes_over = transitions.c.rule == literal_column(f"'{ACTIVATION_RULE}'", TEXT)
+        found += [at <= end, or_(at < end, takes_over)]
+    return found
+
+
+def _ends(*, until: bool) -> tuple[str, ...]:
+    return ("until",) if until else ()
 
 
 def entered() -> str:
@@ -62,12 +83,14 @@ def entered() -> str:
     return for_postgres(found, "generation", "stage", "first", "last")
 
 
-def entered_and_left() -> str:
+@cache
+def entered_and_left(*, until: bool = False) -> str:
     """Return the statement for instants of entry of stays that were open at an instant."""
     found = select(_ENTERED).where(
-        *_open(),
+        *_open(until=until),
         transitions.c.from_stage == words("stage"),
         number("first") <= _ENTERED,
         number("last") >= _ENTERED,
     )
-    return for_postgres(found, "generation", "instant", "stage", "first", "last")
+    names = ("generation", "instant", *_ends(until=until), "stage", "first", "last")
+    return for_postgres(found, *names)

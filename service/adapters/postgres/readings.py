@@ -16,7 +16,7 @@ from projections.history import LoggedEvent
 from projections.lists import Listed, trait_matches
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.records import RecordRow
+from projections.records import RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, identity_of, profile_of, traits_of
@@ -126,7 +126,7 @@ class PostgresReadings:
 
     def stay(self, generation: int, ref: Ref, as_of: int) -> tuple[str, int] | None:
         row = self._row(views.stay, ref[0], generation, ref[1], as_of)
-        return None if row is None else (row[0], row[1])
+        return None if row is None else stay_of(row)
 
     def records(
         self,
@@ -214,8 +214,12 @@ class PostgresReadings:
     ) -> Iterable[tuple[str, int, int]]:
         return self._days(boards.days_entered_after, list(stages), generation, instant)
 
-    def days_left_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
-        return self._days(boards.days_left_after, generation, instant)
+    def days_left_after(
+        self, generation: int, instant: int, *, until: int | None
+    ) -> Iterable[tuple[str, int, int]]:
+        sql = boards.days_left_after(until=until is not None)
+        rows = self.link.rows(sql, generation, instant, *_ends(until))
+        return [(stage, day, count) for stage, day, count in rows]
 
     def _days(self, write: Callable[[], str], *bound: object) -> list[tuple[str, int, int]]:
         return [(stage, day, count) for stage, day, count in self._rows(write, *bound)]
@@ -224,10 +228,18 @@ class PostgresReadings:
         return [row[0] for row in self._rows(boards.entered, generation, stage, first, last)]
 
     def entered_and_left(
-        self, generation: int, stage: str, first: int, last: int, left_after: int
+        self,
+        generation: int,
+        stage: str,
+        first: int,
+        last: int,
+        left_after: int,
+        *,
+        until: int | None,
     ) -> list[int]:
-        bound = (generation, left_after, stage, first, last)
-        return [row[0] for row in self._rows(boards.entered_and_left, *bound)]
+        sql = boards.entered_and_left(until=until is not None)
+        bound = (generation, left_after, *_ends(until), stage, first, last)
+        return [row[0] for row in self.link.rows(sql, *bound)]
 
     def customers(
         self, query: CustomerQuery, generation: int | None, without: Sequence[Ref]
@@ -269,3 +281,7 @@ class PostgresReadings:
 
 def _before_all(*, newest_first: bool) -> tuple[int, int]:
     return (ALWAYS, ALWAYS) if newest_first else (-1, -1)
+
+
+def _ends(until: int | None) -> tuple[int, ...]:
+    return () if until is None else (until,)

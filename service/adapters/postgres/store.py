@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from projections.answers import SubjectSnapshot
 from projections.asking import Ref, Script
-from projections.catalogue import ApiKey, Generation, ModelVersion
+from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, SubjectKey, Submission
 from projections.machines import Catalogue, Compile
@@ -145,14 +145,26 @@ class PostgresStore(Answering):
     ) -> ModelVersion:
         return await self._writing.put_model(version, expected_version=expected_version)
 
-    async def begin_generation(self, tenant: str, key: str, version: int, now: int) -> Generation:
-        return await self._writing.begin_generation(tenant, key, version, now)
+    async def begin_generation(
+        self, tenant: str, key: str, version: int, now: int, *, terms: Terms = ANEW
+    ) -> Generation:
+        return await self._writing.begin_generation(tenant, key, version, now, terms=terms)
 
     async def build_generation(self, generation: int, now: int, *, limit: int) -> Generation:
         return await self._writing.build_generation(generation, now, limit=limit)
 
-    async def activate_generation(self, generation: int, now: int) -> Generation:
-        return await self._writing.activate_generation(generation, now)
+    async def activate_generation(
+        self, generation: int, now: int, *, standby_until: int | None = None
+    ) -> Generation:
+        return await self._writing.activate_generation(generation, now, standby_until=standby_until)
+
+    async def swap_standby(
+        self, tenant: str, key: str, now: int, *, standby_until: int | None = None
+    ) -> Generation | None:
+        return await self._writing.swap_standby(tenant, key, now, standby_until=standby_until)
+
+    async def retire_standbys(self, now: int) -> int:
+        return await self._writing.retire_standbys(now)
 
     async def fail_generation(self, generation: int, error: str, now: int) -> Generation:
         return await self._writing.fail_generation(generation, error, now)

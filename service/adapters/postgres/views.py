@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from projections.changes import EVENT_COLUMNS
-from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS
+from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS, STAY_COLUMNS
 from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.postgres.compiled import (
     TEXT,
@@ -102,7 +102,7 @@ def latest_of() -> str:
 
 def stay() -> str:
     """Return the statement for stage and entry of a subject at an instant."""
-    names = columns(transitions, "to_stage", "effective_at")
+    names = columns(transitions, *STAY_COLUMNS)
     found = _newest_transition().where(transitions.c.effective_at <= number("as_of"))
     return for_postgres(found.with_only_columns(*names), *STANDING, "as_of")
 

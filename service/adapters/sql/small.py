@@ -19,12 +19,18 @@ _TERMS = ("event_types", "networks", "origins", "events_per_second", "requests_p
 
 def generation_row(generation: Generation) -> Row:
     """Return the row of *generation*."""
-    return tuple(getattr(generation, name) for name in _GENERATION)
+    values = {name: getattr(generation, name) for name in _GENERATION}
+    values["stage_map"] = json.dumps(dict(generation.stage_map)) if generation.stage_map else None
+    return tuple(values.values())
 
 
 def generation_of(row: Sequence[Any]) -> Generation:
-    """Return the generation that *row* holds."""
-    return Generation(**dict(zip(_GENERATION, row, strict=True)))
+    """Return the generation that *row* holds; older releases left hash and engine out."""
+    values = dict(zip(_GENERATION, row, strict=True))
+    values["stage_map"] = json.loads(values["stage_map"] or "{}")
+    values["hash"] = values["hash"] or ""
+    values["engine"] = values["engine"] or 0
+    return Generation(**values)
 
 
 def version_row(version: ModelVersion) -> Row:

@@ -257,6 +257,8 @@ model_versions = Table(
     words("hash"),
     number("created_at"),
     words("created_by"),
+    number("validated_at", null=True),
+    number("backtested_at", null=True),
     PrimaryKeyConstraint("tenant", "model", "version"),
     **WIDE,
 )
@@ -275,6 +277,13 @@ generations = Table(
     number("buckets_done"),
     number("finished_at", null=True),
     words("error", null=True),
+    number("base", null=True),
+    number("since", null=True),
+    number("engine", null=True),
+    number("standby_until", null=True),
+    number("announced_buckets", null=True),
+    words("stage_map", null=True),
+    words("hash", null=True),
     PrimaryKeyConstraint("generation"),
     Index(
         "generations_active",

@@ -17,7 +17,7 @@ from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.records import RecordRow
+from projections.records import RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import PROFILE_COLUMNS, Identity, Profile, identity_of, profile_of
@@ -122,7 +122,7 @@ class SqliteReadings:
 
     def stay(self, generation: int, ref: Ref, as_of: int) -> tuple[str, int] | None:
         row = self._row(views.stay, ref[0], generation, ref[1], as_of)
-        return None if row is None else (row[0], row[1])
+        return None if row is None else stay_of(row)
 
     def records(
         self,
@@ -226,8 +226,12 @@ class SqliteReadings:
     ) -> Iterable[tuple[str, int, int]]:
         return self._days(views.days_entered_after, lookups.as_rows(stages), generation, instant)
 
-    def days_left_after(self, generation: int, instant: int) -> Iterable[tuple[str, int, int]]:
-        return self._days(views.days_left_after, generation, instant, instant)
+    def days_left_after(
+        self, generation: int, instant: int, *, until: int | None
+    ) -> Iterable[tuple[str, int, int]]:
+        sql = views.days_left_after(until=until is not None)
+        bound = (generation, instant, instant, *_ends(until))
+        return self._connection.execute(sql, bound).fetchall()
 
     def _days(self, write: Callable[[], str], *bound: object) -> list[tuple[str, int, int]]:
         return [(stage, day, count) for stage, day, count in self._rows(write, *bound)]
@@ -236,10 +240,18 @@ class SqliteReadings:
         return [row[0] for row in self._rows(views.entered, generation, stage, first, last)]
 
     def entered_and_left(
-        self, generation: int, stage: str, first: int, last: int, left_after: int
+        self,
+        generation: int,
+        stage: str,
+        first: int,
+        last: int,
+        left_after: int,
+        *,
+        until: int | None,
     ) -> list[int]:
-        bound = (generation, left_after, left_after, stage, first, last)
-        return [row[0] for row in self._rows(views.entered_and_left, *bound)]
+        sql = views.entered_and_left(until=until is not None)
+        bound = (generation, left_after, left_after, *_ends(until), stage, first, last)
+        return [row[0] for row in self._connection.execute(sql, bound)]
 
     def customers(
         self, query: CustomerQuery, generation: int | None, without: Sequence[Ref]
@@ -266,3 +278,7 @@ class SqliteReadings:
 
     def inspect(self, *, thorough: bool) -> list[Finding]:
         return inspect(self._connection, thorough=thorough)
+
+
+def _ends(until: int | None) -> tuple[int, ...]:
+    return () if until is None else (until, until)

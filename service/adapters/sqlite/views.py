@@ -14,13 +14,15 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    or_,
     select,
     table,
     tuple_,
 )
 
+from domain.transitions import ACTIVATION_RULE
 from projections.changes import EVENT_COLUMNS
-from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS
+from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS, STAY_COLUMNS
 from projections.subjects import DAY, NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.tables import (
@@ -111,7 +113,7 @@ def latest() -> str:
 
 def stay() -> str:
     """Return the statement for stage and entry of a subject at an instant."""
-    names = columns(transitions, "to_stage", "effective_at")
+    names = columns(transitions, *STAY_COLUMNS)
     # The sum keeps the planner from the index of everybody's instants: this is one subject.
     instant = transitions.c.effective_at + literal_column("0", Integer)
     found = _transitions().where(instant <= _number("as_of"))
@@ -336,23 +338,32 @@ def days_entered_after() -> str:
     return for_sqlite(found.group_by(stages.c.stage, day), "rows", "generation", "instant")
 
 
-def days_left_after() -> str:
+@cache
+def days_left_after(*, until: bool = False) -> str:
     """Return the statement for counts by day of stays that were open at an instant."""
     entered = transitions.c.effective_at - transitions.c.time_in_previous
     day = entered.op("/", precedence=8)(_DAY)  # binds closer than the minus before it
-    found = select(transitions.c.from_stage, day, func.count()).where(*_open(entered))
-    return for_sqlite(
-        found.group_by(transitions.c.from_stage, day), "generation", "instant", "instant"
-    )
+    conditions = _open(entered, until=until)
+    found = select(transitions.c.from_stage, day, func.count()).where(*conditions)
+    return for_sqlite(found.group_by(transitions.c.from_stage, day), *_open_names(until=until))
 
 
-def _open(entered: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-    return [
+def _open(entered: ColumnElement[Any], *, until: bool) -> list[ColumnElement[bool]]:
+    found = [
         transitions.c.generation == _number("generation"),
         transitions.c.effective_at > _number("instant"),
         entered <= _number("instant"),
         *_holds(),
     ]
+    if until:  # the rule is not in the index, so it is looked at only where it must be
+        at, end = transitions.c.effective_at, _number("until")
+        takes_over = transitions.c.rule == literal_column(f"'{ACTIVATION_RULE}'")
+        found += [at <= end, or_(at < end, takes_over)]
+    return found
+
+
+def _open_names(*, until: bool) -> tuple[str, ...]:
+    return ("generation", "instant", "instant", *(("until", "until") if until else ()))
 
 
 def entered() -> str:
@@ -366,14 +377,14 @@ def entered() -> str:
     return for_sqlite(found, "generation", "stage", "first", "last")
 
 
-def entered_and_left() -> str:
+@cache
+def entered_and_left(*, until: bool = False) -> str:
     """Return the statement for instants of entry of stays that were open at an instant."""
     began = transitions.c.effective_at - transitions.c.time_in_previous
     found = select(began).where(
-        *_open(began),
+        *_open(began, until=until),
         transitions.c.from_stage == _text("stage"),
         began >= _number("first"),
         began <= _number("last"),
     )
-    names = ("generation", "instant", "instant", "stage", "first", "last")
-    return for_sqlite(found, *names)
+    return for_sqlite(found, *_open_names(until=until), "stage", "first", "last")
