@@ -8,8 +8,10 @@ import doctest
 import io
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,24 @@ def test_the_readme_gives_the_two_commands() -> None:
 
     assert "./dev demo" in readme
     assert "./dev test" in readme
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {
+        name: each for name, each in project["optional-dependencies"].items() if name != "dev"
+    }
+    needed = {_name(each) for each in (*project["dependencies"], *chain(*extras.values()))}
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| ")]
+
+    told = {words[0] for row in rows for cell in row[1:3] if (words := cell.split())}
+
+    assert needed | extras.keys() <= {word.strip("`") for word in told}
+
+
+def _name(requirement: str) -> str:
+    """Return the package that *requirement* asks for."""
+    found = re.match(r"[\w.-]+", requirement)
+    assert found
+    return found.group()
