@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.ports import Clock, Overloaded, Receipt, StoreUnavailable, Submission
+from service.ports import Clock, Draining, Overloaded, Receipt, StoreUnavailable, Submission
 from service.progress import Progress
 
 BATCH_EVENTS_MAX = 2_000
@@ -90,11 +90,12 @@ class Appender:
 
         Raises:
             Overloaded: Too many events are waiting; nothing of this was stored.
-            StoreUnavailable: The database cannot write, or we are closing; nothing was stored.
+            Draining: We are closing; nothing was stored.
+            StoreUnavailable: The database cannot write; nothing was stored.
         """
         count = len(submission.events)
         if self._is_closing:
-            raise StoreUnavailable("the service is shutting down: send the events again later")
+            raise Draining("the service is shutting down: send the events again later")
         if self._queued and self._queued + count > self._queued_max:
             raise Overloaded(
                 f"append queue: expected at most {self._queued_max} events waiting, "

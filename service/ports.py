@@ -43,6 +43,7 @@ from service.keeping import KeepsKeys, KeepsRegisters
 from service.model_ports import KeepsModels
 from service.seals import KeepsSeals
 from service.store_errors import (
+    Draining,
     Overloaded,
     SchemaMismatch,
     StoreDamaged,
@@ -61,6 +62,7 @@ __all__ = [
     "Clock",
     "CustomerQuery",
     "CustomerRow",
+    "Draining",
     "EventTypeCount",
     "Expectation",
     "FeedRecord",

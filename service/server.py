@@ -208,6 +208,9 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave in order at SIGTERM and SIGINT, at once at the second SIGINT.
 
+        At SIGTERM those who send us requests are given notice: for some time we still listen and
+        read, are not ready and refuse to write. A second signal shortens that.
+
         uvicorn's own raises the signal again at the end, which would kill us before the store is
         closed.
         """
@@ -221,8 +224,17 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _leave(self, number: int) -> None:
-        self._services.lifecycle.draining = True
+        services = self._services
+        is_first, services.lifecycle.draining = not services.lifecycle.draining, True
+        services.progress.note()  # so that nobody is kept waiting for news
+        if is_first and number == signal.SIGTERM:
+            notice = services.settings.notice_seconds
+            asyncio.get_running_loop().call_later(notice, self._close_door)
+            return
         self.force_exit = self.should_exit and number == signal.SIGINT
+        self._close_door()
+
+    def _close_door(self) -> None:
         self.should_exit = True
 
     def _log_started_message(self, listeners: object) -> None:

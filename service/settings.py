@@ -147,6 +147,9 @@ class Settings:
     idle_seconds: float = _setting(_seconds, 5.0, "Longest silence inside a request.")
     request_seconds: float = _setting(_seconds, 30.0, "Time for the whole of a request to arrive.")
     stream_seconds: float = _setting(_seconds, 300.0, "The same for an NDJSON body.")
+    notice_seconds: float = _setting(
+        _seconds, 1.0, "Time to be seen not ready at a stop, before connections are refused."
+    )
     drain_seconds: float = _setting(_seconds, 20.0, "Time to finish what is under way at a stop.")
     connections_max: int = _setting(_amount, 1_000, "Most connections open at once.")
     queue_events_max: int = _setting(_amount, 20_000, "Most events waiting to be written.")

@@ -2,7 +2,8 @@
 
 StoreError                      code
 ├── StoreUnavailable            store_unavailable   full disk, lock held by another, closed
-│   └── StoreDamaged            store_unavailable   pages that are none
+│   ├── StoreDamaged            store_unavailable   pages that are none
+│   └── Draining                draining            the process is leaving
 ├── Overloaded                  overloaded          the queue of appends is full
 ├── UnknownModel                model_not_found     no such model or version
 ├── VersionMismatch             version_mismatch    `If-Match` named another version
@@ -32,6 +33,12 @@ class StoreUnavailable(StoreError):  # noqa: N818 -- it names a state of affairs
 
 class StoreDamaged(StoreUnavailable):
     """The database has pages that cannot be read; `stagefold verify` looks at it."""
+
+
+class Draining(StoreUnavailable):
+    """The process is leaving and takes nothing new; another one will."""
+
+    code = "draining"
 
 
 class Overloaded(StoreError):  # noqa: N818 -- it names a state of affairs

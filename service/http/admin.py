@@ -16,8 +16,11 @@ from service.http.answers import answer, api_key_of, listed
 from service.http.events_in import LINES_AT_ONCE
 from service.http.parameters import LIMIT_MAX
 from service.http.requests import MayAdminister, MaySeeAnything, only_known_parameters
+from service.http.strict_route import StrictRoute
 
-router = APIRouter(tags=["admin"], dependencies=[Depends(only_known_parameters)])
+router = APIRouter(
+    tags=["admin"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute
+)
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Scope = Literal[

@@ -39,6 +39,7 @@ from service.http.requests import (
     MaySeeCustomers,
     only_known_parameters,
 )
+from service.http.strict_route import StrictRoute
 from service.http.subjects import SubjectId, matches, snapshot_of, standings_of
 from service.ports import (
     CustomerQuery,
@@ -53,6 +54,7 @@ router = APIRouter(
     prefix="/v1/customers",
     tags=["customers"],
     dependencies=[Depends(only_known_parameters)],
+    route_class=StrictRoute,
 )
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -39,6 +39,7 @@ _DRESS = [
 
 _is_request_id = re.compile(r"[A-Za-z0-9_.-]{8,64}").fullmatch
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics"})
 _log = structlog.get_logger("stagefold.http")
 
@@ -107,7 +108,7 @@ def _note(services: Services, scope: Scope, status: int, seconds: float) -> None
 
 
 class Gate:
-    """Answers what needs no application: a body too large, and U+0000, which no name may hold.
+    """Answers what needs no application: a body too large, U+0000, and writes while we leave.
 
     A body is refused as soon as it is known to be too large: by its header, or when it is.
     """
@@ -122,7 +123,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         limit = self._limit(scope)
-        refusal = _refusal(scope, limit)
+        refusal = _refusal(scope, limit) or self._farewell(scope)
         if refusal is not None:
             answer = response(refusal, scope["state"]["request_id"], {"Connection": "close"})
             await answer(scope, receive, send)
@@ -138,6 +139,13 @@ class Gate:
             return message
 
         await self._app(scope, count, send)
+
+    def _farewell(self, scope: Scope) -> Problem | None:
+        """Return the refusal of a new write while we leave; what is under way comes to its end."""
+        if scope["method"] in _SAFE_METHODS or not self._services().lifecycle.draining:
+            return None
+        message = "this process is shutting down and takes nothing new; nothing of this was stored"
+        return Problem("draining", message, retry_after_seconds=1)
 
     def _limit(self, scope: Scope) -> int:
         settings = self._services().settings

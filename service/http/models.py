@@ -30,9 +30,12 @@ from service.http.requests import (
     MaySeeMetrics,
     only_known_parameters,
 )
+from service.http.strict_route import StrictRoute
 from service.ports import BoardQuery, ModelVersion
 
-router = APIRouter(tags=["models"], dependencies=[Depends(only_known_parameters)])
+router = APIRouter(
+    tags=["models"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute
+)
 
 Key = Annotated[str, Path(max_length=64, description="Key of the model.")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version of the model.")]

@@ -35,6 +35,9 @@ Answer = TypeVar("Answer")
 
 KEY = "a-bootstrap-key-for-simulations-that-opens-nothing-else"
 HOURS_BETWEEN_SWEEPS = 20
+NOTICE_SECONDS_MAX = 0.05
+"""How long at most a process that was told to stop goes on reading for whoever asks."""
+
 IMPATIENT_SECONDS = 0.03
 """How long at most a client waits that hangs up before it is answered."""
 
@@ -82,6 +85,7 @@ class Process(Owner):
         self.services: Services | None = None
         self.death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_leaving = False
+        self.is_deaf = False
         self.requests: set[asyncio.Task[Any]] = set()
         self.drop: Callable[[], None] = lambda: None
 
@@ -188,7 +192,7 @@ class Host:
             ConnectionLost: There is no process, it died before it answered, or we hung up first.
         """
         process = self.process
-        if process is None or process.services is None or process.is_leaving:
+        if process is None or process.services is None or process.is_deaf:
             raise ConnectionLost
         task = process.spawn(self._client.request(method, path, **options))
         process.requests.add(task)
@@ -217,12 +221,16 @@ class Host:
             process.death.set_result(None)
 
     async def stop(self) -> None:
-        """Answer what is under way, then close, as a server does when it is told to stop."""
+        """Take no writes, answer what is under way, then close, as a server told to stop does."""
         process = self.process
         if process is None or process.services is None or process.is_leaving:
             return
         process.is_leaving = True
         process.services.lifecycle.draining = True
+        await asyncio.sleep(self.chance.random() * NOTICE_SECONDS_MAX)
+        if process.is_dead:
+            return
+        process.is_deaf = True
         if process.requests:
             await asyncio.wait(list(process.requests))
         await process.outcome(close(process.services))
