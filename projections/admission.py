@@ -9,57 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from domain.buckets import bucket_of
 from domain.events import ALIAS, UNALIAS, VOID, Event
 from projections import clusters
 from projections.asking import Ref
 from projections.changes import LogRows
-from projections.log import CLUSTER_MEMBERS_MAX, NewEvent, Receipt, SubjectKey, SubjectKind
-from projections.payloads import content_number, decoder, same_content
+from projections.drafts import Draft, Name
+from projections.log import CLUSTER_MEMBERS_MAX, NewEvent, Receipt, SubjectKey
+from projections.payloads import decoder, same_content
 from projections.questions import EventKey, Head
 from projections.records import Projection
-from projections.subjects import Identity, Profile, Residents
-
-Name: TypeAlias = tuple[str, SubjectKind, str]
-"""Tenant, kind and id of a subject."""
+from projections.residents import Residents
+from projections.subjects import Identity, Profile
 
 SLOTS = 4
 """Subjects that one event may name for the first time; their numbers are made of its position."""
 _ITSELF, _VISITOR, _ACCOUNT, _ALIAS = range(SLOTS)
-
-
-class Draft:
-    """An offered event with the names it speaks of, before it is judged."""
-
-    __slots__ = ("account", "alias", "content", "event", "name", "names", "place", "visitor")
-
-    def __init__(self, place: tuple[int, int], event: NewEvent) -> None:
-        """Note that *event* was offered at *place*: number of the submission, number in it."""
-        tenant = event.tenant
-        self.place = place
-        self.event = event
-        self.visitor: Name | None = None
-        if event.customer_id is not None:
-            self.name: Name = (tenant, "customer", event.customer_id)
-            if event.anonymous_id is not None:
-                self.visitor = (tenant, "anonymous", event.anonymous_id)
-        else:
-            self.name = (tenant, "anonymous", event.anonymous_id or "")
-        account = event.account_id
-        self.account: Name | None = None if account is None else (tenant, "account", account)
-        self.alias = _alias_of(event)
-        self.content = content_number(event.payload)
-        others = (self.visitor, self.account, self.alias)
-        self.names = (self.name, *(name for name in others if name is not None))
-
-
-def _alias_of(event: NewEvent) -> Name | None:
-    if event.type not in (ALIAS, UNALIAS):
-        return None
-    named = clusters.named_alias(event, decoder(event.api_format)(event.payload))
-    return None if named is None else (event.tenant, named.kind, named.id)
 
 
 class Arrival:
@@ -166,7 +132,8 @@ class Admission:
         event = draft.event
         first = self.known.payloads.get(position)
         if content == draft.content or (first is not None and same_content(first, event.payload)):
-            return Receipt("duplicate", event.event_id, position, applied=True)
+            applied = position <= self.known.head.projected
+            return Receipt("duplicate", event.event_id, position, applied=applied)
         return Receipt(
             "conflict",
             event.event_id,
@@ -183,6 +150,8 @@ class Admission:
         expected = event.expected
         if expected is None:
             return None
+        if not self.known.head.is_level:
+            return _unknown_yet(event, self.known.head)
         projection = self.known.projections.get((event.tenant, expected.model))
         profile = None if subject is None else self.residents.profiles.get(subject.root)
         found = 0
@@ -388,5 +357,15 @@ class Admission:
 
     def _set_root(self, members: Iterable[Identity], root: Ref) -> None:
         for member in members:
+            self.rows.former.setdefault(member.ref, member.root)
             member.root = root
             self.rows.rejoined[member.ref] = member
+
+
+def _unknown_yet(event: NewEvent, head: Head) -> Receipt:
+    """Return the rejection of an event that expects what cannot be told at present."""
+    message = (
+        f"projections: expected position {head.position}, where this can be judged, found "
+        f"{head.projected}; they are catching up, so send it again in a moment"
+    )
+    return Receipt("rejected", event.event_id, code="projection_behind", message=message)

@@ -1,8 +1,9 @@
-"""Append: the one way events enter the log and the projections, in one transaction.
+"""Append: the one way events enter the log, in one transaction.
 
-Look up who is meant and which ids are taken, admit event by event, write the log, fold what is in
-order from where it stands and the rest from its history, write the projections. Everything between
-two questions is plain computation; the number of questions does not depend on the batch.
+Look up who is meant and which ids are taken, admit event by event, write the log; then, where the
+projections are level with it, fold and write those as well. Where they are behind, a note of the
+batch is written instead, and `projections.projecting` folds it later. Everything between two
+questions is plain computation; the number of questions does not depend on the batch.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from domain.buckets import bucket_of
-from domain.events import Event
-from projections.admission import Admission, Draft, Known
+from projections.admission import Admission, Arrival, Known
 from projections.asking import Ref, Script, ask
+from projections.batches import batch_of, fold_batch, note_of
 from projections.changes import Changes
+from projections.drafts import Draft
 from projections.folding import Folder
 from projections.log import Receipt, Submission
 from projections.questions import (
     AskHead,
     AskIdentities,
     AskIdentitiesOf,
+    AskJoined,
     AskKeys,
+    AskNewest,
     AskPayloads,
     AskProfiles,
     EventKey,
@@ -31,8 +35,8 @@ from projections.questions import (
     WriteLog,
 )
 from projections.records import Projection
-from projections.refolding import Refold, refold
-from projections.subjects import Identity, Profile, Residents
+from projections.residents import Residents
+from projections.subjects import Profile
 
 Place = tuple[int, int]
 
@@ -45,11 +49,20 @@ class World:
         residents: Subjects in memory; to be forgotten when the transaction fails.
         projections: Generations to keep level.
         now: The instant, by the clock; recording never runs backwards from the newest event.
+        defer: Write the log only and leave folding for later, though the projections are level.
     """
 
     residents: Residents
     projections: Sequence[Projection]
     now: int
+    defer: bool = False
+
+    def folding(self, head: Head) -> Residents:
+        """Return the subjects in memory that may be folded: nobody's where folding is behind."""
+        if not head.is_level:
+            return Residents()
+        self.residents.stand(level=True)
+        return self.residents
 
 
 def append(world: World, submissions: Sequence[Submission]) -> Script[list[list[Receipt]]]:
@@ -118,6 +131,9 @@ def _append_some(
     An atomic batch that cannot be stored as a whole is judged 0 times and leaves nothing behind.
     """
     head = yield from ask(AskHead())
+    expects = any(draft.event.expected for draft in drafts)
+    at_once = head.is_level and (expects or not world.defer)
+    world.residents.stand(level=at_once)
     yield from _meet(world.residents, drafts)
     known = yield from _look_up(world, drafts, head)
     admission = Admission(world.residents, known)
@@ -128,12 +144,11 @@ def _append_some(
         return 0, admission.receipts
     if not admission.arrivals:
         return judged, admission.receipts
-    yield from ask(WriteLog(admission.rows))
-    changes = Changes(head.feed)
-    folder = Folder(changes, world.projections, known.recorded_at)
-    yield from _fold(folder, admission)
-    yield from ask(WriteChanges(changes))
-    return judged, {**admission.receipts, **_receipts(admission, folder)}
+    if at_once:
+        receipts = yield from _fold(world, admission)
+    else:
+        receipts = yield from _leave(world, admission)
+    return judged, {**admission.receipts, **receipts}
 
 
 # ---------------------------------------------------------------- looking up
@@ -152,8 +167,12 @@ def _meet(residents: Residents, drafts: Sequence[Draft]) -> Script[None]:
             residents.add(identity)
     found = map(names.get, spoken_of)
     named = [identity for identity in found if identity is not None]
-    yield from meet_profiles(residents, {identity.root for identity in named})
-    yield from _meet_members(residents, named)
+    roots = {identity.root for identity in named}
+    if residents.is_level:
+        yield from meet_profiles(residents, roots)
+        yield from _meet_members(residents, roots)
+    else:
+        yield from _meet_clusters(residents, roots)
 
 
 def meet_profiles(residents: Residents, roots: Iterable[Ref]) -> Script[None]:
@@ -165,18 +184,48 @@ def meet_profiles(residents: Residents, roots: Iterable[Ref]) -> Script[None]:
             profiles[profile.ref] = profile
 
 
-def _meet_members(residents: Residents, named: Sequence[Identity]) -> Script[None]:
+def _meet_members(residents: Residents, roots: Iterable[Ref]) -> Script[None]:
     """Bring every name of every cluster into memory: any of them may be joined or parted."""
-    profiles, identities = residents.profiles, residents.identities
-    wanted = {identity.root for identity in named}
-    for root in list(wanted):
+    profiles = residents.profiles
+    wanted = set(roots)
+    for root in roots:
         profile = profiles.get(root)
         if profile is not None and len(profile.members) > 1:
             wanted.update(profile.members)
-    missing = sorted(ref for ref in wanted if ref not in identities)
+    yield from _meet_identities(residents, wanted)
+
+
+def _meet_identities(residents: Residents, refs: Iterable[Ref]) -> Script[None]:
+    missing = sorted(ref for ref in refs if ref not in residents.identities)
     if missing:
         for identity in (yield from ask(AskIdentitiesOf(missing))):
             residents.add(identity)
+
+
+def _meet_clusters(residents: Residents, roots: Iterable[Ref]) -> Script[None]:
+    """Make profiles of what the log alone tells: who belongs to whom, and the newest instant.
+
+    It is all that admission asks of a profile. Those of the projections stand further back.
+    """
+    profiles, identities = residents.profiles, residents.identities
+    unmet = sorted(root for root in roots if root not in profiles)
+    members = {root: [root] for root in unmet}
+    if unmet:
+        for bucket, number, *above in (yield from ask(AskJoined(unmet))):
+            members[above[0], above[1]].append((bucket, number))
+    known = [*roots, *(ref for refs in members.values() for ref in refs)]
+    known += [ref for root in roots if root in profiles for ref in profiles[root].members]
+    yield from _meet_identities(residents, known)
+    for is_account in (False, True):
+        of_kind = [root for root in unmet if (identities[root].kind == "account") is is_account]
+        asked = [ref for root in of_kind for ref in members[root]]
+        newest = (yield from ask(AskNewest(asked, is_account))) if asked else {}
+        for root in of_kind:
+            profile = profiles[root] = Profile(identities[root])
+            profile.members = tuple(sorted(members[root]))
+            instants = [newest[ref] for ref in members[root] if ref in newest]
+            profile.newest_at = max(instants, default=profile.newest_at)
+            profile.is_stored = True
 
 
 def _look_up(world: World, drafts: Sequence[Draft], head: Head) -> Script[Known]:
@@ -218,54 +267,48 @@ def _keys(residents: Residents, draft: Draft) -> Iterable[EventKey]:
         yield (bucket, event.event_id, number, event.source)
 
 
-# ---------------------------------------------------------------- folding
+# ---------------------------------------------------------------- folding now or later
 
 
-class _Group:
-    """What a batch brought for one canonical subject."""
-
-    __slots__ = ("events", "is_quiet", "profile")
-
-    def __init__(self, profile: Profile) -> None:
-        self.profile = profile
-        self.events: list[Event] = []
-        self.is_quiet = True
-
-
-def _fold(folder: Folder, admission: Admission) -> Script[None]:
-    """Fold every group: in order from where it stands, else again from its history."""
-    again: list[Refold] = []
-    for ref, group in _groups(admission).items():
-        profile, events = group.profile, group.events
-        cause = admission.refolded.get(ref)
-        if cause is None:
-            settled = profile.settled_at
-            if any(event.effective_at < settled for event in events):
-                cause = "late"
-        if cause is None:
-            folder.step(profile, events, quiet=group.is_quiet)
-        else:
-            quiet = group.is_quiet and bool(events)
-            again.append(Refold(profile, events, cause, quiet=quiet))
-    lost = [profile for profile in admission.joined if profile.is_stored]
-    yield from refold(folder, again, lost, admission.position)
+def _fold(world: World, admission: Admission) -> Script[dict[Place, Receipt]]:
+    """Write the log and the projections."""
+    known = admission.known
+    yield from ask(WriteLog(admission.rows))
+    changes = Changes(known.head.feed)
+    folder = Folder(changes, world.projections, known.recorded_at)
+    yield from fold_batch(folder, batch_of(admission))
+    folder.write_profiles()
+    yield from ask(WriteChanges(changes))
+    return _receipts(admission, folder)
 
 
-def _groups(admission: Admission) -> dict[Ref, _Group]:
-    groups: dict[Ref, _Group] = {}
-    for arrival in admission.arrivals:
-        account = arrival.account
-        for identity in (arrival.subject,) if account is None else (arrival.subject, account):
-            group = groups.get(identity.root)
-            if group is None:
-                group = groups[identity.root] = _Group(admission.profile(identity))
-            group.events.append(arrival.event)
-            if not arrival.draft.event.historical:
-                group.is_quiet = False
-    for ref in admission.refolded:
-        if ref not in groups:  # a side that a cut left without an event of its own
-            groups[ref] = _Group(admission.residents.profiles[ref])
-    return groups
+def _leave(world: World, admission: Admission) -> Script[dict[Place, Receipt]]:
+    """Write the log, and a note of the batch for whoever folds it."""
+    rows, known = admission.rows, admission.known
+    batch, first = batch_of(admission), known.head.position + 1
+    changed = {identity.root for identity in rows.rejoined.values()}
+    rows.note = (first, batch.position, batch.recorded_at, note_of(batch, first, changed))
+    yield from ask(WriteLog(rows))
+    profiles = world.residents.profiles
+    for group in batch.groups:
+        group.profile.is_stored = True
+    for root in changed:
+        profiles.pop(root, None)  # after a cut the newest instant of each side is to be looked up
+    return {
+        arrival.draft.place: _receipt(arrival, known.recorded_at) for arrival in admission.arrivals
+    }
+
+
+def _receipt(arrival: Arrival, recorded_at: int) -> Receipt:
+    event = arrival.event
+    return Receipt(
+        "accepted",
+        event.event_id,
+        event.position,
+        recorded_at,
+        applied=False,
+        late=arrival.is_late,
+    )
 
 
 def _receipts(admission: Admission, folder: Folder) -> dict[Place, Receipt]:

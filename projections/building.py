@@ -40,9 +40,15 @@ def build(world: World, projection: Projection, limit: int) -> Script[tuple[int,
     is_last = sum(load for _, load in loads) < limit
     end = BUCKETS if is_last else loads[-1][0] + 1
     profiles = yield from ask(AskProfilesIn(tenant, projection.is_account, first, end))
-    profiles = [world.residents.profiles.setdefault(found.ref, found) for found in profiles]
+    residents = world.folding(head).profiles
+    profiles = [residents.setdefault(found.ref, found) for found in profiles]
     histories = yield from ask(
-        AskHistories([HistoryOf(one.ref, one.members, one.is_account) for one in profiles])
+        AskHistories(
+            [
+                HistoryOf(one.ref, one.members, one.is_account, known_at=head.projected)
+                for one in profiles
+            ]
+        )
     )
     changes = Changes(head.feed)
     level = [
@@ -53,6 +59,7 @@ def build(world: World, projection: Projection, limit: int) -> Script[tuple[int,
     for profile in profiles:
         _begin(folder, profile, projection, histories.get(profile.ref, []))
     events = sum(profile.events for profile in profiles)
+    folder.write_profiles()
     changes.progress = (projection.generation, end, events)
     yield from ask(WriteChanges(changes))
     return end, events

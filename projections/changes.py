@@ -45,9 +45,12 @@ class LogRows:
         names: New subjects.
         rejoined: Subjects whose cluster changed, new ones among them.
         types: (tenant, type) -> [count, first_at, last_at].
+        former: Subjects that were known before, and whom they belonged to when the batch began.
+        note: What the batch was, where it is to be folded later: first position, last position,
+            recorded_at, note.
     """
 
-    __slots__ = ("events", "keys", "links", "names", "rejoined", "types")
+    __slots__ = ("events", "former", "keys", "links", "names", "note", "rejoined", "types")
 
     def __init__(self) -> None:
         self.events: list[Row] = []
@@ -56,6 +59,8 @@ class LogRows:
         self.names: list[Identity] = []
         self.rejoined: dict[Ref, Identity] = {}
         self.types: dict[tuple[str, str], list[int]] = {}
+        self.former: dict[Ref, Ref] = {}
+        self.note: Row | None = None
 
     def name_rows(self) -> list[Row]:
         """Return rows to insert, of `NAME_COLUMNS`."""
@@ -67,6 +72,17 @@ class LogRows:
         return [
             (*identity.row[5:], *ref) for ref, identity in self.rejoined.items() if ref not in new
         ]
+
+    def note_rows(self) -> list[Row]:
+        """Return the row of the backlog, if the batch is to be folded later."""
+        return [] if self.note is None else [self.note]
+
+    def former_rows(self) -> list[Row]:
+        """Return whom subjects belong to as long as the batch waits: bucket and number of both."""
+        if self.note is None:
+            return []
+        new = {identity.ref for identity in self.names}
+        return [(*ref, *root) for ref, root in self.former.items() if ref not in new]
 
     def count_type(self, tenant: str, event_type: str, instant: int) -> None:
         """Note that an event of that type was seen."""
@@ -101,6 +117,9 @@ class Changes:
         unparked: bucket, generation, subject_id.
         progress: (generation, buckets done, events done further).
         feed_position: Position of the newest feed record, these included.
+        projected: Position up to which batches that waited have been folded by now.
+        roots: Whom subjects belong to there: bucket and number of both. Empty where nothing waits
+            any more.
     """
 
     __slots__ = (
@@ -113,8 +132,10 @@ class Changes:
         "parked",
         "profiles",
         "progress",
+        "projected",
         "records",
         "retractions",
+        "roots",
         "snapshots",
         "stages",
         "touched",
@@ -137,6 +158,8 @@ class Changes:
         self.unparked: list[Row] = []
         self.progress: tuple[int, int, int] | None = None
         self.feed_position = feed_position
+        self.projected: int | None = None
+        self.roots: list[Row] = []
 
     def announce(self, tenant: str, record: Row, *, kind: str, quiet: bool) -> None:
         """Append a record, named by its first four columns, to the feed."""

@@ -57,6 +57,7 @@ class Folder:
 
     Attributes:
         changes: The rows.
+        now: The instant as of which is folded.
         kept: Generations that are being folded.
         told: Per log position, the stage changes that its receipt tells.
         unfolded: Subjects of which some generation is parked.
@@ -68,6 +69,7 @@ class Folder:
         self.now = now
         self.told: dict[int, list[StageChange]] = {}
         self.unfolded: set[tuple[int, int]] = set()
+        self._finished: dict[tuple[int, int], Profile] = {}
         self._projections = list(projections)
         self._of: dict[tuple[str, bool], list[Projection]] = {}
         self.kept = {one.generation: one.machine for one in self._projections}
@@ -253,13 +255,23 @@ class Folder:
         self.unpark(profile)
 
     def finish(self, profile: Profile) -> None:
-        """Write the row of *profile*: all of it, or the little that every event changes."""
+        """Note that *profile* stands where it is to stand; its row is `write_profiles`' affair."""
         self._set_due(profile)
         if len(profile.standings) > 1 or self.kept.keys() != profile.standings.keys():
             for generation in profile.standings.keys() - self.kept.keys():
                 del profile.standings[generation]
         if profile.parked:
             self.unfolded.add(profile.ref)
+        self._finished[profile.ref] = profile
+
+    def write_profiles(self) -> None:
+        """Make rows of the profiles that are finished, one of each however often it was folded."""
+        for profile in self._finished.values():
+            self._write_profile(profile)
+        self._finished.clear()
+
+    def _write_profile(self, profile: Profile) -> None:
+        """Make the row of *profile*: all of it, or the little that every event changes."""
         states = self._states(profile)
         if profile.is_thorough or not profile.is_stored:
             self.changes.profiles.append(profile_row(profile, states))

@@ -30,11 +30,18 @@ class Head:
         position: Of the newest event; 0 for none.
         recorded_at: Of the newest event; 0 for none.
         feed: Position of the newest feed record; 0 for none.
+        projected: Position up to which events have been folded.
     """
 
     position: int
     recorded_at: int
     feed: int
+    projected: int
+
+    @property
+    def is_level(self) -> bool:
+        """Whether every event has been folded."""
+        return self.projected == self.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,39 @@ class AskProfiles(Question[list[Profile]]):
     """What is known of these canonical subjects?"""
 
     refs: Sequence[Ref]
+
+
+@dataclass(frozen=True, slots=True)
+class AskJoined(Question[list[tuple[int, int, int, int]]]):
+    """Which other subjects belong to these: bucket and number of them, then of the canonical?"""
+
+    refs: Sequence[Ref]
+
+
+@dataclass(frozen=True, slots=True)
+class AskNewest(Question[dict[Ref, int]]):
+    """What is the greatest effective_at among the events of these subjects?"""
+
+    refs: Sequence[Ref]
+    is_account: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskBacklog(Question[list[tuple[int, int, int, bytes]]]):
+    """Which batches wait to be folded, the oldest of them, together of *limit* events at most?
+
+    First position, last position, recorded_at and note of each; one at least if any waits.
+    """
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskEvents(Question[list[LoggedEvent]]):
+    """What is in the log from position *first* to *last*?"""
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)

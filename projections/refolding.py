@@ -91,7 +91,8 @@ def refold(
             one.profile.ref,
             one.profile.members,
             one.profile.is_account,
-            None if start.key == FROM_THE_START else start.key,
+            after=None if start.key == FROM_THE_START else start.key,
+            known_at=head,
         )
         for one, start in zip(refolds, starts, strict=True)
     ]
@@ -177,6 +178,8 @@ class _Refolding:
             profile.is_thorough = True
             profile.voids = frozenset(voided([row.event for row in history]))
             profile.repeats = repeats(history)
+            instants = [row.event.effective_at for row in history]
+            profile.newest_at = max(instants, default=NO_KEY[0])
             for event in events:
                 profile.take_in(event)
             return events

@@ -1,8 +1,6 @@
 """Subjects as the projections keep them: names, what is known of each, and where it stands.
 
-These objects are the working copies of rows: a script changes them and then has them written. They
-stay in memory between batches (`Residents`) while nobody else writes, so that a busy subject is
-read and decoded once.
+These objects are the working copies of rows: a script changes them and then has them written.
 """
 
 from __future__ import annotations
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from domain.machine import Machine, State
 
 DAY = 86_400_000_000
-NAMES_MAX = 200_000
-PROFILES_MAX = 20_000
 _MICROSECONDS_BEFORE_ALL = -1
 
 _encode_states = msgspec.msgpack.Encoder().encode
@@ -351,41 +347,3 @@ def traits_of(text: str) -> dict[str, object]:
 
 def _text(value: Mapping[str, object] | Iterable[object]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-class Residents:
-    """Subjects that stay in memory between batches, as long as one process writes alone.
-
-    Both tables are bounded; what came first leaves first. After a failure `forget` everything: the
-    objects may be ahead of the rows.
-    """
-
-    __slots__ = ("identities", "names", "profiles")
-
-    def __init__(self) -> None:
-        self.names: dict[tuple[str, SubjectKind, str], Identity] = {}
-        self.identities: dict[Ref, Identity] = {}
-        self.profiles: dict[Ref, Profile] = {}
-
-    def forget(self) -> None:
-        """Forget everybody."""
-        self.names.clear()
-        self.identities.clear()
-        self.profiles.clear()
-
-    def add(self, identity: Identity) -> Identity:
-        """Return *identity*, or the object that stands for the same subject already."""
-        known = self.identities.setdefault(identity.ref, identity)
-        if known is identity:
-            self.names[identity.tenant, identity.kind, identity.name] = identity
-        return known
-
-    def trim(self) -> None:
-        """Let the oldest go where there are too many."""
-        if len(self.identities) > NAMES_MAX:
-            self.names.clear()
-            self.identities.clear()
-        surplus = len(self.profiles) - PROFILES_MAX
-        if surplus > 0:
-            for ref in list(self.profiles)[: surplus + PROFILES_MAX // 4]:
-                del self.profiles[ref]

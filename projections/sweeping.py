@@ -18,16 +18,21 @@ from projections.subjects import Profile
 
 
 def sweep(world: World, limit: int) -> Script[Swept]:
-    """Advance at most *limit* subjects whose deadline is at or before now."""
+    """Advance at most *limit* subjects whose deadline is at or before now.
+
+    Nobody's while events wait to be folded: they may say that there was no silence.
+    """
     world.residents.trim()
     head = yield from ask(AskHead())
-    due = yield from ask(AskDue(world.now, limit))
+    due = (yield from ask(AskDue(world.now, limit))) if head.is_level else []
     if not due:
         return Swept(subjects=0, transitions=0, more=False)
     changes = Changes(head.feed)
     folder = Folder(changes, world.projections, world.now)
+    profiles = world.folding(head).profiles
     for profile in due:
-        _advance(folder, world.residents.profiles.setdefault(profile.ref, profile))
+        _advance(folder, profiles.setdefault(profile.ref, profile))
+    folder.write_profiles()
     yield from ask(WriteChanges(changes))
     return Swept(len(due), len(changes.records), more=len(due) == limit)
 
@@ -61,11 +66,13 @@ def retry_parked(world: World, limit: int) -> Script[int]:
     if not parked:
         return 0
     refs = sorted({ref for ref, _, _ in parked})
-    yield from meet_profiles(world.residents, refs)
-    profiles = [found for ref in refs if (found := world.residents.profiles.get(ref)) is not None]
+    residents = world.folding(head)
+    yield from meet_profiles(residents, refs)
+    profiles = [found for ref in refs if (found := residents.profiles.get(ref)) is not None]
     changes = Changes(head.feed)
     folder = Folder(changes, world.projections, max(world.now, head.recorded_at))
     again = [Refold(profile, (), "refold") for profile in profiles]
-    yield from refold(folder, again, (), head.position)
+    yield from refold(folder, again, (), head.projected)
+    folder.write_profiles()
     yield from ask(WriteChanges(changes))
     return sum(not profile.parked for profile in profiles)

@@ -39,6 +39,7 @@ from projections.log import (
     SubjectKey,
     Submission,
 )
+from projections.projecting import PAGE_EVENTS, Projected
 from service.keeping import KeepsKeys, KeepsRegisters
 from service.model_ports import KeepsModels
 from service.seals import KeepsSeals
@@ -77,6 +78,7 @@ __all__ = [
     "Page",
     "ParkedSubject",
     "Positions",
+    "Projected",
     "Randomness",
     "Receipt",
     "Runner",
@@ -138,19 +140,35 @@ class Runner(Protocol):
 class AppendsEvents(Protocol):
     """The writing half that carries the load."""
 
-    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
-        """Store and fold *submissions* in one transaction and return a receipt for each event.
+    async def append(
+        self, submissions: Sequence[Submission], now: int, *, defer: bool = False
+    ) -> list[list[Receipt]]:
+        """Store *submissions* in one transaction and return a receipt for each event.
 
-        Positions are dense and in the order given. When it returns, accepted events are durable.
-        Call it through `service.appender.Appender`, which gathers callers into batches.
+        They are folded in it as well, unless the caller wants to *defer* that or earlier events
+        wait to be folded; then `project` does it later. Positions are dense and in the order
+        given. When it returns, accepted events are durable. Call it through
+        `service.appender.Appender`, which gathers callers into batches.
 
         Raises:
             StoreUnavailable: Nothing was stored.
         """
         ...
 
+    async def project(self, limit: int = PAGE_EVENTS) -> Projected:
+        """Fold at most *limit* of the events that wait for it, the oldest, in one transaction.
+
+        Whole batches, as they were appended, and one at least.
+
+        What is then stored is what appends would have stored that had folded at once.
+        """
+        ...
+
     async def sweep(self, now: int, limit: int = 1_000) -> Swept:
-        """Advance at most *limit* rows whose deadline is at or before *now*, in one transaction."""
+        """Advance at most *limit* rows whose deadline is at or before *now*, in one transaction.
+
+        None while events wait to be folded.
+        """
         ...
 
     async def retry_parked(self, now: int, limit: int = 100) -> int:

@@ -43,7 +43,9 @@ from service.adapters.embedded.values import (
     history_of_names,
     history_page,
     in_sequence,
+    known_of,
     names_of,
+    positions_of,
     stored_event,
     transition_record,
 )
@@ -95,15 +97,21 @@ class Answering(ReadsSeals):
         return SubjectSnapshot(
             self._subject(readings, profile),
             tuple(self._stages(readings, profile, projections)),
-            _positions(readings),
+            positions_of(readings),
         )
 
     def _profile(self, readings: Readings, tenant: str, key: SubjectKey) -> Profile | None:
         identity = readings.identity(tenant, key)
         if identity is None:
             return None
-        found = readings.profiles([identity.root])
-        return found[0] if found else None
+        root = identity.root
+        is_level = readings.head().is_level
+        if not is_level:
+            root = readings.former_root(identity.ref) or root
+        found = readings.profiles([root])
+        if not found or (not is_level and identity.ref not in found[0].members):
+            return None
+        return found[0]
 
     def _subject(self, readings: Readings, profile: Profile) -> Subject:
         others = [ref for ref in profile.members if ref != profile.ref]
@@ -200,7 +208,7 @@ class Answering(ReadsSeals):
             if profile is None:
                 return Page((), None)
             rows = readings.events_of(
-                history_of(profile, known_at),
+                history_of(profile, known_of(readings, known_at)),
                 after=cast("tuple[int, int] | None", after),
                 limit=limit + 1,
                 newest_first=newest_first,
@@ -221,11 +229,12 @@ class Answering(ReadsSeals):
         known_at: int | None = None,
     ) -> list[Event]:
         def look(readings: Readings) -> list[Event]:
+            known = known_of(readings, known_at)
             if aliases is None:
                 profile = self._profile(readings, tenant, key)
-                request = None if profile is None else history_of(profile, known_at)
+                request = None if profile is None else history_of(profile, known)
             else:
-                request = history_of_names(readings, tenant, [key, *aliases], known_at)
+                request = history_of_names(readings, tenant, [key, *aliases], known)
             if request is None:
                 return []
             return counting(readings.histories([request]).get(request.ref, []))
@@ -246,7 +255,7 @@ class Answering(ReadsSeals):
     # ------------------------------------------------------------ the log and the feed
 
     async def positions(self) -> Positions:
-        return await self._read(_positions, quick=True)
+        return await self._read(positions_of, quick=True)
 
     async def position_at(self, instant: int) -> int:
         return await self._read(lambda readings: readings.position_at(instant))
@@ -377,7 +386,7 @@ class Answering(ReadsSeals):
             place=readings.place(),
             revision=readings.revision(),
             size_bytes=readings.size_bytes(),
-            positions=_positions(readings),
+            positions=positions_of(readings),
             parked=readings.parked_count(),
             due=due,
             oldest_due_at=oldest,
@@ -385,8 +394,3 @@ class Answering(ReadsSeals):
             standby_over=any(one.has_stood_by(now) for one in self.catalogue.generations.values()),
             details=readings.details(),
         )
-
-
-def _positions(readings: Readings) -> Positions:
-    head = readings.head()
-    return Positions(head.position, head.position, head.feed, head.recorded_at)

@@ -24,9 +24,10 @@ from projections.catalogue import (
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, Submission
 from projections.machines import Catalogue, Compile, compile_document
+from projections.projecting import PAGE_EVENTS, Projected, project
 from projections.questions import AskHead
+from projections.residents import Residents
 from projections.seals import FIRST_ROOT, Seal
-from projections.subjects import Residents
 from projections.sweeping import retry_parked, sweep
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings, Rows
@@ -96,12 +97,21 @@ class EmbeddedStore(Answering):
     def _renew_catalogue(self) -> None:
         self.catalogue = self.catalogue.renewed(self._rows.versions(), self._rows.generations())
 
-    def _world(self, now: int) -> World:
-        return World(self._residents, self.catalogue.projections, now)
+    def _world(self, now: int, *, defer: bool = False) -> World:
+        return World(self._residents, self.catalogue.projections, now, defer=defer)
 
-    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
+    async def append(
+        self, submissions: Sequence[Submission], now: int, *, defer: bool = False
+    ) -> list[list[Receipt]]:
         return await self._write(
-            lambda: run(append(self._world(now), submissions), self._rows.answer)
+            lambda: run(append(self._world(now, defer=defer), submissions), self._rows.answer)
+        )
+
+    async def project(self, limit: int = PAGE_EVENTS) -> Projected:
+        if await self._read(lambda readings: readings.head().is_level, quick=True):
+            return Projected(events=0, behind=0)
+        return await self._write(
+            lambda: run(project(self._world(0), limit), self._rows.answer), is_long=True
         )
 
     async def sweep(self, now: int, limit: int = 1_000) -> Swept:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
-from projections.answers import Page, TransitionRecord
+from projections.answers import Page, Positions, TransitionRecord
 from projections.asking import Ref
 from projections.changes import EVENT_COLUMNS, Row
 from projections.history import HistoryPage, SubjectHistory, counting
@@ -54,6 +54,20 @@ def history_page(
         sum(load for bucket, load in loads if bucket < end),
         end,
     )
+
+
+def positions_of(readings: Readings) -> Positions:
+    """Return how far everything has come."""
+    head = readings.head()
+    return Positions(head.position, head.projected, head.feed, head.recorded_at)
+
+
+def known_of(readings: Readings, known_at: int | None) -> int | None:
+    """Return up to which position a history is read: never behind what has been folded."""
+    head = readings.head()
+    if head.is_level:
+        return known_at
+    return head.projected if known_at is None else min(known_at, head.projected)
 
 
 @lru_cache(_RECORDS_MAX)

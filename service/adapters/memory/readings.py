@@ -66,6 +66,9 @@ class MemoryReadings:
     def identities(self, refs: Sequence[Ref]) -> list[Identity]:
         return self._rows.identities(refs)
 
+    def former_root(self, ref: Ref) -> Ref | None:
+        return self._rows.former_roots.get(ref)
+
     def profiles(self, refs: Sequence[Ref]) -> list[Profile]:
         return self._rows.profiles_of(refs)
 

@@ -12,13 +12,17 @@ from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Changes, LogRows, Row
 from projections.history import LoggedEvent, logged
 from projections.questions import (
+    AskBacklog,
     AskBucketLoads,
     AskDue,
+    AskEvents,
     AskHead,
     AskHistories,
     AskIdentities,
     AskIdentitiesOf,
+    AskJoined,
     AskKeys,
+    AskNewest,
     AskNumbers,
     AskParked,
     AskPayloads,
@@ -81,11 +85,19 @@ class MemoryRows:
         self.registers = MemoryRegisters()
         self.seals: list[Seal] = []
         self.salts: dict[Ref, bytes] = {}
+        self.backlog: list[Row] = []
+        self.former_roots: dict[Ref, Ref] = {}
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
             AskHead: lambda _: self.head(),
             AskIdentities: self._identities,
             AskIdentitiesOf: lambda asked: self.identities(asked.refs),
             AskProfiles: lambda asked: self.profiles_of(asked.refs),
+            AskJoined: self._joined,
+            AskNewest: self._newest,
+            AskBacklog: self._backlog,
+            AskEvents: lambda asked: list(
+                map(self._logged, self.events[asked.first - 1 : asked.last])
+            ),
             AskKeys: self._taken,
             AskPayloads: self._payloads,
             AskHistories: lambda asked: self.histories(asked.requests),
@@ -154,7 +166,9 @@ class MemoryRows:
 
     def head(self) -> Head:
         recorded_at = self.events[-1][_PLACE["recorded_at"]] if self.events else 0
-        return Head(len(self.events), recorded_at, len(self.feed))
+        position = len(self.events)
+        projected = self.backlog[0][0] - 1 if self.backlog else position
+        return Head(position, recorded_at, len(self.feed), projected)
 
     def _identities(self, asked: AskIdentities) -> list[Identity]:
         found = (self.names.get((tenant, kind, name)) for _, tenant, kind, name in asked.keys)
@@ -165,6 +179,24 @@ class MemoryRows:
 
     def profiles_of(self, refs: Any) -> list[Profile]:  # noqa: ANN401 -- any iterable of refs
         return [profile_of(self.profiles[ref]) for ref in refs if ref in self.profiles]
+
+    def _joined(self, asked: AskJoined) -> list[tuple[int, int, int, int]]:
+        roots = set(asked.refs)
+        found = (identity_of(row) for row in self.subjects.values())
+        return [(*one.ref, *one.root) for one in found if one.root in roots and one.root != one.ref]
+
+    def _newest(self, asked: AskNewest) -> dict[Ref, int]:
+        rows = self.by_account if asked.is_account else self.by_subject
+        place = _PLACE["effective_at"]
+        return {ref: max(row[place] for row in rows[ref]) for ref in asked.refs if ref in rows}
+
+    def _backlog(self, asked: AskBacklog) -> list[Row]:
+        found: list[Row] = []
+        for row in self.backlog:
+            if found and row[1] - found[0][0] >= asked.limit:
+                break
+            found.append(row)
+        return found
 
     def _taken(self, asked: AskKeys) -> dict[EventKey, tuple[int, int]]:
         return {key: self.event_keys[key] for key in asked.keys if key in self.event_keys}
@@ -301,13 +333,13 @@ class MemoryRows:
         for key, (count, first, last) in rows.types.items():
             seen = self.types.setdefault(key, [0, first, last])
             seen[:] = [seen[0] + count, min(seen[1], first), max(seen[2], last)]
+        self.backlog += rows.note_rows()
+        for bucket, subject_id, *root in rows.former_rows():
+            self.former_roots.setdefault((bucket, subject_id), (root[0], root[1]))
 
     def _write(self, changes: Changes) -> None:
         self._write_profiles(changes)
-        for bucket, generation, subject_id, stage, entered_at, *_ in changes.stages:
-            self.stages[generation, (bucket, subject_id)] = (stage, entered_at)
-        for bucket, generation, subject_id in changes.lost_stages:
-            self.stages.pop((generation, (bucket, subject_id)), None)
+        self._write_stages(changes)
         for record in changes.records:
             key = (record[1], (record[0], record[2]))
             self.records.setdefault(key, []).append([*record, None, None, None])
@@ -321,6 +353,21 @@ class MemoryRows:
             self.parked.pop((bucket, generation, subject_id), None)
         for row in changes.parked:
             self.parked[row[0], row[1], row[2]] = row
+        if changes.projected is not None:
+            self._note_progress(changes, changes.projected)
+
+    def _note_progress(self, changes: Changes, projected: int) -> None:
+        self.backlog = [row for row in self.backlog if row[0] > projected]
+        if not self.backlog:
+            self.former_roots.clear()
+        for bucket, subject_id, *root in changes.roots:
+            self.former_roots[bucket, subject_id] = (root[0], root[1])
+
+    def _write_stages(self, changes: Changes) -> None:
+        for bucket, generation, subject_id in changes.lost_stages:
+            self.stages.pop((generation, (bucket, subject_id)), None)
+        for bucket, generation, subject_id, stage, entered_at, *_ in changes.stages:
+            self.stages[generation, (bucket, subject_id)] = (stage, entered_at)
 
     def _write_profiles(self, changes: Changes) -> None:
         for ref in changes.lost_profiles:

@@ -20,8 +20,9 @@ LOADS_AT_ONCE = 64
 
 
 def head_of(row: Row) -> Head:
-    """Return the head that a row of position, recorded_at and feed position holds."""
-    return Head(row[0] or 0, row[1] or 0, row[2] or 0)
+    """Return the head that a row holds: position, recorded_at, feed position, first that waits."""
+    position = row[0] or 0
+    return Head(position, row[1] or 0, row[2] or 0, position if row[3] is None else row[3] - 1)
 
 
 def identities_of(link: Link, refs: Sequence[Ref]) -> list[Identity]:

@@ -42,6 +42,7 @@ from service.adapters.sql.tables import (
     subjects,
     transitions,
 )
+from service.adapters.sql.waiting import backlog
 
 REF = ("bucket", "subject_id")
 STANDING = ("bucket", "generation", "subject_id")
@@ -53,12 +54,13 @@ _CONTENT = RECORD_COLUMNS[RECORD_COLUMNS.index("kind") : RECORD_COLUMNS.index("r
 def turn() -> str:
     """Return the statement that begins a turn: its number, then where the log and feed end."""
     position, recorded_at = _newest()
-    return for_postgres(select(turns.next_value(), position, recorded_at, _feed_end()))
+    ends = (position, recorded_at, _feed_end(), first_waiting())
+    return for_postgres(select(turns.next_value(), *ends))
 
 
 def head() -> str:
     """Return the statement for where the log and the feed end."""
-    return for_postgres(select(*_newest(), _feed_end()))
+    return for_postgres(select(*_newest(), _feed_end(), first_waiting()))
 
 
 def _newest() -> list[ColumnElement[Any]]:
@@ -67,6 +69,12 @@ def _newest() -> list[ColumnElement[Any]]:
         found.with_only_columns(one).scalar_subquery()
         for one in (events.c.position, events.c.recorded_at)
     ]
+
+
+def first_waiting() -> ColumnElement[int | None]:
+    """Return the first position that waits to be folded."""
+    found = select(backlog.c.first).order_by(backlog.c.first)
+    return found.limit(literal_column("1", WHOLE)).scalar_subquery()
 
 
 def _feed_end() -> ColumnElement[int | None]:
@@ -118,7 +126,7 @@ _WINDOW = (*REF, "after_at", "after_position", "known_at")
 def histories() -> str:
     """Return the statement for the events of subjects, each behind its own fold key."""
     rows = listed(dict.fromkeys(_WINDOW, WHOLE))
-    found = _history(rows, events, subjects).where(
+    found = history(rows, events, subjects).where(
         *same(subjects, rows, *REF),
         events.c.bucket == subjects.c.bucket,
         events.c.subject_id == subjects.c.subject_id,
@@ -130,7 +138,7 @@ def histories() -> str:
 def account_histories() -> str:
     """Return the statement for the events of accounts, each behind its own fold key."""
     rows = listed(dict.fromkeys(_WINDOW, WHOLE))
-    found = _history(rows, account_events, events, subjects).where(
+    found = history(rows, account_events, events, subjects).where(
         *same(account_events, rows, *REF),
         *_window(rows, account_events),
         events.c.position == account_events.c.position,
@@ -140,7 +148,7 @@ def account_histories() -> str:
     return for_postgres(found.add_columns(*columns(account_events, *REF)), *_WINDOW)
 
 
-def _history(*sources: Table | TableValuedAlias) -> Select[Any]:
+def history(*sources: Table | TableValuedAlias) -> Select[Any]:
     """Return a selection of `HISTORY_COLUMNS` from events and the subjects they were sent for."""
     is_unknown = subjects.c.kind == literal_column("'anonymous'", TEXT)
     customer = case(

@@ -20,7 +20,7 @@ from projections.records import RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, identity_of, profile_of, traits_of
-from service.adapters.postgres import asking, boards, lookups, sealed, views
+from service.adapters.postgres import asking, boards, lookups, sealed, views, waiting
 from service.adapters.postgres.asking import ALWAYS
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link
@@ -53,7 +53,7 @@ class PostgresReadings:
         return self.link.row(statement(write), *bound)
 
     def head(self) -> Head:
-        return asking.head_of(self._row(lookups.head) or (0, 0, 0))
+        return asking.head_of(self._row(lookups.head) or (0, 0, 0, None))
 
     def position_at(self, instant: int) -> int:
         low, high = 0, self.head().position
@@ -88,6 +88,9 @@ class PostgresReadings:
 
     def identities(self, refs: Sequence[Ref]) -> list[Identity]:
         return asking.identities_of(self.link, refs)
+
+    def former_root(self, ref: Ref) -> Ref | None:
+        return waiting.former_roots_of(self.link, [ref]).get(ref)
 
     def profiles(self, refs: Sequence[Ref]) -> list[Profile]:
         if len(refs) == 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -16,13 +17,17 @@ from projections.asking import Question, Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Changes, LogRows, Row
 from projections.questions import (
+    AskBacklog,
     AskBucketLoads,
     AskDue,
+    AskEvents,
     AskHead,
     AskHistories,
     AskIdentities,
     AskIdentitiesOf,
+    AskJoined,
     AskKeys,
+    AskNewest,
     AskNumbers,
     AskParked,
     AskPayloads,
@@ -39,7 +44,7 @@ from projections.records import RECORD_COLUMNS
 from projections.registers import AskEntries, WriteEntries
 from projections.seals import Seal
 from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
-from service.adapters.postgres import lookups, removals, sealed, writes
+from service.adapters.postgres import lookups, removals, sealed, waiting, writes
 from service.adapters.postgres.asking import (
     bucket_loads,
     head_of,
@@ -94,12 +99,16 @@ class PostgresRows:
         self._database = database
         self._link: Link | None = None
         self._last_turn: tuple[object, int] = (None, 0)
-        self._head = Head(0, 0, 0)
+        self._head = Head(0, 0, 0, 0)
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
             AskHead: lambda _: self._head,
             AskIdentities: self._identities,
             AskIdentitiesOf: lambda asked: identities_of(self.link, asked.refs),
             AskProfiles: lambda asked: profiles_of(self.link, asked.refs),
+            AskJoined: lambda asked: waiting.joined(self.link, asked.refs),
+            AskNewest: lambda asked: waiting.newest(self.link, asked),
+            AskBacklog: lambda asked: waiting.batches(self.link, asked),
+            AskEvents: lambda asked: waiting.events_of(self.link, asked),
             AskKeys: self._taken,
             AskPayloads: self._payloads,
             AskHistories: lambda asked: histories(self.link, asked.requests),
@@ -239,10 +248,14 @@ class PostgresRows:
             (writes.add_names, rows.name_rows()),
             (writes.rejoin, rows.rejoined_rows()),
             (writes.count_types, [(*key, *seen) for key, seen in rows.types.items()]),
+            (waiting.add_note, rows.note_rows()),
+            (waiting.keep_roots, rows.former_rows()),
         )
         if rows.events:
             newest = dict(zip(EVENT_COLUMNS, rows.events[-1], strict=True))
-            self._head = Head(newest["position"], newest["recorded_at"], self._head.feed)
+            position = newest["position"]
+            projected = position if rows.note is None else self._head.projected
+            self._head = Head(position, newest["recorded_at"], self._head.feed, projected)
 
     def _write(self, changes: Changes) -> None:
         self._run(  # first what goes: some of it comes back below
@@ -264,7 +277,11 @@ class PostgresRows:
             (writes.count_stages, list(counts)),
             (writes.park, _last(changes.parked, _by_standing)),
         )
-        self._head = Head(self._head.position, self._head.recorded_at, changes.feed_position)
+        if changes.projected is not None:
+            waiting.note_progress(self.link, changes.projected)
+            self._run((waiting.put_roots, _last(changes.roots, _by_ref)))
+            self._head = replace(self._head, projected=changes.projected)
+        self._head = replace(self._head, feed=changes.feed_position)
 
     def _run(self, *parts: tuple[Write, Sequence[Row]]) -> None:
         """Write all *parts* in one statement, but with COPY what is long and only adds rows."""

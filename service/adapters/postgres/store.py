@@ -19,6 +19,7 @@ from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, SubjectKey, Submission
 from projections.machines import Catalogue, Compile
+from projections.projecting import PAGE_EVENTS, Projected
 from projections.seals import Seal
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
@@ -131,8 +132,13 @@ class PostgresStore(Answering):
 
     # ------------------------------------------------------------ the writing half
 
-    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
-        return await self._writing.append(submissions, now)
+    async def append(
+        self, submissions: Sequence[Submission], now: int, *, defer: bool = False
+    ) -> list[list[Receipt]]:
+        return await self._writing.append(submissions, now, defer=defer)
+
+    async def project(self, limit: int = PAGE_EVENTS) -> Projected:
+        return await self._writing.project(limit)
 
     async def sweep(self, now: int, limit: int = 1_000) -> Swept:
         return await self._writing.sweep(now, limit)

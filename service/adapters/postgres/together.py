@@ -18,7 +18,7 @@ from projections.changes import Row
 from projections.log import SubjectKey
 from projections.questions import Head
 from projections.subjects import Identity, Profile, identity_of
-from service.adapters.postgres import asking, lookups, views
+from service.adapters.postgres import asking, lookups, views, waiting
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link, is_storable
 from service.adapters.postgres.readings import PostgresReadings
@@ -46,7 +46,10 @@ class ReadingsOfMany(PostgresReadings):
         keys = [(bucket_of(name[0], name[2]), *name) for name in names if is_storable(name[2])]
         named = [identity_of(row) for row in link.listed(statement(lookups.identities), keys)]
         self._named = {(one.tenant, one.kind, one.name): one for one in named}
-        roots = list({one.root for one in named})
+        self._end = super().head()
+        refs = [one.ref for one in named]
+        self._former = {} if self._end.is_level else waiting.former_roots_of(link, refs)
+        roots = list({self._former.get(one.ref, one.root) for one in named})
         self._profiles = {one.ref: one for one in asking.profiles_of(link, roots)}
         profiles = self._profiles.values()
         others = [ref for one in profiles if len(one.members) > 1 for ref in one.members]
@@ -54,13 +57,15 @@ class ReadingsOfMany(PostgresReadings):
         standings = [(one.bucket, gen, one.subject_id) for one in profiles for gen in one.standings]
         rows = link.listed(statement(views.latest_of), standings)
         self._latest = {(row[1], (row[0], row[2])): row for row in rows}
-        self._end = super().head()
 
     def head(self) -> Head:
         return self._end
 
     def identity(self, tenant: str, key: SubjectKey) -> Identity | None:
         return self._named.get((tenant, key.kind, key.id))
+
+    def former_root(self, ref: Ref) -> Ref | None:
+        return self._former.get(ref)
 
     def identities(self, refs: Sequence[Ref]) -> list[Identity]:
         return [self._members[ref] for ref in refs if ref in self._members]

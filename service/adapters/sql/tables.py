@@ -95,6 +95,12 @@ subjects = Table(
     number("root_id"),
     PrimaryKeyConstraint("bucket", "subject_id"),
     UniqueConstraint("bucket", "tenant", "kind", "name", name="subjects_name"),
+    Index(
+        "subjects_joined",
+        "root_bucket",
+        "root_id",
+        **where("root_id <> subject_id"),
+    ),
     **NARROW,
 )
 

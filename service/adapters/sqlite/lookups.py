@@ -130,7 +130,7 @@ def histories() -> str:
     rows = listed()
     joined = CrossJoin(CrossJoin(rows, subjects), events)
     found = (
-        _history()
+        history()
         .select_from(joined)
         .where(
             *keyed(rows, subjects, "bucket", "subject_id"),
@@ -147,7 +147,7 @@ def account_histories() -> str:
     rows = listed()
     joined = CrossJoin(CrossJoin(CrossJoin(rows, account_events), events), subjects)
     found = (
-        _history()
+        history()
         .select_from(joined)
         .where(
             *keyed(rows, account_events, "bucket", "subject_id"),
@@ -161,7 +161,7 @@ def account_histories() -> str:
     return for_sqlite(found.add_columns(*owner), "rows")
 
 
-def _history() -> Select[Any]:
+def history() -> Select[Any]:
     """Return a selection of `HISTORY_COLUMNS` from events and the subjects they were sent for."""
     is_unknown = subjects.c.kind == literal_column("'anonymous'")
     customer = case(

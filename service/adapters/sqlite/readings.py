@@ -23,7 +23,7 @@ from projections.seals import Seal
 from projections.subjects import PROFILE_COLUMNS, Identity, Profile, identity_of, profile_of
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
-from service.adapters.sqlite import lookups, sealed, views
+from service.adapters.sqlite import lookups, sealed, views, waiting
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
 from service.adapters.sqlite.registers import read_entries
@@ -100,6 +100,9 @@ class SqliteReadings:
 
     def identities(self, refs: Sequence[Ref]) -> list[Identity]:
         return identities_of(self._connection, refs)
+
+    def former_root(self, ref: Ref) -> Ref | None:
+        return waiting.former_root(self._connection, ref)
 
     def profiles(self, refs: Sequence[Ref]) -> list[Profile]:
         if len(refs) == 1:

@@ -14,13 +14,17 @@ from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Changes, LogRows, Row
 from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
 from projections.questions import (
+    AskBacklog,
     AskBucketLoads,
     AskDue,
+    AskEvents,
     AskHead,
     AskHistories,
     AskIdentities,
     AskIdentitiesOf,
+    AskJoined,
     AskKeys,
+    AskNewest,
     AskNumbers,
     AskParked,
     AskPayloads,
@@ -39,7 +43,7 @@ from projections.registers import AskEntries, WriteEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.sql.small import generation_row, key_row, version_row
-from service.adapters.sqlite import lookups, removals, sealed, writes
+from service.adapters.sqlite import lookups, removals, sealed, waiting, writes
 from service.adapters.sqlite.connections import BUSY_SECONDS, translated
 from service.adapters.sqlite.registers import read_entries, write_entries
 from service.adapters.sqlite.small import read_generations, read_versions
@@ -51,6 +55,7 @@ ALWAYS = 1 << 62
 
 _by_key = itemgetter(0, 1)
 _by_last_two = itemgetter(-2, -1)
+_by_standing = itemgetter(0, 1, 2)
 
 
 class SqliteRows:
@@ -69,6 +74,10 @@ class SqliteRows:
             AskIdentities: self._identities,
             AskIdentitiesOf: lambda asked: identities_of(connection, asked.refs),
             AskProfiles: lambda asked: profiles_of(connection, asked.refs),
+            AskJoined: lambda asked: ask(connection, waiting.joined, asked.refs),
+            AskNewest: lambda asked: waiting.newest(connection, asked),
+            AskBacklog: lambda asked: waiting.batches(connection, asked),
+            AskEvents: lambda asked: waiting.events_of(connection, asked),
             AskKeys: self._taken,
             AskPayloads: self._payloads,
             AskHistories: lambda asked: histories(connection, asked.requests),
@@ -203,13 +212,14 @@ class SqliteRows:
         self._run(writes.add_names, rows.name_rows())
         self._run(writes.rejoin, rows.rejoined_rows())
         self._run(writes.count_types, [(*key, *seen) for key, seen in rows.types.items()])
+        waiting.let_wait(self._connection, rows)
 
     def _write(self, changes: Changes) -> None:
         self._run(writes.lose_profiles, changes.lost_profiles)
         self._run(writes.put_profiles, sorted(changes.profiles, key=_by_key))
         self._run(writes.touch_profiles, sorted(changes.touched, key=_by_last_two))
         self._run(writes.lose_stages, changes.lost_stages)
-        self._run(writes.put_stages, sorted(changes.stages))
+        self._run(writes.put_stages, sorted(changes.stages, key=_by_standing))
         self._run(writes.add_records, changes.records)
         self._run(writes.retract_records, changes.retractions)
         self._run(writes.add_feed, changes.feed)
@@ -219,6 +229,7 @@ class SqliteRows:
         self._run(writes.count_stages, list(counts))
         self._run(writes.unpark, changes.unparked)
         self._run(writes.park, changes.parked)
+        waiting.note_progress(self._connection, changes)
 
     def _run(self, write: Callable[[], str], rows: Sequence[Row]) -> None:
         if rows:
@@ -239,7 +250,8 @@ def head(connection: sqlite3.Connection) -> Head:
     """Return where the log and the feed end."""
     newest = connection.execute(statement(lookups.head)).fetchone() or (0, 0)
     feed = connection.execute(statement(lookups.feed_head)).fetchone()
-    return Head(newest[0], newest[1], feed[0] or 0)
+    projected = waiting.projected(connection, newest[0])
+    return Head(newest[0], newest[1], feed[0] or 0, projected)
 
 
 def identities_of(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Identity]:
