@@ -1,8 +1,8 @@
-"""Building: a new generation folded from history, bucket by bucket, while appends go on.
+"""Building: a new generation folded from history, range by range, while appends go on.
 
-The unit is a bucket. A subject whose bucket is done is kept level by every append from then on,
-one whose bucket is not done yet is left alone; so there is nothing to catch up with at the end,
-and activation is the change of one number.
+The unit is a bucket. A subject whose bucket is built is kept level by every append from then on,
+one whose bucket is not built yet is left alone; so ranges may be built in any order, there is
+nothing to catch up with at the end, and activation is the change of one number.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.buckets import BUCKETS
 from projections.append import World
 from projections.asking import Script, ask
 from projections.changes import Changes
@@ -24,24 +23,35 @@ from projections.questions import (
     HistoryOf,
     WriteChanges,
 )
+from projections.ranges import BucketRange, Built, gaps
 from projections.records import Projection, content_of
 from projections.subjects import Profile, Standing
 
 
-def build(world: World, projection: Projection, limit: int) -> Script[tuple[int, int]]:
-    """Fold about *limit* events into *projection*; return how many buckets are done, and events.
+def build(world: World, projection: Projection, limit: int) -> Script[Built]:
+    """Fold about *limit* events into *projection*; return what was built.
 
-    At least one bucket with somebody in it is done each time, however much history it has.
+    At least one bucket with somebody in it is built each time, however much history it has.
     """
+    gap = next(gaps(projection.built))
+    tenant, is_account = projection.tenant, projection.is_account
+    loads = yield from ask(AskBucketLoads(tenant, is_account, gap.first, limit))
+    is_last = sum(load for _, load in loads) < limit
+    end = gap.end if is_last else min(gap.end, loads[-1][0] + 1)
+    found = BucketRange(gap.first, end)
+    profiles = yield from ask(AskProfilesIn(tenant, is_account, found.first, found.end))
+    yield from build_some(world, projection, found, profiles)
+    return Built(found, sum(profile.events for profile in profiles))
+
+
+def build_some(
+    world: World, projection: Projection, found: BucketRange, profiles: Sequence[Profile]
+) -> Script[None]:
+    """Fold the whole histories of *profiles*, in buckets of *found*, into *projection*."""
     world.residents.trim()
     head = yield from ask(AskHead())
-    tenant, first = projection.tenant, projection.buckets_done
-    loads = yield from ask(AskBucketLoads(tenant, projection.is_account, first, limit))
-    is_last = sum(load for _, load in loads) < limit
-    end = BUCKETS if is_last else loads[-1][0] + 1
-    profiles = yield from ask(AskProfilesIn(tenant, projection.is_account, first, end))
     residents = world.folding(head).profiles
-    profiles = [residents.setdefault(found.ref, found) for found in profiles]
+    profiles = [residents.setdefault(one.ref, one) for one in profiles]
     histories = yield from ask(
         AskHistories(
             [
@@ -52,20 +62,19 @@ def build(world: World, projection: Projection, limit: int) -> Script[tuple[int,
     )
     changes = Changes(head.feed)
     level = [
-        replace(one, buckets_done=end) if one.generation == projection.generation else one
+        replace(one, built=one.built | found.bits)
+        if one.generation == projection.generation
+        else one
         for one in world.projections
     ]
     folder = Folder(changes, level, max(world.now, head.recorded_at))
     for profile in profiles:
-        _begin(folder, profile, projection, histories.get(profile.ref, []))
-    events = sum(profile.events for profile in profiles)
+        begin(folder, profile, projection, histories.get(profile.ref, []))
     folder.write_profiles()
-    changes.progress = (projection.generation, end, events)
     yield from ask(WriteChanges(changes))
-    return end, events
 
 
-def _begin(
+def begin(
     folder: Folder, profile: Profile, projection: Projection, history: Sequence[LoggedEvent]
 ) -> None:
     """Fold a whole history into a standing that was not there before."""

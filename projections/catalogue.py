@@ -9,8 +9,10 @@ is the change of one row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from projections.ranges import EVERY_BUCKET, Built
 
 GenerationStatus = Literal["building", "ready", "active", "standby", "retired", "failed", "removed"]
 
@@ -60,7 +62,7 @@ class Generation:
             rollback lets the active one and the one that stands by change places.
         done: Events folded so far.
         total: Events to fold.
-        buckets_done: Subjects in buckets below it are in the projection and kept level.
+        buckets_done: How many buckets are in the projection and kept level.
         started_at: When the rebuild began.
         finished_at: When it was activated or failed; None before.
         error: Why it failed; None otherwise.
@@ -73,6 +75,10 @@ class Generation:
         standby_until: Until when it stands by; None for one that does not.
         announced_buckets: Subjects in buckets below it whose other stage was announced after it had
             become active; None where nobody is to be told.
+        activates: Whether it takes its place as soon as it is ready, or waits for somebody's word.
+        replaces: The generation that readers saw when it became ready; None for none.
+        report: What it changed by then: JSON of `projections.diff.matrix_text`; None before.
+        built: While it is being built, the set of buckets that are in it.
     """
 
     generation: int
@@ -93,6 +99,16 @@ class Generation:
     engine: int = 0
     standby_until: int | None = None
     announced_buckets: int | None = None
+    activates: bool = True
+    replaces: int | None = None
+    report: str | None = None
+    built: int = 0
+
+    def grown(self, found: Built) -> Generation:
+        """Return the generation with a range more; with every range it is ready."""
+        built, done = self.built | found.range.bits, self.done + found.events
+        grown = replace(self, built=built, buckets_done=built.bit_count(), done=done)
+        return replace(grown, status="ready", total=done) if built == EVERY_BUCKET else grown
 
     @property
     def tells(self) -> tuple[object, ...]:
@@ -120,12 +136,14 @@ class Terms:
             beginning (`from_now`).
         stage_map: Where those start who stand in a stage of the base, by its id.
         like: Tell of history as this generation does, which is of the same version: a rebuild.
+        activates: Let it take its place as soon as it is ready, or wait for somebody's word.
         once: Begin nothing where a generation of the version is active or under way; return that.
     """
 
     base: int | None = None
     stage_map: Mapping[str, str] = field(default_factory=dict)
     like: int | None = None
+    activates: bool = True
     once: bool = False
 
 

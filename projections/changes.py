@@ -115,7 +115,6 @@ class Changes:
         counts: (generation, stage, day of entry) -> change.
         parked: bucket, generation, subject_id, position, error, attempts, next_try_at.
         unparked: bucket, generation, subject_id.
-        progress: (generation, buckets done, events done further).
         feed_position: Position of the newest feed record, these included.
         projected: Position up to which batches that waited have been folded by now.
         roots: Whom subjects belong to there: bucket and number of both. Empty where nothing waits
@@ -131,7 +130,6 @@ class Changes:
         "lost_stages",
         "parked",
         "profiles",
-        "progress",
         "projected",
         "records",
         "retractions",
@@ -156,7 +154,6 @@ class Changes:
         self.counts: dict[tuple[int, str, int], int] = {}
         self.parked: list[Row] = []
         self.unparked: list[Row] = []
-        self.progress: tuple[int, int, int] | None = None
         self.feed_position = feed_position
         self.projected: int | None = None
         self.roots: list[Row] = []

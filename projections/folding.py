@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from domain.buckets import BUCKETS
 from domain.events import NOT_FOLDED, Event
 from domain.transitions import Transition
 from projections.changes import Changes
 from projections.log import StageChange
+from projections.ranges import EVERY_BUCKET
 from projections.records import (
     EFFECTIVE_AT,
     Content,
@@ -76,7 +76,7 @@ class Folder:
         for projection in self._projections:
             key = (projection.tenant, projection.is_account)
             self._of.setdefault(key, []).append(projection)
-        self._is_complete = all(one.buckets_done == BUCKETS for one in self._projections)
+        self._is_complete = all(one.built == EVERY_BUCKET for one in self._projections)
 
     def of(self, profile: Profile) -> list[Projection]:
         """Return the projections that contain the subject and fold it at present."""
@@ -86,7 +86,7 @@ class Folder:
         return [
             projection
             for projection in found
-            if profile.bucket < projection.buckets_done
+            if projection.built >> profile.bucket & 1
             and projection.generation not in profile.parked
         ]
 

@@ -10,6 +10,7 @@ from domain.document import parse_model
 from domain.lineage import ALWAYS, Era, Lineage
 from domain.machine import Machine, compile_model
 from projections.catalogue import Generation, GenerationStatus, ModelVersion, VersionState
+from projections.ranges import EVERY_BUCKET
 from projections.records import Projection
 
 Compile = Callable[[str], Machine]
@@ -65,7 +66,7 @@ class Catalogue:
             machine=machine,
             is_account=machine.model.subject == "account",
             is_active=generation.status == "active",
-            buckets_done=generation.buckets_done,
+            built=generation.built if generation.status == "building" else EVERY_BUCKET,
         )
 
     def _lineage(self, generation: Generation) -> Lineage:

@@ -71,7 +71,7 @@ class Projection:
     Attributes:
         lineage: What tells of whole histories: the version and those before it, if any.
         machine: That of the version: all states kept are its own.
-        buckets_done: Subjects in buckets below it are in the projection.
+        built: The set of buckets whose subjects are in the projection.
         is_active: Whether readers and the feed follow it.
     """
 
@@ -83,7 +83,7 @@ class Projection:
     machine: Machine
     is_account: bool
     is_active: bool
-    buckets_done: int
+    built: int
 
     @property
     def since(self) -> int:

@@ -89,7 +89,8 @@ def _difference(
     rows: Sequence[RecordRow],
 ) -> str | None:
     """Return what is stored otherwise than the fold tells it; None where all agrees."""
-    if projection.generation in profile.parked or profile.bucket >= projection.buckets_done:
+    is_in = projection.built >> profile.bucket & 1
+    if projection.generation in profile.parked or not is_in:
         return None
     machine = projection.machine
     standing = profile.standings.get(projection.generation, Standing())

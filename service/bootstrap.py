@@ -29,6 +29,7 @@ from service.metrics import Metrics
 from service.model_files import load_ready_models
 from service.ports import Clock, Randomness, Store, StoreError
 from service.progress import Progress
+from service.rebuilds import Builders, Rebuilds
 from service.schema import NEWEST, SQLITE_PREFIX, sqlite_path, upgrade
 from service.seals import Sealer
 from service.services import Services
@@ -37,6 +38,7 @@ from service.workers.sweeper import Sweeper
 
 READY_MADE = "ready-made"
 SWEEP_PAUSE_SECONDS = 1.0
+REBUILD_PAUSE_SECONDS = 1.0
 USES_PAUSE_SECONDS = 60.0
 SEAL_PAUSE_SECONDS = 10.0
 
@@ -50,6 +52,7 @@ def assemble(
     randomness: Randomness,
     *,
     leases: Leases | None = None,
+    builders: Builders | None = None,
 ) -> Services:
     """Return the services over a store; nothing is started. Without *leases* it is ours alone.
 
@@ -59,7 +62,9 @@ def assemble(
     appender = Appender(
         store, clock, progress=progress, queued_events_max=settings.queue_events_max
     )
-    catalogue = Catalogue(store, clock)
+    leases = leases or Alone()
+    rebuilds = Rebuilds(store, clock, leases, builders)
+    catalogue = Catalogue(store, clock, rebuilds)
     return Services(
         settings=settings,
         store=store,
@@ -69,11 +74,12 @@ def assemble(
         intake=Intake(appender, Bounds.of(settings)),
         keys=KeyRing(store, clock, randomness),
         catalogue=catalogue,
+        rebuilds=rebuilds,
         backtests=Backtests(store, clock, randomness, catalogue),
         metrics=Metrics(),
         cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
         progress=progress,
-        leases=leases or Alone(),
+        leases=leases,
     )
 
 
@@ -154,8 +160,6 @@ async def build(settings: Settings) -> Services:
     async with AsyncExitStack() as undoing:
         undoing.push_async_callback(close, services)
         await prepare(services)
-        if isinstance(leases, Alone):
-            await services.catalogue.resume(DEFAULT_TENANT)
         _start_loops(services)
         undoing.pop_all()
     return services
@@ -194,6 +198,8 @@ def _start_loops(services: Services) -> None:
     sweep = while_held(services.leases, "sweeper", sweeper.round)
     services.loops.start("sweeper", sweep, pause_seconds=SWEEP_PAUSE_SECONDS)
 
+    services.loops.start("rebuild", services.rebuilds.round, pause_seconds=REBUILD_PAUSE_SECONDS)
+
     async def note_uses() -> bool:
         await services.keys.note_uses()
         return False
@@ -219,7 +225,7 @@ async def close(services: Services) -> None:
     services.lifecycle.draining = True
     await services.loops.stop()
     await services.backtests.close()
-    await services.catalogue.close()
+    await services.rebuilds.close()
     await services.appender.close()
     try:
         await services.keys.note_uses()

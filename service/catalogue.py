@@ -6,12 +6,9 @@ generation is built beside the one that readers see, and takes its place in one 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import structlog
 
 from domain.check import Finding, check_model
 from domain.document import ModelError, parse_model
@@ -19,20 +16,13 @@ from domain.document import Problem as DocumentProblem
 from domain.model import Model
 from service.errors import Place, Problem
 from service.model_files import read_located
-from service.ports import Clock, Generation, ModelVersion, Store, StoreError, StoreUnavailable
-
-EVENTS_AT_ONCE = 5_000
-"""Events that one page of a rebuild folds; other work gets its turn between pages."""
+from service.ports import Clock, Generation, ModelVersion, Store
+from service.rebuilds import Rebuilds
 
 FIRST_SECONDS_MAX = 5.0
 """How long the first version of a model is waited for while history is folded."""
 
-CANCELLED = "cancelled"
-"""Why a rebuild failed that somebody gave up."""
-
-_GIVING_UP_SECONDS_MAX = 60.0
 _KEPT_MAX = 1_000
-_log = structlog.get_logger("stagefold.catalogue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +42,11 @@ class Draft:
 class Catalogue:
     """The models of all tenants."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, rebuilds: Rebuilds) -> None:
         self._store = store
         self._clock = clock
+        self._rebuilds = rebuilds
         self._parsed: dict[str, Model] = {}
-        self._jobs: set[asyncio.Task[None]] = set()
 
     def read(self, text: bytes, kind: str, *, key: str | None = None) -> Draft:
         """Return the model that *text* describes.
@@ -131,9 +121,7 @@ class Catalogue:
     async def activate(self, tenant: str, key: str, version: int) -> Generation:
         """Return the job that folds history by that version and then makes it the active one."""
         found = await self.find(tenant, key, version)
-        begun = await self._store.begin_generation(tenant, key, found.version, self._clock.now())
-        self._start(begun)
-        return begun
+        return await self._rebuilds.begin(tenant, key, found.version)
 
     async def activate_first(self, version: ModelVersion) -> ModelVersion:
         """Return *version*, of a model that had none before, after making it the active one.
@@ -141,10 +129,8 @@ class Catalogue:
         There is nothing that it could take the place of, so nobody has to ask for it. Where history
         is long the job goes on after `FIRST_SECONDS_MAX`, and readers see the model when it ends.
         """
-        begun = await self._store.begin_generation(
-            version.tenant, version.model, version.version, self._clock.now()
-        )
-        await asyncio.wait([self._start(begun)], timeout=FIRST_SECONDS_MAX)
+        begun = await self._rebuilds.begin(version.tenant, version.model, version.version)
+        await self._rebuilds.ended(begun, seconds=FIRST_SECONDS_MAX)
         return await self.find(version.tenant, version.model, version.version)
 
     async def rollback(self, tenant: str, key: str) -> Generation:
@@ -172,84 +158,10 @@ class Catalogue:
             raise Problem("rollback_refused", message)
         return await self.activate(tenant, key, previous[0])
 
-    async def cancel(self, tenant: str, generation: int) -> Generation:
-        """Return the rebuild, given up; readers go on with what they see.
-
-        Raises:
-            Problem: `rebuild_not_found`; `rebuild_ended` where it has become active.
-        """
-        found = await self._store.generation(tenant, generation)
-        if found is None:
-            raise Problem("rebuild_not_found", f"there is no rebuild {generation}")
-        ended = await self._store.fail_generation(generation, CANCELLED, self._clock.now())
-        if ended.status != "failed":
-            message = f"rebuild {generation} has ended: it is {ended.status}"
-            raise Problem("rebuild_ended", message)
-        return ended
-
-    def _start(self, begun: Generation) -> asyncio.Task[None]:
-        job = asyncio.create_task(self._build(begun), name=f"rebuild {begun.generation}")
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
-        return job
-
-    async def resume(self, tenant: str) -> None:
-        """Go on with the newest job of each model that ended with its process; give others up."""
-        seen: set[str] = set()
-        for each in await self._store.generations(tenant, limit=_KEPT_MAX):
-            if each.status in {"building", "ready"} and each.model not in seen:
-                self._start(each)
-            elif each.status in {"building", "ready"}:
-                error = "a newer rebuild of the model has begun"
-                await self._store.fail_generation(each.generation, error, self._clock.now())
-            seen.add(each.model)
-
     async def activate_and_wait(self, version: ModelVersion) -> None:
         """Make *version* the active one before returning: at a first start there is no history."""
-        begun = await self._store.begin_generation(
-            version.tenant, version.model, version.version, self._clock.now()
-        )
-        await self._build(begun)
-
-    async def _build(self, begun: Generation) -> None:
-        number = begun.generation
-        try:
-            job = begun
-            while job.status == "building":
-                job = await self._store.build_generation(
-                    number, self._clock.now(), limit=EVENTS_AT_ONCE
-                )
-                await asyncio.sleep(0)
-            job = await self._store.activate_generation(number, self._clock.now())
-            _log.info("rebuild_ended", generation=number, model=begun.model, status=job.status)
-        except StoreError as error:
-            _log.warning("rebuild_failed", generation=number, model=begun.model, error=str(error))
-            await self._give_up(number, str(error))
-
-    async def _give_up(self, number: int, error: str) -> None:
-        """Write down that a rebuild failed; where that fails too, as soon as it succeeds.
-
-        Otherwise it would stay at work in everybody's eyes until the next start.
-        """
-        pause_seconds = 1.0
-        while True:
-            try:
-                await self._store.fail_generation(number, error, self._clock.now())
-            except StoreUnavailable:
-                await asyncio.sleep(pause_seconds)
-                pause_seconds = min(2 * pause_seconds, _GIVING_UP_SECONDS_MAX)
-            else:
-                return
-
-    async def settle(self) -> None:
-        """Wait until the jobs under way have ended."""
-        await asyncio.gather(*self._jobs, return_exceptions=True)
-
-    async def close(self) -> None:
-        """Stop the jobs under way; the next process goes on with them."""
-        for job in tuple(self._jobs):
-            job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
+        begun = await self._rebuilds.begin(version.tenant, version.model, version.version)
+        await self._rebuilds.ended(begun)
 
 
 def _invalid(found: Iterable[Finding | DocumentProblem]) -> Problem:

@@ -13,6 +13,7 @@ from service.leases import Alone, Leases
 from service.metrics import Metrics
 from service.ports import Clock, Randomness, Store
 from service.progress import Progress
+from service.rebuilds import Rebuilds
 from service.settings import Settings
 from service.workers.supervisor import Loops
 
@@ -37,6 +38,7 @@ class Services:
     intake: Intake
     keys: KeyRing
     catalogue: Catalogue
+    rebuilds: Rebuilds
     backtests: Backtests
     metrics: Metrics
     cursor_secret: bytes

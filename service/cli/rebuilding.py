@@ -112,7 +112,7 @@ async def _watched(services: Services, begun: Generation) -> Generation:
     from service.cli.progress import Meter, Pace
 
     name = f"rebuild {begun.generation} of {begun.model}"
-    ended = asyncio.ensure_future(services.catalogue.settle())
+    ended = asyncio.ensure_future(services.rebuilds.settle())
     with Meter() as meter:
         while True:
             await asyncio.wait([ended], timeout=LOOK_AGAIN_SECONDS)
@@ -185,7 +185,7 @@ def cancel(*, rebuild: RebuildId, as_json: Json = False) -> None:
     require_database(settings)
 
     async def give_up(services: Services) -> dict[str, object]:
-        found = await services.catalogue.cancel(DEFAULT_TENANT, rebuild)
+        found = await services.rebuilds.cancel(DEFAULT_TENANT, rebuild)
         return rebuild_of(found, services.clock.now())
 
     members = use(give_up, settings=settings)

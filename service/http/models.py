@@ -307,7 +307,7 @@ async def get_rebuild(*, call: MaySeeMetrics, rebuild: RebuildId) -> Response:
 @router.delete("/v1/rebuilds/{rebuild}", tags=["rebuilds"], summary="Cancel a rebuild")
 async def cancel_rebuild(*, call: MayRebuild, rebuild: RebuildId) -> Response:
     """Give it up; readers go on with what they see. One that has failed stays as it is."""
-    found = await call.services.catalogue.cancel(call.tenant, _number_of(rebuild))
+    found = await call.services.rebuilds.cancel(call.tenant, _number_of(rebuild))
     return answer(rebuild_of(found, call.now))
 
 

@@ -159,7 +159,7 @@ async def activate(api: Api, document: bytes) -> None:
     number = stored.json()["version"]
     answer = await api.client.post(f"/v1/models/shop/versions/{number}/activate")
     assert answer.status_code == 202, answer.text
-    await api.services.catalogue.settle()
+    await api.services.rebuilds.settle()
 
 
 async def stage_of(api: Api, customer: str) -> tuple[str, int]:
@@ -175,7 +175,7 @@ async def test_a_rollback_brings_the_version_before_back_quietly(api: Api) -> No
     changed = await stage_of(api, "c2")
 
     answer = await api.client.post("/v1/models/shop/rollback")
-    await api.services.catalogue.settle()
+    await api.services.rebuilds.settle()
 
     RebuildOut.model_validate(answer.json())
     assert (answer.status_code, answer.json()["model_version"]) == (202, 1)
@@ -193,7 +193,7 @@ async def test_a_rollback_goes_one_step_and_a_second_one_comes_back(api: Api) ->
     steps = []
     for _ in range(2):
         answer = await api.client.post("/v1/models/shop/rollback")
-        await api.services.catalogue.settle()
+        await api.services.rebuilds.settle()
         steps.append(answer.json()["model_version"])
 
     assert steps == [2, 3]
@@ -216,7 +216,7 @@ async def test_a_rebuild_under_way_is_cancelled_before_a_rollback(api: Api) -> N
 
     refused = await api.client.post("/v1/models/shop/rollback")
     cancelled = await api.client.delete(location)
-    await api.services.catalogue.settle()
+    await api.services.rebuilds.settle()
 
     told = (await api.get(location)).json()
     assert (refused.status_code, refused.json()["code"]) == (409, "rollback_refused")

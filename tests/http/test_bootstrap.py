@@ -83,7 +83,7 @@ async def test_a_rebuild_that_was_cut_short_is_finished_by_the_next_process(tmp_
         begun = await services.store.begin_generation("default", "four-stage", 1, 0)
         newer = await services.store.begin_generation("default", "four-stage", 1, 0)
     async with opened(tmp_path) as (services, client):
-        await services.catalogue.settle()
+        await services.rebuilds.settle()
         job = (await client.get(f"/v1/rebuilds/{newer.generation}")).json()
         given_up = (await client.get(f"/v1/rebuilds/{begun.generation}")).json()
 

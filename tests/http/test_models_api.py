@@ -27,7 +27,7 @@ async def put(
 
 async def finished(api: Api, location: str) -> dict[str, object]:
     """Return the rebuild at *location* once it has ended."""
-    await api.services.catalogue.settle()
+    await api.services.rebuilds.settle()
     job: dict[str, object] = (await api.get(location)).json()
     return job
 

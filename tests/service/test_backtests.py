@@ -28,7 +28,9 @@ from service.adapters.sqlite import sqlite_store
 from service.backtests import JOBS_AT_ONCE_MAX, JOBS_KEPT_MAX, NOTIFY_MAX_AGE, Backtests, Order
 from service.catalogue import Catalogue
 from service.errors import Problem
+from service.leases import Alone
 from service.ports import Store
+from service.rebuilds import Rebuilds
 from service.schema import upgrade
 from tests.builders import at, did, numbered
 from tests.contract.saying import LATER, SHOP, TEAM, TENANT, post, publish, sent
@@ -83,7 +85,8 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 def backtests_over(store: Store) -> Backtests:
     """Return the service over *store*."""
-    return Backtests(store, Standing(), Standing(), Catalogue(store, Standing()))
+    rebuilds = Rebuilds(store, Standing(), Alone())
+    return Backtests(store, Standing(), Standing(), Catalogue(store, Standing(), rebuilds))
 
 
 async def run(

@@ -35,6 +35,7 @@ Answer = TypeVar("Answer")
 
 KEY = "a-bootstrap-key-for-simulations-that-opens-nothing-else"
 HOURS_BETWEEN_SWEEPS = 20
+HOURS_BETWEEN_LOOKS = 4
 NOTICE_SECONDS_MAX = 0.05
 """How long at most a process that was told to stop goes on reading for whoever asks."""
 
@@ -157,7 +158,6 @@ class Host:
         )
         services.appender.start()
         await prepare(services)
-        await services.catalogue.resume(TENANT)
         await self._open(services)
         return services
 
@@ -177,11 +177,18 @@ class Host:
                 await services.catalogue.activate_and_wait(version)
         sweeper = Sweeper(services.store, services.clock, services.progress)
         services.loops.start("sweeper", partial(self._sweep, sweeper), pause_seconds=1.0)
+        services.loops.start("rebuild", partial(self._rebuild, services), pause_seconds=1.0)
         application().state.services = services
 
     async def _sweep(self, sweeper: Sweeper) -> bool:
         await asyncio.sleep(self.chance.random() * HOURS_BETWEEN_SWEEPS * 3_600)
         return await sweeper.round()
+
+    async def _rebuild(self, services: Services) -> bool:
+        if await services.rebuilds.round():
+            return True
+        await asyncio.sleep(self.chance.random() * HOURS_BETWEEN_LOOKS * 3_600)
+        return False
 
     # ------------------------------------------------------------ what happens to it
 

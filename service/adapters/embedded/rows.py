@@ -19,6 +19,7 @@ from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.ranges import Built
 from projections.records import RecordRow
 from projections.registers import AskEntries
 from projections.seals import Seal
@@ -54,6 +55,14 @@ class Rows(Protocol):
 
     def save_generation(self, generation: Generation) -> None:
         """Insert or replace it."""
+        ...
+
+    def add_built(self, generation: int, built: Built) -> None:
+        """Note that a range of its buckets is built."""
+        ...
+
+    def forget_ranges(self, generation: int) -> None:
+        """Remove the notes about its ranges."""
         ...
 
     def add_version(self, version: ModelVersion) -> None:

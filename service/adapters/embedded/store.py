@@ -184,6 +184,7 @@ class EmbeddedStore(Answering):
             stage_map=stage_map,
             hash=found.hash,
             engine=ENGINE,
+            activates=terms.activates,
         )
         return self._save(generation)
 
@@ -219,9 +220,9 @@ class EmbeddedStore(Answering):
         projection = self.catalogue.projection(number)
         if found.status != "building" or projection is None:
             return found
-        end, events = run(build(self._world(now), projection, limit), self._rows.answer)
-        found = replace(found, buckets_done=end, done=found.done + events)
-        return self._save(replace(found, status="ready") if end == BUCKETS else found)
+        built = run(build(self._world(now), projection, limit), self._rows.answer)
+        self._rows.add_built(number, built)
+        return self._save(found.grown(built))
 
     async def activate_generation(
         self, generation: int, now: int, *, standby_until: int | None = None
@@ -302,7 +303,8 @@ class EmbeddedStore(Answering):
                 continue
             removed = self._rows.remove_rows(one.generation, limit)
             if removed == 0:
-                empty = replace(one, buckets_done=0)
+                self._rows.forget_ranges(one.generation)
+                empty = replace(one, buckets_done=0, built=0)
                 self._save(empty if one.status == "failed" else replace(empty, status="removed"))
             return removed
         return 0

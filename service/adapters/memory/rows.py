@@ -36,6 +36,7 @@ from projections.questions import (
     WriteChanges,
     WriteLog,
 )
+from projections.ranges import Built
 from projections.records import RECORD_COLUMNS, RecordRow
 from projections.registers import AskEntries, WriteEntries
 from projections.seals import Seal
@@ -137,6 +138,12 @@ class MemoryRows:
 
     def save_generation(self, generation: Generation) -> None:
         self.all_generations[generation.generation] = generation
+
+    def add_built(self, generation: int, built: Built) -> None:
+        pass  # the generation itself says so
+
+    def forget_ranges(self, generation: int) -> None:
+        pass
 
     def add_version(self, version: ModelVersion) -> None:
         self.all_versions.append(version)

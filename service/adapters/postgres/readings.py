@@ -26,8 +26,9 @@ from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link
 from service.adapters.postgres.inspection import inspect
 from service.adapters.postgres.listing import listing
+from service.adapters.postgres.rebuilds import read_generations
 from service.adapters.postgres.registers import read_entries
-from service.adapters.postgres.small import read_generations, read_versions
+from service.adapters.postgres.small import read_versions
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
 

@@ -40,11 +40,12 @@ from projections.questions import (
     WriteChanges,
     WriteLog,
 )
+from projections.ranges import Built
 from projections.records import RECORD_COLUMNS
 from projections.registers import AskEntries, WriteEntries
 from projections.seals import Seal
 from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
-from service.adapters.postgres import lookups, removals, sealed, waiting, writes
+from service.adapters.postgres import lookups, rebuilds, removals, sealed, waiting, writes
 from service.adapters.postgres.asking import (
     bucket_loads,
     head_of,
@@ -58,10 +59,10 @@ from service.adapters.postgres.asking import (
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
 from service.adapters.postgres.registers import read_entries, write_entries
-from service.adapters.postgres.small import note_change, read_generations, read_versions
+from service.adapters.postgres.small import note_change, read_versions
 from service.adapters.postgres.troubles import LOST
 from service.adapters.postgres.writes import Write
-from service.adapters.sql.small import generation_row, key_row, version_row
+from service.adapters.sql.small import key_row, version_row
 from service.adapters.sql.tables import (
     account_events,
     event_keys,
@@ -179,14 +180,20 @@ class PostgresRows:
     # ------------------------------------------------------------ models and keys
 
     def generations(self) -> list[Generation]:
-        return read_generations(self.link)
+        return rebuilds.read_generations(self.link)
 
     def versions(self) -> list[ModelVersion]:
         return read_versions(self.link)
 
     def save_generation(self, generation: Generation) -> None:
-        self._run((writes.put_generation, [generation_row(generation)]))
+        rebuilds.save_generation(self.link, generation)
         note_change(self.link)
+
+    def add_built(self, generation: int, built: Built) -> None:
+        rebuilds.add_built(self.link, generation, built)
+
+    def forget_ranges(self, generation: int) -> None:
+        rebuilds.forget_ranges(self.link, generation)
 
     def add_version(self, version: ModelVersion) -> None:
         self._run((writes.add_version, [version_row(version)]))

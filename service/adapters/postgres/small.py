@@ -1,20 +1,15 @@
-"""Rows of the small tables: models, generations and keys, and the count of their changes."""
+"""Rows of the small tables: models and keys, and the count of their changes."""
 
 from __future__ import annotations
 
 from sqlalchemy import literal_column, select, update
 
-from projections.catalogue import Generation, ModelVersion
+from projections.catalogue import ModelVersion
 from service.adapters.postgres.compiled import WHOLE, for_postgres, statement
 from service.adapters.postgres.connections import Link
 from service.adapters.postgres.tables import catalogue_changes
-from service.adapters.sql.small import generation_of, version_of
-from service.adapters.sql.tables import generations, model_versions
-
-
-def read_generations(link: Link) -> list[Generation]:
-    """Return every generation, oldest first."""
-    return [generation_of(row) for row in link.rows(statement(_all_generations))]
+from service.adapters.sql.small import version_of
+from service.adapters.sql.tables import model_versions
 
 
 def read_versions(link: Link) -> list[ModelVersion]:
@@ -31,10 +26,6 @@ def change_count(link: Link) -> int:
     """Return how often models or generations have changed."""
     row = link.row(statement(_change_count))
     return row[0] if row else 0
-
-
-def _all_generations() -> str:
-    return for_postgres(select(generations).order_by(generations.c.generation))
 
 
 def _all_versions() -> str:

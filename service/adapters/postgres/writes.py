@@ -44,7 +44,6 @@ from service.adapters.sql.tables import (
     event_types,
     events,
     feed,
-    generations,
     model_versions,
     parked,
     profiles,
@@ -164,7 +163,6 @@ add_feed: Write = partial(_add, table=feed, names=_all_of(feed))
 put_snapshots: Write = partial(_upsert, table=snapshots, names=_all_of(snapshots))
 park: Write = partial(_upsert, table=parked, names=_all_of(parked))
 unpark: Write = partial(_delete, table=parked, keys=STANDING)
-put_generation: Write = partial(_upsert, table=generations, names=_all_of(generations))
 add_version: Write = partial(_add, table=model_versions, names=_all_of(model_versions))
 put_key: Write = partial(_upsert, table=api_keys, names=_all_of(api_keys))
 

@@ -26,6 +26,7 @@ from service.adapters.sql.tables import feed
 from service.adapters.sqlite import lookups, sealed, views, waiting
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
+from service.adapters.sqlite.rebuilds import read_generations
 from service.adapters.sqlite.registers import read_entries
 from service.adapters.sqlite.removals import EVERY_BUCKET
 from service.adapters.sqlite.rows import (
@@ -39,7 +40,7 @@ from service.adapters.sqlite.rows import (
     profiles_of,
     records_of,
 )
-from service.adapters.sqlite.small import read_generations, read_versions
+from service.adapters.sqlite.small import read_versions
 from service.adapters.sqlite.statements import statement
 
 FAR = 1 << 62

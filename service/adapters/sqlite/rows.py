@@ -38,15 +38,16 @@ from projections.questions import (
     WriteChanges,
     WriteLog,
 )
+from projections.ranges import Built
 from projections.records import RecordRow
 from projections.registers import AskEntries, WriteEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
-from service.adapters.sql.small import generation_row, key_row, version_row
-from service.adapters.sqlite import lookups, removals, sealed, waiting, writes
+from service.adapters.sql.small import key_row, version_row
+from service.adapters.sqlite import lookups, rebuilds, removals, sealed, waiting, writes
 from service.adapters.sqlite.connections import BUSY_SECONDS, translated
 from service.adapters.sqlite.registers import read_entries, write_entries
-from service.adapters.sqlite.small import read_generations, read_versions
+from service.adapters.sqlite.small import read_versions
 from service.adapters.sqlite.statements import statement
 from service.ports import StoreUnavailable
 
@@ -147,13 +148,19 @@ class SqliteRows:
     # ------------------------------------------------------------ models and keys
 
     def generations(self) -> list[Generation]:
-        return read_generations(self._connection)
+        return rebuilds.read_generations(self._connection)
 
     def versions(self) -> list[ModelVersion]:
         return read_versions(self._connection)
 
     def save_generation(self, generation: Generation) -> None:
-        self._run(writes.put_generation, [generation_row(generation)])
+        rebuilds.save_generation(self._connection, generation)
+
+    def add_built(self, generation: int, built: Built) -> None:
+        rebuilds.add_built(self._connection, generation, built)
+
+    def forget_ranges(self, generation: int) -> None:
+        rebuilds.forget_ranges(self._connection, generation)
 
     def add_version(self, version: ModelVersion) -> None:
         self._run(writes.add_version, [version_row(version)])

@@ -1,18 +1,13 @@
-"""Rows of the small tables as SQLite gives them: models and generations."""
+"""Rows of the small tables as SQLite gives them: model versions."""
 
 from __future__ import annotations
 
 import sqlite3
 
-from projections.catalogue import Generation, ModelVersion
-from service.adapters.sql.small import generation_of, version_of
+from projections.catalogue import ModelVersion
+from service.adapters.sql.small import version_of
 from service.adapters.sqlite import views
 from service.adapters.sqlite.statements import statement
-
-
-def read_generations(connection: sqlite3.Connection) -> list[Generation]:
-    """Return every generation, oldest first."""
-    return [generation_of(row) for row in connection.execute(statement(views.all_generations))]
 
 
 def read_versions(connection: sqlite3.Connection) -> list[ModelVersion]:

@@ -60,11 +60,6 @@ def _text(name: str) -> ColumnElement[str]:
 # ---------------------------------------------------------------- small tables
 
 
-def all_generations() -> str:
-    """Return the statement for every generation."""
-    return for_sqlite(select(generations).order_by(generations.c.generation))
-
-
 def all_versions() -> str:
     """Return the statement for every model version."""
     key = columns(model_versions, "tenant", "model", "version")

@@ -18,7 +18,6 @@ from service.adapters.sql.tables import (
     event_types,
     events,
     feed,
-    generations,
     model_versions,
     parked,
     profiles,
@@ -145,11 +144,6 @@ def park() -> str:
 def unpark() -> str:
     """Return the statement that takes folds out of the park."""
     return _delete(parked, _STANDING)
-
-
-def put_generation() -> str:
-    """Return the statement that writes a generation."""
-    return _upsert(generations)
 
 
 def add_version() -> str:

@@ -1,0 +1,202 @@
+"""Rebuilds: histories folded anew beside what readers see, by whichever process holds the lease.
+
+A rebuild is rows, not a task: what was ordered, and which ranges of buckets are built. A process
+that stops, is killed or loses the database in the middle leaves a rebuild that the next one goes on
+with. An outage is waited for. Only a model that cannot be folded at all fails a rebuild.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import structlog
+
+from projections.catalogue import ANEW, Terms
+from projections.folding import FOLD_FAILURES
+from service.errors import Problem
+from service.keys import DEFAULT_TENANT
+from service.leases import Leases
+from service.ports import Clock, Generation, Store, StoreError, StoreUnavailable
+
+EVENTS_AT_ONCE = 5_000
+"""Events that one page of a rebuild folds here; other work gets its turn between pages."""
+
+CANCELLED = "cancelled"
+"""Why a rebuild failed that somebody gave up."""
+
+SUPERSEDED = "a newer rebuild of the model has begun"
+
+LEASE = "rebuild"
+LOOK_AGAIN_SECONDS = 0.25
+PAUSE_SECONDS_MAX = 30.0
+
+_KEPT_MAX = 1_000
+_UNDER_WAY = frozenset({"building", "ready"})
+_log = structlog.get_logger("stagefold.rebuilds")
+
+
+class Builders(Protocol):
+    """Processes that build ranges of a generation side by side."""
+
+    async def build(self, generation: Generation, now: int) -> Generation:
+        """Build for about a second; return the generation as it is then.
+
+        Raises:
+            StoreUnavailable: The database, or every process, went away; try again later.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let what has begun come to its end; build nothing more."""
+        ...
+
+
+class Rebuilds:
+    """The rebuilds that this process carries on."""
+
+    def __init__(
+        self, store: Store, clock: Clock, leases: Leases, builders: Builders | None = None
+    ) -> None:
+        """Build by *builders*; without them page by page in this process."""
+        self._store = store
+        self._clock = clock
+        self._leases = leases
+        self._builders = builders
+        self._turn = asyncio.Lock()
+        self._drive: asyncio.Task[None] | None = None
+
+    async def begin(
+        self, tenant: str, key: str, version: int, *, terms: Terms = ANEW
+    ) -> Generation:
+        """Return a rebuild by that version, begun on *terms*.
+
+        Raises:
+            UnknownModel: There is no such version.
+        """
+        now = self._clock.now()
+        begun = await self._store.begin_generation(tenant, key, version, now, terms=terms)
+        self.nudge()
+        return begun
+
+    def nudge(self) -> None:
+        """Go on at once, not only when the loop looks next."""
+        if self._drive is None or self._drive.done():
+            self._drive = asyncio.create_task(self._drive_on(), name="rebuilds")
+
+    async def _drive_on(self) -> None:
+        pause = LOOK_AGAIN_SECONDS
+        while True:
+            try:
+                if await self.round():
+                    pause = LOOK_AGAIN_SECONDS
+                    await asyncio.sleep(0)
+                    continue
+                if not await self._under_way():
+                    return
+            except StoreUnavailable as error:
+                _log.warning("rebuild_waits", error=str(error))
+                pause = min(2 * pause, PAUSE_SECONDS_MAX)
+            await asyncio.sleep(pause)
+
+    async def round(self) -> bool:
+        """Carry the oldest rebuild a bounded step on, if this process holds the lease for it.
+
+        Return whether there is more to do here.
+
+        Raises:
+            StoreUnavailable: The rebuild stands where it stood; the next round goes on.
+        """
+        async with self._turn:
+            jobs = await self._under_way()
+            if not jobs or not await self._leases.hold(LEASE):
+                return False
+            newest = {job.model: job for job in jobs}
+            for job in jobs:
+                if newest[job.model] is not job:
+                    await self._fail(job, SUPERSEDED)
+                    return True
+            await self._carry_on(jobs[0])
+            return True
+
+    async def _under_way(self) -> list[Generation]:
+        """Return what is to be built or activated, the oldest first."""
+        found = await self._store.generations(DEFAULT_TENANT, limit=_KEPT_MAX)
+        return [
+            one
+            for one in reversed(found)
+            if one.status == "building" or (one.status == "ready" and one.activates)
+        ]
+
+    async def _carry_on(self, job: Generation) -> None:
+        number, now = job.generation, self._clock.now()
+        try:
+            if job.status == "ready":
+                job = await self._store.activate_generation(number, now)
+                _log.info("rebuild_ended", generation=number, model=job.model, status=job.status)
+            elif self._builders is None:
+                await self._store.build_generation(number, now, limit=EVENTS_AT_ONCE)
+            else:
+                await self._builders.build(job, now)
+        except StoreUnavailable:
+            raise
+        except (StoreError, *FOLD_FAILURES) as error:
+            _log.warning("rebuild_failed", generation=number, model=job.model, error=str(error))
+            await self._fail(job, f"{type(error).__name__}: {error}")
+
+    async def _fail(self, job: Generation, error: str) -> None:
+        await self._store.fail_generation(job.generation, error, self._clock.now())
+
+    async def ended(self, begun: Generation, *, seconds: float | None = None) -> Generation:
+        """Return the rebuild at its end, or as it is when *seconds* have passed."""
+        self.nudge()
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    found = await self._found(begun)
+                    if not is_under_way(found):
+                        return found
+                    assert self._drive is not None  # noqa: S101 -- made by `nudge`
+                    await asyncio.wait([self._drive], timeout=LOOK_AGAIN_SECONDS)
+                    self.nudge()
+        except TimeoutError:
+            return await self._found(begun)
+
+    async def _found(self, begun: Generation) -> Generation:
+        found = await self._store.generation(begun.tenant, begun.generation)
+        return begun if found is None else found
+
+    async def cancel(self, tenant: str, generation: int) -> Generation:
+        """Return the rebuild, given up; readers go on with what they see.
+
+        Raises:
+            Problem: `rebuild_not_found`; `rebuild_ended` where it has become active.
+        """
+        found = await self._store.generation(tenant, generation)
+        if found is None:
+            raise Problem("rebuild_not_found", f"there is no rebuild {generation}")
+        ended = await self._store.fail_generation(generation, CANCELLED, self._clock.now())
+        if ended.status != "failed":
+            message = f"rebuild {generation} has ended: it is {ended.status}"
+            raise Problem("rebuild_ended", message)
+        return ended
+
+    async def settle(self) -> None:
+        """Wait until no rebuild is under way."""
+        if await self._under_way():
+            self.nudge()
+        if self._drive is not None:
+            await asyncio.gather(self._drive, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop; another process, or the next one, goes on."""
+        if self._drive is not None:
+            self._drive.cancel()
+            await asyncio.gather(self._drive, return_exceptions=True)
+        if self._builders is not None:
+            await self._builders.close()
+
+
+def is_under_way(job: Generation) -> bool:
+    """Tell whether anything is still to happen to *job* by itself."""
+    return job.status == "building" or (job.status == "ready" and job.activates)
