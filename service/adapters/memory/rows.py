@@ -49,17 +49,12 @@ from projections.subjects import (
     profile_of,
 )
 from service.adapters.memory.registers import MemoryRegisters
+from service.adapters.memory.removals import remove_rows
 
 RecordKey = tuple[int, int, int, int]
 _PLACE = {name: place for place, name in enumerate(EVENT_COLUMNS)}
 _RECORD_WIDTH = len(RECORD_COLUMNS)
-_ANNOUNCED = RECORD_COLUMNS.index("announced")
 _PROFILE = {name: place for place, name in enumerate(PROFILE_COLUMNS)}
-
-
-def _may_be_in_feed(record: Sequence[Any]) -> bool:
-    """Tell whether the feed may carry *record*: as asserted, or as retracted only."""
-    return bool(record[_ANNOUNCED]) or record[_RECORD_WIDTH] is not None
 
 
 class MemoryRows:
@@ -156,18 +151,7 @@ class MemoryRows:
         self.salts.update({(bucket, subject_id): salt for bucket, subject_id, salt in salts})
 
     def remove_rows(self, generation: int, limit: int) -> int:
-        places = [key for key in self.stages if key[0] == generation][:limit]
-        for place in places:
-            del self.stages[place]
-        keys = [key for key in self.records if key[0] == generation]
-        silent = [key for key in keys if not all(map(_may_be_in_feed, self.records[key]))]
-        for key in silent[:limit]:
-            self.records[key] = list(filter(_may_be_in_feed, self.records[key]))
-        for counted in [key for key in self.counts if key[0] == generation]:
-            del self.counts[counted]
-        for parked in [key for key in self.parked if key[1] == generation]:
-            del self.parked[parked]
-        return len(places) + len(silent[:limit])
+        return remove_rows(self, generation, limit)
 
     # ------------------------------------------------------------ answers
 

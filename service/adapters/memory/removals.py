@@ -1,0 +1,38 @@
+"""Rows of generations that nobody reads any more, removed a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from projections.records import RECORD_COLUMNS
+
+if TYPE_CHECKING:
+    from service.adapters.memory.rows import MemoryRows
+
+_RECORD_WIDTH = len(RECORD_COLUMNS)
+_ANNOUNCED = RECORD_COLUMNS.index("announced")
+
+
+def remove_rows(rows: MemoryRows, generation: int, limit: int) -> int:
+    """Remove at most *limit* rows of *generation* of each kind; return how many.
+
+    Records that the feed may have carried stay, if only as retracted: the feed never forgets.
+    """
+    places = [key for key in rows.stages if key[0] == generation][:limit]
+    for place in places:
+        del rows.stages[place]
+    keys = [key for key in rows.records if key[0] == generation]
+    silent = [key for key in keys if not all(map(_may_be_in_feed, rows.records[key]))]
+    for key in silent[:limit]:
+        rows.records[key] = list(filter(_may_be_in_feed, rows.records[key]))
+    for counted in [key for key in rows.counts if key[0] == generation]:
+        del rows.counts[counted]
+    for parked in [key for key in rows.parked if key[1] == generation]:
+        del rows.parked[parked]
+    return len(places) + len(silent[:limit])
+
+
+def _may_be_in_feed(record: Sequence[Any]) -> bool:
+    """Tell whether the feed may carry *record*: as asserted, or as retracted only."""
+    return bool(record[_ANNOUNCED]) or record[_RECORD_WIDTH] is not None
