@@ -131,7 +131,10 @@ class Admission:
     def _verdict(self, draft: Draft, position: int, content: int) -> Receipt:
         event = draft.event
         first = self.known.payloads.get(position)
-        if content == draft.content or (first is not None and same_content(first, event.payload)):
+        is_same = content == draft.content or (
+            first is not None and same_content(first, event.payload, event.api_format)
+        )
+        if is_same:
             applied = position <= self.known.head.projected
             return Receipt("duplicate", event.event_id, position, applied=applied)
         return Receipt(
@@ -302,9 +305,10 @@ class Admission:
             named = self.residents.names.get(draft.alias)
             if draft.event.type == UNALIAS and named is not None:
                 self._part(subject, named)
-            elif draft.event.type == ALIAS:
+                return
+            if draft.event.type == ALIAS:
                 self._join(subject, named or self._new_subject(draft.alias, _ALIAS))
-        elif draft.visitor is not None:
+        if draft.visitor is not None:
             self._meet(subject, draft.visitor)
 
     def _meet(self, subject: Identity, visitor: Name) -> None:

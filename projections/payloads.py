@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from projections.foreign import FOREIGN, PASSING
+
 if TYPE_CHECKING:
     from projections.log import ApiFormat
 
@@ -23,23 +25,13 @@ class _Item(msgspec.Struct, gc=False):
     traits: object = None
 
 
-class _CloudEvent(msgspec.Struct, gc=False):
-    data: object = None
-    traits: object = None
-
-
 _item = msgspec.json.Decoder(_Item).decode
-_cloud_event = msgspec.json.Decoder(_CloudEvent).decode
+_members = msgspec.json.Decoder(dict[str, object]).decode
 
 
 def _properties(text: str | bytes) -> Mapping[str, object]:
     item = _item(text)
     return _merged(item.properties, item.traits)
-
-
-def _data(text: str | bytes) -> Mapping[str, object]:
-    item = _cloud_event(text)
-    return _merged(item.data, item.traits)
 
 
 def _merged(properties: object, traits: object) -> Mapping[str, object]:
@@ -48,9 +40,19 @@ def _merged(properties: object, traits: object) -> Mapping[str, object]:
     return {**found, "traits": traits} if isinstance(traits, dict) else found
 
 
+def _reader(find: Callable[[Mapping[str, object]], Mapping[str, object]]) -> Decode:
+    def properties(text: str | bytes) -> Mapping[str, object]:
+        return find(_members(text))
+
+    return properties
+
+
+_FOREIGN = {api_format: _reader(find) for api_format, find in FOREIGN.items()}
+
+
 def decoder(api_format: ApiFormat | str) -> Decode:
     """Return what finds the properties in an item of that format."""
-    return _data if api_format == "cloudevents" else _properties
+    return _FOREIGN.get(api_format, _properties)
 
 
 def traits_in(properties: Mapping[str, object]) -> Mapping[str, object]:
@@ -59,13 +61,20 @@ def traits_in(properties: Mapping[str, object]) -> Mapping[str, object]:
     return nested if isinstance(nested, dict) else properties
 
 
-def same_content(one: str, other: str) -> bool:
-    """Tell whether two items say the same: spaces, escapes and the order of keys do not count."""
-    return one == other or _canonical(one) == _canonical(other)
+def same_content(one: str, other: str, api_format: ApiFormat | str = "native") -> bool:
+    """Tell whether two items say the same: spaces, escapes and the order of keys do not count.
+
+    Nor does when an item was sent, which some clients write into it at each attempt.
+    """
+    passing = PASSING.get(api_format, frozenset())
+    return one == other or _canonical(one, passing) == _canonical(other, passing)
 
 
-def _canonical(text: str) -> str:
-    return json.dumps(json.loads(text), sort_keys=True)
+def _canonical(text: str, passing: frozenset[str]) -> str:
+    members = json.loads(text)
+    if passing and isinstance(members, dict):
+        members = {key: value for key, value in members.items() if key not in passing}
+    return json.dumps(members, sort_keys=True)
 
 
 def content_number(payload: str) -> int:

@@ -15,6 +15,7 @@ from service.bootstrap import build, close
 from service.http import (
     admin,
     backtests,
+    compat,
     customers,
     documents,
     health,
@@ -54,6 +55,7 @@ def create_app(services: Services | None = None) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.router.routes.append(Route(PATH, post_events, methods=["POST"]))
+    app.router.routes.extend(compat.routes())
     account_key = partial(SubjectKey, "account")
     app.router.routes.append(plain_route("/v1/customers", SubjectKey.of_customer))
     app.router.routes.append(plain_route("/v1/accounts", account_key))

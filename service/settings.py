@@ -88,6 +88,12 @@ def _database_url(value: str) -> str:
     return value
 
 
+def _pointer(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("expected a JSON pointer, for example /customer/id")
+    return value
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def choose(value: str) -> str:
         if value.lower() not in choices:
@@ -156,6 +162,9 @@ class Settings:
     seal_events: int = _setting(_range, 10_000, "Events of a sealed range, at most 100000.")
     lag_events_max: int = _setting(_amount, 10_000, "Projection lag from which we are not ready.")
 
+    cloudevents_customer_pointer: str = _setting(
+        _pointer, "", "Where a CloudEvent's data names the customer if no attribute does."
+    )
     kafka_bootstrap_servers: str = _setting(_text, "", "Kafka brokers; empty: no Kafka.")
     webhook_allow_cidrs: tuple[str, ...] = _setting(
         _names, (), "Private networks that webhooks may reach."

@@ -53,7 +53,7 @@ def cut(body: bytes, bounds: Bounds) -> Items:
     """
     text = decoded(body).strip(BLANKS)
     if text[:1] == "[":
-        return Items("array", _elements(text))
+        return Items("array", elements_of(text))
     if text[:1] == "{":
         return _cut_object(text, bounds)
     if not text:
@@ -92,14 +92,14 @@ def _cut_object(text: str, bounds: Bounds) -> Items:
     _, faults = read(rest, bounds)
     if faults:
         raise Problem("malformed_json", f"{faults[0].pointer}: {faults[0].message}")
-    return Items("envelope", _elements(array), f"/{_EVENTS}")
+    return Items("envelope", elements_of(array), f"/{_EVENTS}")
 
 
 def _cut_object_leniently(text: str) -> Items:
     try:
         found = list(members(text))
     except json.JSONDecodeError as error:
-        raise _malformed(error) from None
+        raise malformed(error) from None
     except RecursionError:
         return Items("object", (text,))
     arrays = [value for key, value in found if key == _EVENTS]
@@ -107,10 +107,15 @@ def _cut_object_leniently(text: str) -> Items:
         return Items("object", (text,))
     if len(arrays) > 1 or arrays[0][:1] != "[":
         raise Problem("malformed_json", "events: expected one array")
-    return Items("envelope", _elements(arrays[0]), f"/{_EVENTS}")
+    return Items("envelope", elements_of(arrays[0]), f"/{_EVENTS}")
 
 
-def _elements(text: str) -> list[str]:
+def elements_of(text: str) -> list[str]:
+    """Return the text of each element of the array that *text* is.
+
+    Raises:
+        Problem: `malformed_json`.
+    """
     try:
         return [bytes(raw).decode() for raw in _array(text)]
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -118,11 +123,12 @@ def _elements(text: str) -> list[str]:
     try:
         return list(elements(text))
     except json.JSONDecodeError as error:
-        raise _malformed(error) from None
+        raise malformed(error) from None
     except RecursionError:
         raise Problem("malformed_json", "values are nested too deeply to be read") from None
 
 
-def _malformed(error: json.JSONDecodeError) -> Problem:
+def malformed(error: json.JSONDecodeError) -> Problem:
+    """Return the problem of a body in which a reader has lost its way."""
     message = f"{error.msg}: line {error.lineno}, column {error.colno}"
     return Problem("malformed_json", message)

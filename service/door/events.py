@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from domain.instants import format_instant
 from service.door import fields
 from service.door.bounds import Bounds
 from service.door.control import check_control
 from service.door.faults import Fault, shown
+from service.door.readings import Reading, first
 from service.door.strict import is_plain, read
 from service.ports import NewEvent
 
@@ -39,6 +41,8 @@ class Origin:
         key_id: Id of the API key.
         historical: Part of an import of the past.
         traceparent: W3C trace context of the request.
+        reading: How the format of the request says what we call id, type and so on; None: as we do.
+        received_at: When the events first reached us, if that was before *now*.
     """
 
     tenant: str
@@ -49,6 +53,8 @@ class Origin:
     key_id: str | None = None
     historical: bool = False
     traceparent: str | None = None
+    reading: Reading | None = None
+    received_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Door:
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return self._check_strictly(text)
         if is_plain(text, item, bounds):
-            return self._event(text, item, [])
+            return self._judge(text, item, [])
         return self._check_strictly(text)
 
     def warning(self, event: NewEvent) -> str | None:
@@ -98,7 +104,25 @@ class Door:
                 message = f"an event is a JSON object, found {shown(value)}"
                 faults = (Fault("", "not_an_object", message),)
             return Refused(None, faults)
-        return self._event(text, value, list(faults))
+        return self._judge(text, value, list(faults))
+
+    def _judge(
+        self, text: str, item: Mapping[str, object], faults: list[Fault]
+    ) -> NewEvent | Refused:
+        reading, received_at = self._origin.reading, self._origin.received_at
+        if reading is None:
+            return self._event(text, _dated(item, received_at), faults)
+        said = reading.canonical(item, self._origin.now if received_at is None else received_at)
+        judged = self._event(text, _dated(said, received_at), [])
+        own = [*faults, *reading.faults(item)]
+        if isinstance(judged, NewEvent) and not own:
+            judged.payload = reading.stored(text, item)
+            judged.api_format = reading.api_format
+            return judged
+        places = {fault.pointer for fault in own}
+        further = () if isinstance(judged, NewEvent) else map(reading.told, judged.faults)
+        own += [fault for fault in further if fault.pointer not in places]
+        return Refused(judged.event_id, tuple(own))
 
     def _event(
         self, text: str, item: Mapping[str, object], faults: list[Fault]
@@ -155,6 +179,13 @@ class Door:
         if self._origin.forced_source and source not in {None, wanted}:
             message = f"source: this API key speaks for {shown(wanted)}, found {shown(source)}"
             faults.append(Fault("/source", "source_not_allowed", message))
+
+
+def _dated(item: Mapping[str, object], received_at: int | None) -> Mapping[str, object]:
+    """Return *item*; without a time of its own it happened when it first reached us."""
+    if received_at is None or first(item.get("occurred_at")) is not None:
+        return item
+    return {**item, "occurred_at": format_instant(received_at)}
 
 
 def _check_type(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from domain.instants import SECOND, format_instant
 from domain.machine.explain import RuleExplanation
 from domain.transitions import Cause
+from service.http.foreign_events import canonical_of
 from service.ports import (
     ApiKey,
     FeedRecord,
@@ -141,14 +142,21 @@ def feed_record_of(record: FeedRecord) -> Members:
 def event_of(event: StoredEvent) -> Members:
     """Return an event exactly as sent, with what the engine added.
 
-    The values that were sent are copied as text, so no number is rounded and no key is moved.
+    The values that were sent are copied as text, so no number is rounded and no key is moved. What
+    came in another format is told by our names, with the item itself as `original`.
     """
+    if event.api_format != "native":
+        return {**canonical_of(event), **_added_to(event)}
     members: Members = dict(_members_of(event.payload))
     if _is_absent(members.get("id")):
         members["id"] = event.event_id
     if _is_absent(members.get("source")):
         members["source"] = event.source
-    members |= {
+    return members | _added_to(event)
+
+
+def _added_to(event: StoredEvent) -> Members:
+    return {
         "position": event.position,
         "recorded_at": instant(event.recorded_at),
         "effective_at": instant(event.effective_at),
@@ -158,7 +166,6 @@ def event_of(event: StoredEvent) -> Members:
         "key_id": event.key_id,
         "voided": event.voided,
     }
-    return members
 
 
 def _is_absent(value: object) -> bool:

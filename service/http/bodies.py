@@ -5,21 +5,22 @@ A small body can unpack to a huge one, so unpacking is done in pieces and stops 
 
 from __future__ import annotations
 
-import zlib
+from base64 import b64decode
+from binascii import Error as NotBase64
 from collections.abc import AsyncIterator, Mapping
 from typing import ClassVar
+from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
 from service.errors import Problem
+from service.http.unpacking import ENCODINGS, Unpacker
 from service.settings import Settings
 
-ACCEPT_ENCODING = "gzip, deflate, identity"
+ACCEPT_ENCODING = ", ".join([*ENCODINGS, "identity"])
 
-_PIECE_BYTES = 256 << 10
-_RATIO_FREE_BYTES = 256 << 10
-"""Below this a body may be as repetitive as it likes."""
-_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_GZIP_MAGIC = b"\x1f\x8b"
+_FORM = b"data="
 
 
 class UnsupportedEncoding(Problem):
@@ -55,51 +56,41 @@ async def read_pieces(request: Request, settings: Settings, limit: int) -> Async
         async for piece in request.stream():
             yield piece
         return
-    if encoding not in _WINDOWS:
+    encoding = encoding.removeprefix("x-")
+    if encoding not in ENCODINGS:
         raise UnsupportedEncoding(encoding)
-    unpacker = _Unpacker(_WINDOWS[encoding], limit, settings.inflate_ratio_max)
+    unpacker = Unpacker(encoding, limit, settings.inflate_ratio_max)
     async for packed in request.stream():
         for piece in unpacker.take(packed):
             yield piece
     unpacker.finish()
 
 
-class _Unpacker:
-    """Unpacks one zlib or gzip stream within bounds."""
+async def read_client_body(request: Request, settings: Settings) -> bytes:
+    """Return the whole body as `read_body` does, also where only its first bytes say what it is.
 
-    def __init__(self, window: int, limit: int, ratio: int) -> None:
-        self._stream = zlib.decompressobj(window)
-        self._limit = limit
-        self._ratio = ratio
-        self._taken = 0
-        self._given = 0
+    Browsers' libraries say in the query that a body is packed, or put it into a field of a form,
+    so that their requests stay simple ones.
 
-    def take(self, packed: bytes) -> list[bytes]:
-        """Return what *packed* unpacks to, in pieces."""
-        self._taken += len(packed)
-        pieces = []
-        while packed:
-            if self._stream.eof:
-                raise Problem("malformed_encoding", "the body goes on after its compressed stream")
-            try:
-                piece = self._stream.decompress(packed, _PIECE_BYTES)
-            except zlib.error as error:
-                raise Problem("malformed_encoding", f"the body does not unpack: {error}") from None
-            self._given += len(piece)
-            self._check()
-            pieces.append(piece)
-            packed = self._stream.unconsumed_tail or self._stream.unused_data
-        return pieces
+    Raises:
+        Problem: As `read_body`.
+    """
+    body = await read_body(request, settings)
+    if body.startswith(_GZIP_MAGIC):
+        unpacker = Unpacker("gzip", settings.inflated_bytes_max, settings.inflate_ratio_max)
+        body = b"".join(unpacker.take(body))
+        unpacker.finish()
+    return _field(body) if body.startswith(_FORM) else body
 
-    def _check(self) -> None:
-        if self._given > self._limit:
-            message = f"expected at most {self._limit} bytes unpacked; send it in parts"
-            raise Problem("body_too_large", message)
-        if self._given > max(_RATIO_FREE_BYTES, self._ratio * self._taken):
-            message = f"the body unpacks to more than {self._ratio} times its size"
-            raise Problem("body_too_large", message)
 
-    def finish(self) -> None:
-        """Make sure that the stream has come to its end."""
-        if not self._stream.eof:
-            raise Problem("malformed_encoding", "the compressed body ends too early")
+def _field(form: bytes) -> bytes:
+    """Return the field `data` of a form: JSON, or base64 of it."""
+    value = unquote_to_bytes(form.removeprefix(_FORM).partition(b"&")[0].replace(b"+", b" "))
+    if value.lstrip()[:1] in {b"{", b"["}:
+        return value
+    try:
+        return b64decode(value.replace(b" ", b"+"), validate=True)
+    except NotBase64 as error:
+        raise Problem(
+            "malformed_encoding", f"data: expected JSON or base64 of it; {error}"
+        ) from None

@@ -7,8 +7,7 @@ takes and answers is written into OpenAPI by hand, in `service/http/events_schem
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 import msgspec
@@ -16,12 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from service.door.bodies import Items, cut, decoded
+from service.door.bodies import Items, decoded
+from service.door.cloudevents import CloudEventReading
 from service.door.events import Origin
 from service.door.strict import BLANKS
 from service.errors import Place, Problem
 from service.http.bodies import read_body, read_pieces
-from service.http.edge import LINES_TYPES
+from service.http.event_bodies import JSON, items_of, kind_of
 from service.http.requests import authorize, name_route, refuse_unknown, services_of
 from service.ingest import Outcome
 from service.keys import Principal
@@ -31,7 +31,6 @@ from service.services import Services
 PATH = "/v1/events"
 DEFAULT_SOURCE = "http"
 """Source of events that name none: not the key, so that a repeat by another key is a repeat."""
-ACCEPT_POST = "application/json, application/x-ndjson, application/jsonl"
 POSITION_HEADER = "Stagefold-Position"
 LINES_AT_ONCE = 500
 RESULTS_SHOWN_MAX = 100
@@ -39,17 +38,6 @@ RESULTS_SHOWN_MAX = 100
 
 _PARAMETERS = frozenset({"results", "atomic", "wait"})
 _TRACEPARENT_MAX = 128
-_JSON = "application/json"
-
-
-class UnsupportedMediaType(Problem):
-    """A Content-Type that we do not read; the answer says which we do."""
-
-    headers: ClassVar[Mapping[str, str]] = {"Accept-Post": ACCEPT_POST}
-
-    def __init__(self, found: str) -> None:
-        message = f"Content-Type: expected one of {ACCEPT_POST}, found {found[:60]!a}"
-        super().__init__("unsupported_media_type", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +165,15 @@ async def post_events(request: Request) -> Response:
     principal = await authorize(request, "events:write")
     services = services_of(request)
     options = Options.of(request)
-    media_type = request.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+    kind = kind_of(request)
     origin = origin_of(request, principal, services)
-    if media_type in LINES_TYPES:
+    if kind == "lines":
         return await _post_lines(request, services, origin, options)
-    if media_type != _JSON:
-        raise UnsupportedMediaType(media_type)
-    items = cut(await read_body(request, services.settings), services.intake.bounds)
+    body = await read_body(request, services.settings)
+    items = items_of(kind, request, body, services.intake.bounds)
+    if kind != "json":
+        pointer = services.settings.cloudevents_customer_pointer
+        origin = replace(origin, reading=CloudEventReading(pointer))
     most = services.settings.batch_events_max
     if len(items.texts) > most:
         message = f"expected at most {most} events, found {len(items.texts)}; send NDJSON instead"
@@ -254,7 +244,7 @@ def _answer(
     if position is not None:
         extra[POSITION_HEADER] = str(position)
     return Response(
-        msgspec.json.encode(members), status_code=status, headers=extra, media_type=_JSON
+        msgspec.json.encode(members), status_code=status, headers=extra, media_type=JSON
     )
 
 

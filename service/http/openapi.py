@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from service.http import compat_schema
 from service.http.events_in import PATH as EVENTS_PATH
 from service.http.events_schema import EventIn
 from service.http.operations import OPERATIONS, Operation
@@ -57,6 +58,8 @@ def document(app: FastAPI) -> Json:
         tags=[{"name": name, "description": about} for name, about in _TAGS.items()],
     )
     found["paths"].setdefault(EVENTS_PATH, {})["post"] = _post_events()
+    for path, operation in compat_schema.operations().items():
+        found["paths"].setdefault(path, {})["post"] = operation
     _add_components(found)
     for path, item in found["paths"].items():
         for method, operation in item.items():
@@ -68,6 +71,7 @@ def document(app: FastAPI) -> Json:
 
 _TAGS = {
     "events": "What happened comes in.",
+    "clients": "The same from clients of Segment, RudderStack, Jitsu and PostHog.",
     "customers": "Where a customer stands, why, and what comes next.",
     "accounts": "The same for companies.",
     "models": "Lifecycles as data: read, checked, put, made active.",
@@ -166,6 +170,10 @@ def _post_events() -> Json:
                 "application/json": {"schema": {"anyOf": [_EVENT_REF, batch, envelope]}},
                 "application/x-ndjson": {"schema": {"type": "string"}},
                 "application/jsonl": {"schema": {"type": "string"}},
+                "application/cloudevents+json": {"schema": {"type": "object"}},
+                "application/cloudevents-batch+json": {
+                    "schema": {"type": "array", "items": {"type": "object"}}
+                },
             },
         },
     }

@@ -12,6 +12,7 @@ from functools import cache
 
 from pydantic import BaseModel
 
+from service.http import compat_schema
 from service.http import schemas as s
 from service.http import schemas_of_models as m
 
@@ -50,6 +51,13 @@ _ALWAYS = (
 _BEHIND_A_KEY = (*_ALWAYS, "key_missing", "key_invalid", "scope_missing", "store_unavailable")
 _PAGED = ("cursor_invalid", "cursor_mismatch")
 _BODY = ("malformed_json", "malformed_utf8", "validation_failed")
+_CLIENT_BODY = (
+    "malformed_json",
+    "malformed_utf8",
+    "malformed_encoding",
+    "unsupported_encoding",
+    "batch_too_large",
+)
 _PACKED = ("malformed_encoding", "unsupported_encoding", "unsupported_media_type", "malformed_utf8")
 
 
@@ -96,6 +104,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: s.Taken, 201: s.Single},
         (*_BODY, *_PACKED, "batch_too_large", "event_id_conflict"),
     ),
+    **{
+        ("POST", path): _of(compat_schema.answer_of(path), *_CLIENT_BODY)
+        for path in compat_schema.PATHS
+    },
     ("GET", "/v1/events"): _of(s.Listed[s.EventOut], *_PAGED, "projection_behind"),
     ("GET", "/v1/events/{event_id}"): _of(s.EventOut, "event_not_found"),
     ("GET", "/v1/event-types"): _of(s.Listed[m.EventType]),

@@ -44,7 +44,16 @@ async def authorize(request: Request, scope: str) -> Principal:
     bearer = _is_bearer(header)
     if bearer is None:
         raise Problem("key_invalid", "expected Authorization: Bearer and one API key")
-    principal = await services_of(request).keys.identify(bearer[1])
+    return await principal_of(request, bearer[1], scope)
+
+
+async def principal_of(request: Request, token: str, scope: str) -> Principal:
+    """Return who speaks with the key *token*, and make sure that he may.
+
+    Raises:
+        Problem: `key_invalid` or `scope_missing`.
+    """
+    principal = await services_of(request).keys.identify(token)
     request.scope["state"]["key_id"] = principal.key_id
     if not principal.may(scope):
         message = f"this needs a key with the scope {scope}; this one has not"

@@ -31,6 +31,7 @@ NAMES = {
     "backtest": "bt_1",
     "key_id": "AAAAAAAA",
     "code": "not_found",
+    "call": "track",
 }
 
 

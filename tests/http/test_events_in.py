@@ -218,7 +218,7 @@ BAD_BODIES: list[tuple[str, bytes, dict[str, str], int, str]] = [
         400,
         "malformed_encoding",
     ),
-    ("zstd", b"{}", {"Content-Encoding": "zstd"}, 415, "unsupported_encoding"),
+    ("brotli", b"{}", {"Content-Encoding": "br"}, 415, "unsupported_encoding"),
     ("packed twice", b"{}", {"Content-Encoding": "gzip, gzip"}, 415, "unsupported_encoding"),
     ("XML", b"<x/>", {"Content-Type": "application/xml"}, 415, "unsupported_media_type"),
     (

@@ -1,0 +1,96 @@
+"""How clients of other products show their API key, and which answers a browser may read.
+
+Order: Basic with the key as user name, Bearer, X-Write-Key, and last the body. Jitsu puts a masked
+key into the body beside the real one in the header, so the body is only asked when no header has
+one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import Problem
+from service.http.requests import principal_of
+from service.keys import Principal
+
+SCOPE = "events:write"
+MISSING = "this needs a write key: Basic (as user name), Bearer, X-Write-Key, or in the body"
+
+_ALLOWED_HEADERS = (
+    "Authorization, Content-Encoding, Content-Type, X-Write-Key, X-Retry-Count,"
+    " PostHog-Attempt, PostHog-Request-Id, PostHog-Request-Timestamp, PostHog-Sdk-Info"
+)
+_EXPOSED_HEADERS = "Retry-After, Stagefold-Position, X-Request-Id"
+_PREFLIGHT_SECONDS = "86400"
+_WRITE_ONLY = frozenset({SCOPE})
+
+
+def key_in_headers(request: Request) -> str | None:
+    """Return the key that a header field shows; None where none does.
+
+    Raises:
+        Problem: `key_invalid`; an Authorization field that is neither Basic nor Bearer.
+    """
+    scheme, _, said = request.headers.get("authorization", "").strip().partition(" ")
+    match scheme.lower():
+        case "basic":
+            return _user_name(said.strip())
+        case "bearer":
+            return said.strip()
+        case "":
+            return request.headers.get("x-write-key") or None
+    raise Problem("key_invalid", "expected Authorization: Basic or Bearer, and one API key")
+
+
+def _user_name(packed: str) -> str:
+    try:
+        user, _, _ = base64.b64decode(packed, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise Problem("key_invalid", "Authorization: Basic, then base64 of the key and :") from None
+    return user
+
+
+async def writer_of(request: Request, key: str | None) -> Principal:
+    """Return who sends events with *key*.
+
+    Raises:
+        Problem: `key_missing`, `key_invalid` or `scope_missing`.
+    """
+    if key is None:
+        raise Problem("key_missing", MISSING)
+    return await principal_of(request, key, SCOPE)
+
+
+def is_for_browsers(principal: Principal) -> bool:
+    """Whether a page may hold the key: it can do nothing but send events."""
+    return principal.scopes <= _WRITE_ONLY
+
+
+def open_to_browsers(answer: Response, request: Request) -> Response:
+    """Return *answer*, which a page of any origin may read."""
+    if "origin" in request.headers:
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+        answer.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return answer
+
+
+def preflight() -> Response:
+    """Return the answer to a browser that asks before it sends.
+
+    It knows no key yet, so it is the same for all; whether the page may read what is answered to
+    its events depends on the key that it then shows.
+    """
+    return Response(
+        status_code=204,
+        headers={
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+            "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+        },
+    )
