@@ -23,6 +23,7 @@ from service.http import (
     models,
     problems,
     subjects,
+    tenants,
 )
 from service.http.edge import Edge, Gate
 from service.http.events_in import PATH, post_events
@@ -67,6 +68,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         backtests.router,
         log.router,
         admin.router,
+        tenants.router,
         health.router,
         documents.router,
     ):

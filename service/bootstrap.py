@@ -29,11 +29,13 @@ from service.metrics import Metrics
 from service.model_files import load_ready_models
 from service.ports import Clock, Randomness, Store, StoreError
 from service.progress import Progress
+from service.rates import Rates
 from service.rebuilds import Builders, Rebuilds
 from service.schema import NEWEST, SQLITE_PREFIX, sqlite_path, upgrade
 from service.seals import Sealer
 from service.services import Services
 from service.settings import Settings, SettingsError
+from service.tenants import Tenants
 from service.workers.sweeper import Sweeper
 
 READY_MADE = "ready-made"
@@ -65,14 +67,22 @@ def assemble(
     leases = leases or Alone()
     rebuilds = Rebuilds(store, clock, leases, builders)
     catalogue = Catalogue(store, clock, rebuilds)
+    rates = Rates(
+        clock,
+        events_per_second=settings.key_events_per_second,
+        requests_per_second=settings.key_requests_per_second,
+    )
+    keys = KeyRing(store, clock, randomness)
     return Services(
         settings=settings,
         store=store,
         clock=clock,
         randomness=randomness,
         appender=appender,
-        intake=Intake(appender, Bounds.of(settings)),
-        keys=KeyRing(store, clock, randomness),
+        intake=Intake(appender, Bounds.of(settings), charge=rates.charge),
+        keys=keys,
+        tenants=Tenants(store, clock, keys),
+        rates=rates,
         catalogue=catalogue,
         rebuilds=rebuilds,
         backtests=Backtests(store, clock, randomness, catalogue),

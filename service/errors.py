@@ -38,6 +38,7 @@ class Problem(Exception):  # noqa: N818 -- it is named as RFC 9457 names it
         code: Stable; one of the table in `service/http/problems.py`.
         errors: Places in the request, where there are any.
         retry_after_seconds: When it makes sense to ask again; None where it does not.
+        extensions: Further members of the answer.
         headers: Header fields that the answer carries.
     """
 
@@ -50,12 +51,14 @@ class Problem(Exception):  # noqa: N818 -- it is named as RFC 9457 names it
         *,
         errors: Sequence[Place] = (),
         retry_after_seconds: int | None = None,
+        extensions: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.errors = tuple(errors)
         self.retry_after_seconds = retry_after_seconds
+        self.extensions = dict(extensions or {})
 
 
 def problem_of(error: StoreError) -> Problem:

@@ -7,17 +7,22 @@ all or nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from service.door.bounds import Bounds
 from service.door.events import Door, Origin, Refused
 from service.door.faults import Fault
+from service.door.screen import Screen
 from service.ports import NewEvent, Receipt, Submission
 
 _BYTES_AT_ONCE = 256 << 10
 """Text judged before other requests get their turn: a few milliseconds of the event loop."""
+
+
+Charge = Callable[[str | None, int], None]
+"""Takes a number of events from the quota of a key."""
 
 
 class Appends(Protocol):
@@ -69,26 +74,38 @@ class Outcome:
         return (Fault("", self.receipt.code, self.receipt.message or self.receipt.code),)
 
 
+def _free_of_charge(key_id: str | None, events: int) -> None:
+    """Take nothing: for whoever judges events without keys."""
+
+
 class Intake:
     """Takes events in."""
 
-    def __init__(self, appender: Appends, bounds: Bounds) -> None:
+    def __init__(self, appender: Appends, bounds: Bounds, *, charge: Charge | None = None) -> None:
         self._appender = appender
         self.bounds = bounds
+        self._charge = charge or _free_of_charge
+        self._screen = Screen()
 
     async def take(
         self, texts: Sequence[str], origin: Origin, *, atomic: bool = False
     ) -> list[Outcome]:
         """Return what became of each of *texts*, in their order.
 
-        With *atomic*, one bad event keeps all out.
+        With *atomic*, one bad event keeps all out. All count against the key's quota.
         """
+        self._charge(origin.key_id, len(texts))
         door = Door(self.bounds, origin)
         judged = await _judge(door, texts)
+        if self._screen.looks_at(origin):
+            judged = [
+                each if isinstance(each, Refused) else self._screen.judge(each, origin)
+                for each in judged
+            ]
         good = [each for each in judged if isinstance(each, NewEvent)]
         if atomic and len(good) < len(judged):
             return [_kept_out(each) for each in judged]
-        receipts = iter(await self.append(good, atomic=atomic))
+        receipts = iter(await self._append(good, atomic=atomic))
         return [
             Outcome(None, refused=each)
             if isinstance(each, Refused)
@@ -98,6 +115,11 @@ class Intake:
 
     async def append(self, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Receipt]:
         """Return the receipts of *events* that need no judging, because we made them."""
+        if events:
+            self._charge(events[0].key_id, len(events))
+        return await self._append(events, atomic=atomic)
+
+    async def _append(self, events: Sequence[NewEvent], *, atomic: bool) -> list[Receipt]:
         if not events:
             return []
         return await self._appender.append(Submission(events, atomic=atomic))

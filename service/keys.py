@@ -12,10 +12,12 @@ import hmac
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from domain.instants import MINUTE, SECOND
+from domain.durations import parse_duration
+from domain.instants import DAY, MINUTE, SECOND
 from service.errors import Problem
+from service.networks import is_within
 from service.ports import ApiKey, Clock, Randomness, Store
 
 SCOPES = (
@@ -32,6 +34,8 @@ SCOPES = (
 ADMIN = "admin"
 DEFAULT_TENANT = "default"
 BOOTSTRAP_NAME = "bootstrap"
+OVERLAP_MAX = 30 * DAY
+"""Longest time for which the secret before a rotation stays good."""
 
 _REMEMBERED = 30 * SECOND
 _REMEMBERED_MAX = 10_000
@@ -51,21 +55,69 @@ class Principal:
         tenant: Whose data it sees.
         scopes: What it may do; `admin` may do everything.
         source: The only event source it speaks for; None for any.
+        event_types: Patterns of the event types that it may send; none for all.
+        origins: Web origins whose pages may use it, if it only writes; none for all.
+        events_per_second: Its own quota; 0 for none, None for the setting's.
+        requests_per_second: The same of requests.
     """
 
     key_id: str
     tenant: str
     scopes: frozenset[str]
     source: str | None
+    event_types: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    events_per_second: int | None = None
+    requests_per_second: int | None = None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Principal:
+        """Return who speaks by *key*."""
+        return cls(
+            key_id=key.id,
+            tenant=key.tenant,
+            scopes=frozenset(key.scopes),
+            source=key.source,
+            event_types=key.event_types,
+            origins=key.origins,
+            events_per_second=key.events_per_second,
+            requests_per_second=key.requests_per_second,
+        )
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it administers the whole installation, tenants included."""
+        return self.tenant == DEFAULT_TENANT and ADMIN in self.scopes
+
+    @property
+    def only_writes(self) -> bool:
+        """Whether all it can do is send events, so that it may stand in a web page."""
+        return self.scopes == {"events:write"}
 
     def may(self, scope: str) -> bool:
         """Whether the key has *scope*; every key has the empty one."""
         return not scope or scope in self.scopes or ADMIN in self.scopes
 
 
-def new_token(randomness: Randomness) -> str:
-    """Return a new key, never seen before."""
-    head = f"sfk_{_base62(randomness.token(_ID_LENGTH), _ID_LENGTH)}_"
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a key is held to beside its scopes; see `ApiKey`."""
+
+    source: str | None = None
+    expires_at: int | None = None
+    event_types: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    events_per_second: int | None = None
+    requests_per_second: int | None = None
+
+
+NO_TERMS = Terms()
+
+
+def new_token(randomness: Randomness, key_id: str | None = None) -> str:
+    """Return a new key, never seen before; with *key_id* a new secret of that key."""
+    head = f"sfk_{key_id or _base62(randomness.token(_ID_LENGTH), _ID_LENGTH)}_"
     text = head + _base62(randomness.token(_SECRET_LENGTH), _SECRET_LENGTH)
     return text + _check_of(text)
 
@@ -102,6 +154,18 @@ def _check_of(text: str) -> str:
     return "".join(reversed(digits))
 
 
+def overlap_of(text: str) -> int:
+    """Return the microseconds for which a secret stays good after a rotation, such as `24h`.
+
+    Raises:
+        ValueError: It is no duration, or longer than 30 days.
+    """
+    length = parse_duration(text)
+    if not length.is_fixed or not 0 <= length.microseconds <= OVERLAP_MAX:
+        raise ValueError(f"expected from 0s to 30d, found {text[:60]!r}")
+    return length.microseconds
+
+
 class KeyRing:
     """Says who a key speaks for."""
 
@@ -113,38 +177,53 @@ class KeyRing:
         self._noted: dict[str, int] = {}
         self._used: dict[str, int] = {}
 
-    async def identify(self, token: str) -> Principal:
-        """Return the principal of *token*.
+    async def identify(self, token: str, *, address: str | None = None) -> Principal:
+        """Return the principal of *token*, used from *address* (None for no network at all).
 
         Raises:
             Problem: `key_invalid`; the message does not say why, so that nobody can ask for ids.
+                `address_not_allowed` for a good key used from outside its networks.
         """
-        key = await self._find(token)
+        key_id = id_of(token)
         now = self._clock.now()
-        if (
-            key is None
-            or not hmac.compare_digest(key.secret_hash, hash_of(token))
-            or (key.revoked_at is not None and key.revoked_at <= now)
-            or (key.expires_at is not None and key.expires_at <= now)
-        ):
+        key = None if key_id is None else await self._find(key_id)
+        if key is not None and not _opens(key, token, now) and self._may_be_outdated(key.id, now):
+            self.forget(key.id)
+            key = await self._find(key.id)
+        if not _opens(key, token, now) or key is None or not stands(key, now):
             raise Problem("key_invalid", "the API key is unknown, revoked or expired")
+        if key.networks and address is not None and not is_within(address, key.networks):
+            message = f"this key may not be used from {address[:60] or 'an unknown address'}"
+            raise Problem("address_not_allowed", message)
         if now - self._noted.get(key.id, 0) >= _NOTED_EVERY:
             self._noted[key.id] = self._used[key.id] = now
-        return Principal(key.id, key.tenant, frozenset(key.scopes), key.source)
+        return Principal.of(key)
 
-    async def _find(self, token: str) -> ApiKey | None:
-        key_id = id_of(token)
-        if key_id is None:
+    async def principal(self, key_id: str, *, address: str) -> Principal | None:
+        """Return who speaks by a key whose secret was shown before; None if it stands no more."""
+        key = await self._store.key(key_id)
+        if key is None or not stands(key, self._clock.now()):
             return None
+        if key.networks and not is_within(address, key.networks):
+            return None
+        return Principal.of(key)
+
+    async def _find(self, key_id: str) -> ApiKey | None:
         now = self._clock.now()
         until, key = self._remembered.get(key_id, (0, None))
         if now < until:
             return key
         key = await self._store.key(key_id)
+        self._remembered.pop(key_id, None)
         if len(self._remembered) >= _REMEMBERED_MAX:
-            self._remembered.clear()
+            del self._remembered[next(iter(self._remembered))]
         self._remembered[key_id] = (now + _REMEMBERED, key)
         return key
+
+    def _may_be_outdated(self, key_id: str, now: int) -> bool:
+        """Whether another process may have rotated the key; asked at most once a second."""
+        until, _ = self._remembered.get(key_id, (0, None))
+        return until - _REMEMBERED + SECOND <= now
 
     def forget(self, key_id: str) -> None:
         """Look *key_id* up anew at its next use."""
@@ -162,15 +241,60 @@ class KeyRing:
         tenant: str,
         name: str,
         scopes: Sequence[str],
-        source: str | None = None,
-        expires_at: int | None = None,
+        terms: Terms = NO_TERMS,
     ) -> tuple[ApiKey, str]:
         """Return a new key and its secret text, which nobody can show again."""
         token = new_token(self._randomness)
-        key = self._of(token, tenant, name, scopes, source=source, expires_at=expires_at)
+        key = self._of(token, tenant, name, scopes, terms)
         await self._store.create_key(key)
         self.forget(key.id)
         return key, token
+
+    async def rotate(self, tenant: str, key_id: str, overlap: int) -> tuple[ApiKey, str]:
+        """Return the key with a new secret; the one before is good for *overlap* microseconds.
+
+        Raises:
+            Problem: `api_key_not_found`, or `rotation_refused` for one that opens nothing, or whose
+                secret is a setting.
+        """
+        found = await self.find(tenant, key_id)
+        now = self._clock.now()
+        if found.name == BOOTSTRAP_NAME:
+            message = "the bootstrap key is what STAGEFOLD_API_KEY says; change it there"
+            raise Problem("rotation_refused", message)
+        if not stands(found, now):
+            raise Problem("rotation_refused", "the API key is revoked or expired")
+        token = new_token(self._randomness, found.id)
+        rotated = await self._store.rotate_key(
+            tenant, found.id, hash_of(token), former_until=now + min(overlap, OVERLAP_MAX)
+        )
+        self.forget(found.id)
+        if rotated is None:
+            raise Problem("rotation_refused", "the API key has just been revoked")
+        return rotated, token
+
+    async def revoke(self, tenant: str, key_id: str) -> ApiKey:
+        """Return the key, which opens nothing from now on; in other processes within 30 s.
+
+        Raises:
+            Problem: `api_key_not_found`.
+        """
+        revoked = await self._store.revoke_key(tenant, key_id, self._clock.now())
+        self.forget(key_id)
+        if revoked is None:
+            raise _not_found(key_id)
+        return revoked
+
+    async def find(self, tenant: str, key_id: str) -> ApiKey:
+        """Return the tenant's key with that id.
+
+        Raises:
+            Problem: `api_key_not_found`.
+        """
+        found = await self._store.key(key_id)
+        if found is None or found.tenant != tenant:
+            raise _not_found(key_id)
+        return found
 
     async def ensure_bootstrap(self, token: str) -> ApiKey:
         """Make *token* the one bootstrap admin key and return it; a former one is revoked."""
@@ -191,9 +315,7 @@ class KeyRing:
         tenant: str,
         name: str,
         scopes: Sequence[str],
-        *,
-        source: str | None = None,
-        expires_at: int | None = None,
+        terms: Terms = NO_TERMS,
     ) -> ApiKey:
         key_id = id_of(token)
         if key_id is None:
@@ -205,6 +327,26 @@ class KeyRing:
             secret_hash=hash_of(token),
             scopes=tuple(scopes),
             created_at=self._clock.now(),
-            source=source,
-            expires_at=expires_at,
+            **{each.name: getattr(terms, each.name) for each in fields(terms)},
         )
+
+
+def stands(key: ApiKey, now: int) -> bool:
+    """Whether *key* is neither revoked nor expired at *now*."""
+    ends = (key.revoked_at, key.expires_at)
+    return all(end is None or end > now for end in ends)
+
+
+def _opens(key: ApiKey | None, token: str, now: int) -> bool:
+    """Whether *token* is a secret of *key*; it takes as long when there is no such key."""
+    offered = hash_of(token)
+    known = offered[::-1] if key is None else key.secret_hash
+    former = known if key is None or key.former_hash is None else key.former_hash
+    is_newest = hmac.compare_digest(known, offered)
+    is_former = hmac.compare_digest(former, offered)
+    overlaps = key is not None and key.former_until is not None and key.former_until > now
+    return key is not None and (is_newest or (is_former and overlaps))
+
+
+def _not_found(key_id: str) -> Problem:
+    return Problem("api_key_not_found", f"there is no API key {key_id[:40]!a}")

@@ -13,8 +13,10 @@ from service.leases import Alone, Leases
 from service.metrics import Metrics
 from service.ports import Clock, Randomness, Store
 from service.progress import Progress
+from service.rates import Rates
 from service.rebuilds import Rebuilds
 from service.settings import Settings
+from service.tenants import Tenants
 from service.workers.supervisor import Loops
 
 
@@ -37,6 +39,8 @@ class Services:
     appender: Appender
     intake: Intake
     keys: KeyRing
+    rates: Rates
+    tenants: Tenants
     catalogue: Catalogue
     rebuilds: Rebuilds
     backtests: Backtests

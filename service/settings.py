@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
+from service.networks import network_in
+
 T = TypeVar("T")
 
 PREFIX = "STAGEFOLD_"
@@ -53,6 +55,10 @@ def _range(value: str) -> int:
     return _whole(value, low=1, high=100_000)
 
 
+def _quota(value: str) -> int:
+    return _whole(value, low=0, high=10**9)
+
+
 def _whole(value: str, *, low: int, high: int) -> int:
     if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
         raise ValueError(f"expected a whole number from {low} to {high}")
@@ -71,6 +77,10 @@ def _seconds(value: str) -> float:
 
 def _names(value: str) -> tuple[str, ...]:
     return tuple(name for part in value.split(",") if (name := part.strip()))
+
+
+def _networks(value: str) -> tuple[str, ...]:
+    return tuple(str(network_in(name)) for name in _names(value))
 
 
 def _api_key(value: str) -> str:
@@ -165,6 +175,16 @@ class Settings:
     cloudevents_customer_pointer: str = _setting(
         _pointer, "", "Where a CloudEvent's data names the customer if no attribute does."
     )
+    key_events_per_second: int = _setting(
+        _quota, 50_000, "Events a second that a key may send to a process; 0: any number."
+    )
+    key_requests_per_second: int = _setting(
+        _quota, 10_000, "Other requests a second with a key to a process; 0: any number."
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        _networks, (), "Networks of proxies whose X-Forwarded-For counts."
+    )
+
     kafka_bootstrap_servers: str = _setting(_text, "", "Kafka brokers; empty: no Kafka.")
     webhook_allow_cidrs: tuple[str, ...] = _setting(
         _names, (), "Private networks that webhooks may reach."

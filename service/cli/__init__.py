@@ -20,6 +20,7 @@ from service.cli import (
     models,
     rebuilding,
     serving,
+    tenants,
 )
 
 app = typer.Typer(
@@ -63,6 +64,7 @@ models.app.command()(rebuilding.rollback)
 app.add_typer(models.app, name="model")
 app.add_typer(rebuilding.app, name="rebuild")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tenants.app, name="tenants")
 app.add_typer(configuration.app, name="config")
 
 

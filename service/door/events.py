@@ -43,6 +43,7 @@ class Origin:
         traceparent: W3C trace context of the request.
         reading: How the format of the request says what we call id, type and so on; None: as we do.
         received_at: When the events first reached us, if that was before *now*.
+        event_types: Patterns of the types that the key may send; none for all.
     """
 
     tenant: str
@@ -55,6 +56,7 @@ class Origin:
     traceparent: str | None = None
     reading: Reading | None = None
     received_at: int | None = None
+    event_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

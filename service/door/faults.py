@@ -29,6 +29,7 @@ FAULTS = {
     "too_many_keys": "an object has more keys than an event may carry",
     "type_missing": "an event needs a type",
     "unknown_call": "a call is none of track, identify, page, screen, group, alias",
+    "type_not_allowed": "the API key may not send events of this type",
     "unknown_control_type": "types that begin with $ are ours, and this one does not exist",
     "unknown_model": "no such model is active",
     "unknown_stage": "the model has no such stage",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,12 +18,16 @@ from service.http.events_in import LINES_AT_ONCE
 from service.http.parameters import LIMIT_MAX
 from service.http.requests import MayAdminister, MaySeeAnything, only_known_parameters
 from service.http.strict_route import StrictRoute
+from service.keys import Terms, overlap_of
+from service.networks import network_in
 
 router = APIRouter(
     tags=["admin"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute
 )
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Quota = Annotated[int | None, Field(ge=0, le=10**9, description="0: any number.")]
+Parsed = TypeVar("Parsed")
 Scope = Literal[
     "events:write",
     "events:import",
@@ -47,6 +52,78 @@ class NewApiKey(BaseModel):
     expires_at: (
         Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})] | None
     ) = None
+    event_types: Annotated[
+        list[Name], Field(max_length=100, description="Patterns; `*` is any text.")
+    ] = []
+    networks: Annotated[
+        list[Annotated[str, Field(max_length=50)]],
+        Field(max_length=100, description="CIDR networks that it may be used from."),
+    ] = []
+    origins: Annotated[
+        list[Annotated[str, Field(max_length=300)]],
+        Field(max_length=100, description="Web origins whose pages may use it, if it only writes."),
+    ] = []
+    events_per_second: Quota = None
+    requests_per_second: Quota = None
+
+    def terms(self) -> Terms:
+        """Return what the key is held to.
+
+        Raises:
+            Problem: `validation_failed`, with every place.
+        """
+        places: list[Place] = []
+        expires_at = _checked(parse_instant, self.expires_at, "/expires_at", places)
+        networks = [
+            str(_checked(network_in, text, f"/networks/{at}", places))
+            for at, text in enumerate(self.networks)
+        ]
+        if places:
+            message = "; ".join(f"{each.pointer[1:]}: {each.message}" for each in places[:3])
+            raise Problem("validation_failed", message, errors=places)
+        return Terms(
+            source=self.source,
+            expires_at=expires_at,
+            event_types=tuple(self.event_types),
+            networks=tuple(networks),
+            origins=tuple(self.origins),
+            events_per_second=self.events_per_second,
+            requests_per_second=self.requests_per_second,
+        )
+
+
+def _checked(
+    parse: Callable[[str], Parsed], text: str | None, pointer: str, places: list[Place]
+) -> Parsed | None:
+    """Return what *parse* makes of *text*, or note at *pointer* why it makes nothing of it."""
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        code = "bad_instant" if parse is parse_instant else "bad_value"
+        places.append(Place(pointer, code, str(error)))
+        return None
+
+
+class Rotation(BaseModel):
+    """How a key changes its secret."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    overlap: Annotated[
+        str, Field(max_length=64, description="For how long the secret before stays good.")
+    ] = "24h"
+
+    def microseconds(self) -> int:
+        """Return the overlap.
+
+        Raises:
+            Problem: `validation_failed`.
+        """
+        try:
+            return overlap_of(self.overlap)
+        except ValueError as error:
+            place = Place("/overlap", "bad_duration", str(error))
+            raise Problem("validation_failed", f"overlap: {error}", errors=[place]) from None
 
 
 @router.post("/v1/api-keys", status_code=201, summary="Make an API key")
@@ -56,21 +133,10 @@ async def create_key(*, call: MayAdminister, body: NewApiKey) -> Response:
         tenant=call.tenant,
         name=body.name,
         scopes=tuple(dict.fromkeys(body.scopes)),
-        source=body.source,
-        expires_at=_expiry(body.expires_at),
+        terms=body.terms(),
     )
     headers = {"Location": f"/v1/api-keys/{key.id}"}
     return answer({**api_key_of(key), "key": token}, status=201, headers=headers)
-
-
-def _expiry(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        place = Place("/expires_at", "bad_instant", str(error))
-        raise Problem("validation_failed", f"expires_at: {error}", errors=[place]) from None
 
 
 @router.get("/v1/api-keys", summary="API keys")
@@ -80,14 +146,23 @@ async def list_keys(*, call: MayAdminister) -> Response:
     return answer(listed([api_key_of(each) for each in found], None))
 
 
+@router.get("/v1/api-keys/{key_id}", summary="One API key")
+async def get_key(*, call: MayAdminister, key_id: str) -> Response:
+    """Return the key without its secret."""
+    return answer(api_key_of(await call.services.keys.find(call.tenant, key_id)))
+
+
+@router.post("/v1/api-keys/{key_id}/rotate", summary="Change the secret of an API key")
+async def rotate_key(*, call: MayAdminister, key_id: str, body: Rotation) -> Response:
+    """Return the key with a new secret, shown this once; both are good for a while."""
+    key, token = await call.services.keys.rotate(call.tenant, key_id, body.microseconds())
+    return answer({**api_key_of(key), "key": token})
+
+
 @router.delete("/v1/api-keys/{key_id}", summary="Revoke an API key")
 async def revoke_key(*, call: MayAdminister, key_id: str) -> Response:
     """Revoke the key; other processes may take it for 30 more seconds."""
-    revoked = await call.services.store.revoke_key(call.tenant, key_id, call.now)
-    if revoked is None:
-        raise Problem("api_key_not_found", f"there is no API key {key_id[:40]!a}")
-    call.services.keys.forget(key_id)
-    return answer(api_key_of(revoked))
+    return answer(api_key_of(await call.services.keys.revoke(call.tenant, key_id)))
 
 
 @router.get("/v1/limits", summary="What every request is held to")
@@ -119,5 +194,9 @@ async def limits(*, call: MaySeeAnything) -> Response:
                 "stream_seconds": settings.stream_seconds,
             },
             "page": {"limit_max": LIMIT_MAX},
+            "rate": {
+                "events_per_second": settings.key_events_per_second,
+                "requests_per_second": settings.key_requests_per_second,
+            },
         }
     )

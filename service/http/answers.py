@@ -10,6 +10,7 @@ from starlette.responses import Response
 from domain.instants import SECOND, format_instant
 from domain.machine.explain import RuleExplanation
 from domain.transitions import Cause
+from projections.access import Tenant
 from service.http.foreign_events import canonical_of
 from service.ports import (
     ApiKey,
@@ -247,10 +248,25 @@ def api_key_of(key: ApiKey) -> Members:
         "name": key.name,
         "scopes": list(key.scopes),
         "source": key.source,
+        "event_types": list(key.event_types),
+        "networks": list(key.networks),
+        "origins": list(key.origins),
+        "events_per_second": key.events_per_second,
+        "requests_per_second": key.requests_per_second,
         "created_at": instant(key.created_at),
         "expires_at": instant(key.expires_at),
         "revoked_at": instant(key.revoked_at),
         "last_used_at": instant(key.last_used_at),
+        "overlap_until": instant(key.former_until),
+    }
+
+
+def tenant_of(tenant: Tenant) -> Members:
+    """Return a tenant."""
+    return {
+        "id": tenant.id,
+        "name": tenant.name,
+        "created_at": instant(tenant.created_at or None),
     }
 
 

@@ -70,7 +70,9 @@ class Edge:
                 said = {name for name, _ in headers}
                 dress = [pair for pair in _DRESS if pair[0] not in said]
                 own = (b"x-request-id", request_id.encode())
-                message["headers"] = [*headers, own, *dress]
+                rate = scope["state"].get("rate")
+                limits = () if rate is None else rate.fields()
+                message["headers"] = [*headers, own, *limits, *dress]
             await send(message)
 
         try:

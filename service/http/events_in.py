@@ -196,6 +196,7 @@ def origin_of(request: Request, principal: Principal, services: Services) -> Ori
         new_id=lambda: f"evt_{randomness.token(16).hex()}",
         forced_source=principal.source is not None,
         key_id=principal.key_id,
+        event_types=principal.event_types,
         traceparent=traceparent[:_TRACEPARENT_MAX] if traceparent else None,
     )
 

@@ -48,7 +48,15 @@ _ALWAYS = (
     "internal_error",
     "overloaded",
 )
-_BEHIND_A_KEY = (*_ALWAYS, "key_missing", "key_invalid", "scope_missing", "store_unavailable")
+_BEHIND_A_KEY = (
+    *_ALWAYS,
+    "key_missing",
+    "key_invalid",
+    "scope_missing",
+    "address_not_allowed",
+    "rate_limited",
+    "store_unavailable",
+)
 _PAGED = ("cursor_invalid", "cursor_mismatch")
 _BODY = ("malformed_json", "malformed_utf8", "validation_failed")
 _CLIENT_BODY = (
@@ -159,7 +167,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("DELETE", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found", "rebuild_ended"),
     ("POST", "/v1/api-keys"): _of(m.NewApiKeyOut, *_BODY, status=201),
     ("GET", "/v1/api-keys"): _of(s.Listed[m.ApiKeyOut]),
+    ("GET", "/v1/api-keys/{key_id}"): _of(m.ApiKeyOut, "api_key_not_found"),
     ("DELETE", "/v1/api-keys/{key_id}"): _of(m.ApiKeyOut, "api_key_not_found"),
+    ("POST", "/v1/api-keys/{key_id}/rotate"): _of(
+        m.NewApiKeyOut, *_BODY, "api_key_not_found", "rotation_refused"
+    ),
+    ("POST", "/v1/tenants"): _of(m.NewTenantOut, *_BODY, "tenant_exists", status=201),
+    ("GET", "/v1/tenants"): _of(s.Listed[m.TenantOut]),
     ("GET", "/v1/limits"): _of(m.Limits),
     ("GET", "/problems/{code}"): Operation(
         {200: None}, ("not_found",), is_open=True, media_type="text/plain"

@@ -34,8 +34,11 @@ class Kind:
     status: int
     title: str
     cure: str
+    type: str | None = None
+    """Where the type is registered with IANA; otherwise it is a page of ours."""
 
 
+_REGISTERED = "https://iana.org/assignments/http-problem-types#"
 KINDS: Mapping[str, Kind] = {
     "malformed_request": Kind(400, "Malformed request", "Speak HTTP/1.1."),
     "malformed_json": Kind(400, "Malformed JSON", "Send JSON by RFC 8259, without a BOM."),
@@ -48,6 +51,7 @@ KINDS: Mapping[str, Kind] = {
     "key_missing": Kind(401, "API key missing", "Send Authorization: Bearer sfk_…"),
     "key_invalid": Kind(401, "API key invalid", "Use a key that exists and has not expired."),
     "scope_missing": Kind(403, "Scope missing", "Use a key that has the scope named."),
+    "address_not_allowed": Kind(403, "Address not allowed", "Call from a network of the key."),
     "not_found": Kind(404, "Not found", "See /openapi.json for the paths there are."),
     "customer_not_found": Kind(404, "Customer not found", "Send an event of that customer first."),
     "account_not_found": Kind(404, "Account not found", "Send an event of that account first."),
@@ -61,6 +65,8 @@ KINDS: Mapping[str, Kind] = {
     "request_timeout": Kind(408, "Request too slow", "Send the request without long pauses."),
     "event_id_conflict": Kind(409, "Event id taken", "Give a new event a new id."),
     "alias_refused": Kind(409, "Alias refused", "Unmerge first, or join other subjects."),
+    "rotation_refused": Kind(409, "Rotation refused", "Make a new key instead."),
+    "tenant_exists": Kind(409, "Tenant exists", "Choose another id."),
     "rebuild_ended": Kind(409, "Rebuild has ended", "Roll the model back instead."),
     "rollback_refused": Kind(409, "Rollback refused", "Activate a version by its number."),
     "backtest_refused": Kind(409, "Backtest refused", "Do as the message says."),
@@ -73,9 +79,20 @@ KINDS: Mapping[str, Kind] = {
     "validation_failed": Kind(422, "Validation failed", "Correct each place in `errors`."),
     "model_invalid": Kind(422, "Model invalid", "Correct each place in `errors`."),
     "precondition_required": Kind(428, "Precondition required", "Send If-Match with the ETag."),
+    "rate_limited": Kind(
+        429,
+        "Too many requests",
+        "Wait as Retry-After says, then send again.",
+        f"{_REGISTERED}quota-exceeded",
+    ),
     "headers_too_large": Kind(431, "Headers too large", "Send shorter headers."),
     "internal_error": Kind(500, "Internal error", "Report it with the request id."),
-    "overloaded": Kind(503, "Overloaded", "Wait as Retry-After says, then send again."),
+    "overloaded": Kind(
+        503,
+        "Overloaded",
+        "Wait as Retry-After says, then send again.",
+        f"{_REGISTERED}temporary-reduced-capacity",
+    ),
     "draining": Kind(503, "Shutting down", "Wait as Retry-After says, then send again."),
     "store_unavailable": Kind(503, "Store unavailable", "Wait as Retry-After says; send again."),
     "projection_behind": Kind(503, "Projection behind", "Wait as Retry-After says; read again."),
@@ -90,7 +107,7 @@ def document(problem: Problem, request_id: str) -> dict[str, object]:
     """Return the members of the problem document."""
     kind = KINDS[problem.code]
     members: dict[str, object] = {
-        "type": f"/problems/{problem.code}",
+        "type": kind.type or f"/problems/{problem.code}",
         "title": kind.title,
         "status": kind.status,
         "detail": problem.message,
@@ -99,6 +116,7 @@ def document(problem: Problem, request_id: str) -> dict[str, object]:
         "message": problem.message,
         "request_id": request_id,
     }
+    members |= problem.extensions
     if problem.errors:
         members["errors"] = [
             {"pointer": each.pointer, "code": each.code, "message": each.message}

@@ -11,12 +11,17 @@ from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 
 from service.errors import Place, Problem
+from service.http.addresses import address_of
 from service.http.cursors import Cursors
-from service.keys import Principal
+from service.keys import ADMIN, DEFAULT_TENANT, Principal
+from service.rates import Policy
 from service.services import Services
 
 ANY_SCOPE = ""
 """What every key has."""
+
+_TAKES_EVENTS = frozenset({"events:write", "events:import"})
+"""Scopes of routes that are held to a number of events, not of requests."""
 
 _is_bearer = re.compile(r"[Bb]earer +([!-~]+) *").fullmatch
 
@@ -36,7 +41,7 @@ async def authorize(request: Request, scope: str) -> Principal:
     """Return who speaks, and make sure that he may.
 
     Raises:
-        Problem: `key_missing`, `key_invalid` or `scope_missing`.
+        Problem: `key_missing`, or what `principal_of` raises.
     """
     header = request.headers.get("authorization")
     if header is None:
@@ -48,13 +53,17 @@ async def authorize(request: Request, scope: str) -> Principal:
 
 
 async def principal_of(request: Request, token: str, scope: str) -> Principal:
-    """Return who speaks with the key *token*, and make sure that he may.
+    """Return who speaks by the API key *token*, however it was sent, and make sure that he may.
 
     Raises:
-        Problem: `key_invalid` or `scope_missing`.
+        Problem: `key_invalid`, `address_not_allowed`, `rate_limited` or `scope_missing`.
     """
-    principal = await services_of(request).keys.identify(token)
-    request.scope["state"]["key_id"] = principal.key_id
+    services, state = services_of(request), request.scope["state"]
+    address = address_of(request.scope, services.settings.trusted_proxies)
+    principal = await services.keys.identify(token, address=address)
+    state["key_id"], state["principal"] = principal.key_id, principal
+    policy: Policy = "write" if scope in _TAKES_EVENTS else "api"
+    state["rate"] = services.rates.enter(principal, policy)
     if not principal.may(scope):
         message = f"this needs a key with the scope {scope}; this one has not"
         raise Problem("scope_missing", message)
@@ -93,6 +102,15 @@ def needs(scope: str) -> Callable[[Request], Coroutine[None, None, Call]]:
         return Call(request, services_of(request), principal)
 
     return call
+
+
+async def _operator(request: Request) -> Call:
+    """Return the call, if its key administers the whole installation."""
+    principal = await authorize(request, ADMIN)
+    if not principal.is_operator:
+        message = f"this needs an admin key of the tenant {DEFAULT_TENANT}, the operator's own"
+        raise Problem("scope_missing", message)
+    return Call(request, services_of(request), principal)
 
 
 async def only_known_parameters(request: Request) -> None:
@@ -152,4 +170,5 @@ MaySeeMetrics = Annotated[Call, Depends(needs("metrics:read"))]
 MayChangeModels = Annotated[Call, Depends(needs("models:write"))]
 MayRebuild = Annotated[Call, Depends(needs("rebuilds:run"))]
 MayAdminister = Annotated[Call, Depends(needs("admin"))]
+MayOperate = Annotated[Call, Depends(_operator)]
 MaySeeAnything = Annotated[Call, Depends(needs(ANY_SCOPE))]

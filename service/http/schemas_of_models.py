@@ -179,16 +179,36 @@ class ApiKeyOut(Answer):
     name: str
     scopes: list[str]
     source: str | None
+    event_types: list[str]
+    networks: list[str]
+    origins: list[str]
+    events_per_second: int | None
+    requests_per_second: int | None
     created_at: Instant
     expires_at: Instant | None
     revoked_at: Instant | None
     last_used_at: Instant | None
+    overlap_until: Instant | None
 
 
 class NewApiKeyOut(ApiKeyOut):
     """An API key with its secret, shown this once."""
 
     key: str
+
+
+class TenantOut(Answer):
+    """A tenant."""
+
+    id: str
+    name: str
+    created_at: Instant | None
+
+
+class NewTenantOut(TenantOut):
+    """A tenant with its first admin key, whose secret is shown this once."""
+
+    admin_key: NewApiKeyOut
 
 
 class Limits(BaseModel):
@@ -199,3 +219,4 @@ class Limits(BaseModel):
     event: dict[str, float]
     request: dict[str, float]
     page: dict[str, float]
+    rate: dict[str, float]

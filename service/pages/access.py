@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from domain.instants import HOUR, SECOND
 from service.errors import Problem
+from service.http.addresses import address_of
 from service.keys import DEFAULT_TENANT, Principal
 from service.services import Services
 
@@ -39,20 +40,19 @@ async def visitor(request: Request) -> Principal | None:
     key_id = _key_of(request.cookies.get(COOKIE, ""), services)
     if key_id is None:
         return None
-    key = await services.store.key(key_id)
-    now = services.clock.now()
-    if key is None or (key.revoked_at is not None and key.revoked_at <= now):
-        return None
-    if key.expires_at is not None and key.expires_at <= now:
-        return None
-    principal = Principal(key.id, key.tenant, frozenset(key.scopes), key.source)
-    return principal if principal.may(SCOPE) else None
+    principal = await services.keys.principal(key_id, address=_address(request, services))
+    return principal if principal is not None and principal.may(SCOPE) else None
 
 
-async def sign_in(services: Services, token: str) -> str | None:
+def _address(request: Request, services: Services) -> str:
+    return address_of(request.scope, services.settings.trusted_proxies)
+
+
+async def sign_in(request: Request, token: str) -> str | None:
     """Return the cookie value for the API key *token*; None if it may not read customers."""
+    services: Services = request.app.state.services
     try:
-        principal = await services.keys.identify(token.strip())
+        principal = await services.keys.identify(token.strip(), address=_address(request, services))
     except Problem:
         return None
     if not principal.may(SCOPE):

@@ -11,7 +11,6 @@ from service.pages import access
 from service.pages.reference import reference_of
 from service.pages.rendering import assets
 from service.pages.visit import asked_language, dressed
-from service.services import Services
 
 _FORM_BYTES_MAX = 4_096
 _KEPT = "public, max-age=31536000, immutable"
@@ -27,12 +26,11 @@ async def login_form(request: Request) -> Response:
 
 async def log_in(request: Request) -> Response:
     """Take an API key in exchange for a session; only from our own form."""
-    services: Services = request.app.state.services
     given = await _fields(request)
     back = _inside(given.get("next", "/"))
     if not access.is_own_form(request):
         return _form(request, back, is_wrong=True, status=403)
-    cookie = await access.sign_in(services, given.get("key", ""))
+    cookie = await access.sign_in(request, given.get("key", ""))
     if cookie is None:
         return _form(request, back, is_wrong=True, status=401)
     response = RedirectResponse(back, 303)

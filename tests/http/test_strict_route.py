@@ -24,7 +24,7 @@ JSON_BODIES = [
 
 async def asked(api: Api, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
     """Return status and members of the answer."""
-    names = {"subject_id": "ann", "key": "shop", "number": "1", "alias": "bob"}
+    names = {"subject_id": "ann", "key": "shop", "number": "1", "alias": "bob", "key_id": "A"}
     headers = {"Content-Type": "application/json"}
     answer = await api.client.request(method, path.format_map(names), content=body, headers=headers)
     return answer.status_code, answer.json()

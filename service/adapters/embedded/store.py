@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from operator import itemgetter
 from typing import TypeVar
 
 from domain.buckets import BUCKETS
 from domain.machine import ENGINE
 from projections.append import World, append
-from projections.asking import Ref, Script, run
+from projections.asking import run
 from projections.building import build
 from projections.catalogue import (
     ANEW,
-    ApiKey,
     Generation,
     GenerationStatus,
     ModelVersion,
@@ -27,19 +25,17 @@ from projections.machines import Catalogue, Compile, compile_document
 from projections.projecting import PAGE_EVENTS, Projected, project
 from projections.questions import AskHead
 from projections.residents import Residents
-from projections.seals import FIRST_ROOT, Seal
 from projections.sweeping import retry_parked, sweep
 from service.adapters.embedded.answering import Answering
+from service.adapters.embedded.keeping import Keeping
 from service.adapters.embedded.rows import Readings, Rows
 from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
-from service.seals import ALWAYS, salt_rows
 
 Answer = TypeVar("Answer")
-Result = TypeVar("Result")
 OpenReadings = Callable[[], AbstractContextManager[Readings]]
 
 
-class EmbeddedStore(Answering):
+class EmbeddedStore(Keeping, Answering):
     """Keeps the promises of `service.ports.Store` over *rows*."""
 
     def __init__(
@@ -308,78 +304,6 @@ class EmbeddedStore(Answering):
                 self._save(empty if one.status == "failed" else replace(empty, status="removed"))
             return removed
         return 0
-
-    # ------------------------------------------------------------ keys
-
-    async def create_key(self, key: ApiKey) -> None:
-        await self._write(lambda: self._create_key(key))
-
-    def _create_key(self, key: ApiKey) -> None:
-        with self._readings() as readings:
-            found = readings.key(key.id)
-        if found is None or found.secret_hash == key.secret_hash:
-            self._rows.save_key(key)
-
-    async def rotate_key(
-        self, tenant: str, key_id: str, secret_hash: bytes, *, former_until: int
-    ) -> ApiKey | None:
-        def rotate() -> ApiKey | None:
-            found = self._key(tenant, key_id)
-            if found is None or found.revoked_at is not None:
-                return None
-            rotated = replace(
-                found,
-                secret_hash=secret_hash,
-                former_hash=found.secret_hash,
-                former_until=former_until,
-            )
-            self._rows.save_key(rotated)
-            return rotated
-
-        return await self._write(rotate)
-
-    def _key(self, tenant: str, key_id: str) -> ApiKey | None:
-        with self._readings() as readings:
-            found = readings.key(key_id)
-        return found if found is not None and found.tenant == tenant else None
-
-    async def revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
-        return await self._write(lambda: self._revoke_key(tenant, key_id, now))
-
-    def _revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
-        found = self._key(tenant, key_id)
-        if found is not None and found.revoked_at is None:
-            found = replace(found, revoked_at=now)
-            self._rows.save_key(found)
-        return found
-
-    async def touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
-        await self._write(lambda: self._touch_keys(used))
-
-    def _touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
-        newest = dict(sorted(used, key=itemgetter(1)))
-        for key_id, instant in newest.items():
-            with self._readings() as readings:
-                found = readings.key(key_id)
-            if found is not None and instant > (found.last_used_at or 0):
-                self._rows.save_key(replace(found, last_used_at=instant))
-
-    async def keep(self, script: Script[Result]) -> Result:
-        return await self._write(lambda: run(script, self._rows.answer))
-
-    # ------------------------------------------------------------ seals
-
-    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
-        return await self._write(lambda: self._add_seal(seal, salts))
-
-    def _add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
-        with self._readings() as readings:
-            newest = readings.seals_before(ALWAYS, 1)
-        position, root = (newest[0].to_position, newest[0].root) if newest else (0, FIRST_ROOT)
-        if (seal.from_position, seal.previous) != (position + 1, root):
-            return False
-        self._rows.add_seal(seal, salt_rows(salts))
-        return True
 
     # ------------------------------------------------------------ condition
 
