@@ -23,6 +23,12 @@ class Question(Generic[Answer]):
     __slots__ = ()
 
 
+class GiveTurn(Question[None]):
+    """May others have a turn? Nothing is looked up; long computations ask it now and then."""
+
+    __slots__ = ()
+
+
 Script: TypeAlias = Generator[Question[Any], Any, Result]
 """An algorithm that asks; its return value is its outcome."""
 

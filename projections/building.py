@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from projections.append import World
-from projections.asking import Script, ask
+from projections.asking import GiveTurn, Script, ask
 from projections.changes import Changes
 from projections.folding import FOLD_FAILURES, Folder
 from projections.history import LoggedEvent, counting, newest_positions
@@ -70,6 +70,7 @@ def build_some(
     folder = Folder(changes, level, max(world.now, head.recorded_at))
     for profile in profiles:
         begin(folder, profile, projection, histories.get(profile.ref, []))
+        yield from ask(GiveTurn())
     folder.write_profiles()
     yield from ask(WriteChanges(changes))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from domain.events import NOT_FOLDED, Event, voided
-from projections.asking import Ref, Script, ask
+from projections.asking import GiveTurn, Ref, Script, ask
 from projections.folding import FOLD_FAILURES, SNAPSHOT_EVENTS, SNAPSHOTS_MAX, Folder
 from projections.history import LoggedEvent, counting, repeats
 from projections.log import StageChange
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from domain.machine import State
 
 FROM_THE_START = NO_KEY
+EVENTS_BETWEEN_TURNS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,8 @@ def refold(
         folder.lose(profile, records, head)
     yield from _resume(folder, [one.profile for one in refolds])
     for one, start in zip(refolds, starts, strict=True):
-        _Refolding(folder, one, start, head).run(histories.get(one.profile.ref, []), records)
+        history = histories.get(one.profile.ref, [])
+        yield from _Refolding(folder, one, start, head).run(history, records)
 
 
 def _resume(folder: Folder, profiles: Sequence[Profile]) -> Script[None]:
@@ -154,7 +156,7 @@ class _Refolding:
         self,
         history: Sequence[LoggedEvent],
         records: Mapping[tuple[int, Ref], Sequence[RecordRow]],
-    ) -> None:
+    ) -> Script[None]:
         """Retell the subject's life and write what changed."""
         profile, folder = self.profile, self.folder
         self.attempts = dict(profile.parked)
@@ -165,7 +167,7 @@ class _Refolding:
         pieces = list(_pieces(events, self.start.events))
         for projection in folder.of(profile):
             rows = records.get((projection.generation, profile.ref), ())
-            self._retell(projection, pieces, rows)
+            yield from self._retell(projection, pieces, rows)
         self._keep_ring(pieces)
         folder.finish(profile)
 
@@ -194,12 +196,12 @@ class _Refolding:
         projection: Projection,
         pieces: Sequence[tuple[int, Sequence[Event]]],
         rows: Sequence[RecordRow],
-    ) -> None:
+    ) -> Script[None]:
         folder, profile, machine = self.folder, self.profile, projection.machine
         standing = profile.standings.setdefault(projection.generation, Standing())
         before = standing.state_by(machine)
         try:
-            retold = self._fold(projection, pieces, rows)
+            retold = yield from self._fold(projection, pieces, rows)
         except FOLD_FAILURES as failure:
             attempts = self.attempts.get(projection.generation, 0)
             folder.park(profile, projection, failure, attempts=attempts)
@@ -234,7 +236,7 @@ class _Refolding:
         projection: Projection,
         pieces: Sequence[tuple[int, Sequence[Event]]],
         rows: Sequence[RecordRow],
-    ) -> _Retold:
+    ) -> Script[_Retold]:
         """Fold the pieces, note standings at the ring's places, then let time pass until now."""
         machine, generation = projection.machine, projection.generation
         begun = self.start.standings.get(generation) or Standing()
@@ -245,8 +247,12 @@ class _Refolding:
             state, recorded = projection.lineage.fold(early)
             contents += map(content_of, recorded)
         for ordinal, events in pieces:
-            state, recorded = machine.fold(events, state)
-            contents += map(content_of, recorded)
+            for begin in range(0, len(events), EVENTS_BETWEEN_TURNS):
+                part = events[begin : begin + EVENTS_BETWEEN_TURNS]
+                state, recorded = machine.fold(part, state)
+                contents += map(content_of, recorded)
+                if len(part) == EVENTS_BETWEEN_TURNS:
+                    yield from ask(GiveTurn())
             if ordinal % SNAPSHOT_EVENTS == 0:
                 standing = (generation, 0, begun.live + len(contents), machine.encode(state))
                 self.rings.setdefault(ordinal, []).append(standing)

@@ -7,7 +7,7 @@ reader who did not wait for it has computed the same.
 from __future__ import annotations
 
 from projections.append import World, meet_profiles
-from projections.asking import Script, ask
+from projections.asking import GiveTurn, Script, ask
 from projections.changes import Changes
 from projections.folding import FOLD_FAILURES, Folder
 from projections.health import Swept
@@ -15,6 +15,8 @@ from projections.questions import AskDue, AskHead, AskParked, WriteChanges
 from projections.records import Projection, content_of
 from projections.refolding import Refold, refold
 from projections.subjects import Profile
+
+SUBJECTS_BETWEEN_TURNS = 100
 
 
 def sweep(world: World, limit: int) -> Script[Swept]:
@@ -30,8 +32,10 @@ def sweep(world: World, limit: int) -> Script[Swept]:
     changes = Changes(head.feed)
     folder = Folder(changes, world.projections, world.now)
     profiles = world.folding(head).profiles
-    for profile in due:
+    for number, profile in enumerate(due, start=1):
         _advance(folder, profiles.setdefault(profile.ref, profile))
+        if number % SUBJECTS_BETWEEN_TURNS == 0:
+            yield from ask(GiveTurn())
     folder.write_profiles()
     yield from ask(WriteChanges(changes))
     return Swept(len(due), len(changes.records), more=len(due) == limit)

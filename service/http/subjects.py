@@ -6,6 +6,7 @@ parameter of the greedy kind, and the routes with a suffix stand before the one 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -112,7 +113,10 @@ async def view_of(
         return found.subject, [standing_now(row, now) for row in found.stages]
     history = await known_history(call, found, known_at=known_at)
     instant = now if as_of is None else as_of
-    then = [standing_then(row, history, instant) for row in found.stages]
+    then: list[Standing | None] = []
+    for row in found.stages:
+        then.append(standing_then(row, history, instant))
+        await asyncio.sleep(0)  # a long history takes its time in each model
     subject = subject_then(found.subject, history, instant)
     return subject, [each for each in then if each is not None]
 

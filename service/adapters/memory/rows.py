@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from projections.asking import Question, Ref
+from projections.asking import GiveTurn, Question, Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Changes, LogRows, Row
 from projections.history import LoggedEvent, logged
@@ -84,6 +84,7 @@ class MemoryRows:
         self.backlog: list[Row] = []
         self.former_roots: dict[Ref, Ref] = {}
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
+            GiveTurn: lambda _: None,
             AskHead: lambda _: self.head(),
             AskIdentities: self._identities,
             AskIdentitiesOf: lambda asked: self.identities(asked.refs),

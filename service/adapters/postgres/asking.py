@@ -13,6 +13,7 @@ from projections.subjects import Identity, Profile, identity_of, profile_of
 from service.adapters.postgres import lookups
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link
+from service.adapters.turns import by_turns
 
 ALWAYS = 1 << 62
 """Later than any position or instant."""
@@ -69,7 +70,7 @@ def histories(link: Link, requests: Sequence[HistoryOf]) -> dict[Ref, list[Logge
                 for member in request.members:
                     owners[member] = request.ref
                     windows.append((*member, *_window(request)))
-        for row in link.listed(statement(write), windows):
+        for row in by_turns(link.listed(statement(write), windows)):
             found[owners[row[width], row[width + 1]]].append(logged(row[:width]))
     return found
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
-from projections.asking import Question, Ref
+from projections.asking import GiveTurn, Question, Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Changes, LogRows, Row
 from projections.questions import (
@@ -71,6 +71,7 @@ from service.adapters.sql.tables import (
     subjects,
     transitions,
 )
+from service.adapters.turns import give_turn
 from service.ports import StoreUnavailable
 
 BEGIN_TURN = "BEGIN; SELECT pg_advisory_xact_lock('events'::regclass::oid::bigint)"
@@ -102,6 +103,7 @@ class PostgresRows:
         self._last_turn: tuple[object, int] = (None, 0)
         self._head = Head(0, 0, 0, 0)
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
+            GiveTurn: lambda _: give_turn(),
             AskHead: lambda _: self._head,
             AskIdentities: self._identities,
             AskIdentitiesOf: lambda asked: identities_of(self.link, asked.refs),

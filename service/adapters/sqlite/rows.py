@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from projections.asking import Question, Ref
+from projections.asking import GiveTurn, Question, Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Changes, LogRows, Row
 from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
@@ -49,6 +49,7 @@ from service.adapters.sqlite.connections import BUSY_SECONDS, translated
 from service.adapters.sqlite.registers import read_entries, write_entries
 from service.adapters.sqlite.small import read_versions
 from service.adapters.sqlite.statements import statement
+from service.adapters.turns import by_turns, give_turn
 from service.ports import StoreUnavailable
 
 ALWAYS = 1 << 62
@@ -71,6 +72,7 @@ class SqliteRows:
         self._path = path
         self._version = -1
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
+            GiveTurn: lambda _: give_turn(),
             AskHead: lambda _: head(connection),
             AskIdentities: self._identities,
             AskIdentitiesOf: lambda asked: identities_of(connection, asked.refs),
@@ -250,7 +252,14 @@ def ask(
     connection: sqlite3.Connection, write: Callable[[], str], rows: Iterable[object]
 ) -> list[Row]:
     """Return the answer to a lookup whose list is *rows*."""
-    return connection.execute(statement(write), (lookups.as_rows(rows),)).fetchall()
+    return answers(connection, write, rows).fetchall()
+
+
+def answers(
+    connection: sqlite3.Connection, write: Callable[[], str], rows: Iterable[object]
+) -> sqlite3.Cursor:
+    """Return the same answer, to be read row by row."""
+    return connection.execute(statement(write), (lookups.as_rows(rows),))
 
 
 def head(connection: sqlite3.Connection) -> Head:
@@ -306,7 +315,7 @@ def histories(
                     windows.append((*member, *_window(request)))
         if windows:
             width = len(HISTORY_COLUMNS)
-            for row in ask(connection, write, windows):
+            for row in by_turns(answers(connection, write, windows)):
                 found[owners[row[width], row[width + 1]]].append(logged(row[:width]))
     return found
 

@@ -3,7 +3,8 @@
 A thread that runs Python beside a busy loop waits for the interpreter at every row it writes; on
 the loop itself a batch of a hundred events is a few milliseconds of work. What takes long and needs
 no interpreter is the commit: it alone runs on the writer's thread, while the loop takes in the next
-batch. Long work, such as a page of a rebuild, runs on that thread as a whole.
+batch. Long work, such as a page of a rebuild, runs on that thread as a whole; where a short one
+turns out to be long, a late event in a long history, it gives others a turn now and then.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from projections.machines import Compile, compile_document
 from service.adapters.embedded.answering import OpenReadings
@@ -56,7 +59,7 @@ class SqliteStore(EmbeddedStore):
         is_written = False
         try:
             self._renew_if_needed()
-            answer = work()
+            answer = await greenlet_spawn(work)
             await self._runner.write(self._file.commit)
             is_written = True
             return answer
