@@ -96,7 +96,7 @@ def _difference(
     standing = profile.standings.get(projection.generation, Standing())
     try:
         stored = standing.state_by(machine)
-        expected, recorded = machine.fold(events)
+        expected, recorded = projection.lineage.fold(events)
         told = [content_of(one) for one in recorded]
         held = [row.content for row in rows]
         if expected.stage_id is not None:

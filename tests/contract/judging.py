@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
+from statistics import median
 
 from domain.document import parse_model
 from domain.events import IDENTIFY, Event, canonical_history
+from domain.instants import SECOND
+from domain.lineage import ALWAYS, Era, Lineage
 from domain.machine import Machine, compile_model
 from domain.transitions import Transition
 from projections.answers import BoardQuery, CustomerQuery, TransitionRecord
+from projections.catalogue import Generation
 from projections.log import StoredEvent, SubjectKey
 from projections.payloads import decoder, traits_in
 from projections.records import content_of
 from service.ports import Store
-from tests.contract.saying import SHOP, TEAM, TENANT
+from tests.builders import DAY
+from tests.contract.saying import TENANT
 
-MACHINES: dict[str, Machine] = {
-    document["model"]: compile_model(parse_model(document)) for document in (SHOP, TEAM)
-}
+MODELS = ("shop", "team")
+BACK_DAYS = (0, 1, 20, 45, 100)
+"""How long before now boards are looked at as well."""
+
+
+@cache
+def machine_of(document: str) -> Machine:
+    """Return the machine of a model document."""
+    return compile_model(parse_model(json.loads(document)))
+
+
+async def lineage_of(store: Store, generation: Generation) -> Lineage:
+    """Return what tells of history by *generation*, from what the store says of its making."""
+    eras: list[Era] = []
+    one: Generation | None = generation
+    while one is not None:
+        version = await store.model(TENANT, one.model, one.version)
+        assert version is not None
+        since = ALWAYS if one.since is None else one.since
+        eras.insert(0, Era(one.version, machine_of(version.document), since, one.stage_map))
+        one = None if one.base is None else await store.generation(TENANT, one.base)
+    return Lineage(eras)
+
+
+async def active_lineages(store: Store) -> dict[str, Lineage]:
+    """Return what tells of history at present, by model."""
+    found = await store.generations(TENANT, limit=1_000)
+    active = [one for one in found if one.status == "active"]
+    return {one.model: await lineage_of(store, one) for one in active}
 
 
 async def whole_log(store: Store) -> list[StoredEvent]:
@@ -40,7 +73,8 @@ async def assert_true(store: Store, now: int) -> None:
     await assert_feed_is_dense(store)
     names = {event.subject for event in log}
     accounts = {SubjectKey("account", event.account_id) for event in log if event.account_id}
-    boards: dict[str, Counter[str]] = {model: Counter() for model in MACHINES}
+    lineages = await active_lineages(store)
+    histories: dict[str, list[list[Event]]] = {model: [] for model in MODELS}
     judged: set[SubjectKey] = set()
     for name in sorted(names | accounts, key=lambda key: (key.kind, key.id)):
         snapshot = await store.snapshot(TENANT, name)
@@ -53,12 +87,11 @@ async def assert_true(store: Store, now: int) -> None:
         assert name in members
         model = "team" if key.kind == "account" else "shop"
         history = true_history(log, members)
-        stage = await assert_subject(store, key, model, history, now)
-        if stage is not None:
-            boards[model][stage] += 1
-    for model, expected in boards.items():
-        board = await store.board(BoardQuery(TENANT, model, now))
-        assert {stage.stage: stage.count for stage in board.stages if stage.count} == expected
+        await assert_subject(store, key, lineages[model], history, now)
+        histories[model].append(history)
+    for model, known in histories.items():
+        for days in BACK_DAYS:
+            await assert_board(store, lineages[model], model, known, now - days * DAY)
     await assert_lists(store, judged, now)
 
 
@@ -93,11 +126,11 @@ def true_traits(history: Sequence[Event]) -> dict[str, object]:
 
 
 async def assert_subject(
-    store: Store, key: SubjectKey, model: str, history: Sequence[Event], now: int
-) -> str | None:
-    """Assert that the subject's state, records and history are the fold's; return its stage."""
-    machine = MACHINES[model]
-    state, recorded = machine.fold(history)
+    store: Store, key: SubjectKey, lineage: Lineage, history: Sequence[Event], now: int
+) -> None:
+    """Assert that the subject's state, records and history are the fold's."""
+    machine = lineage.machine
+    state, recorded = lineage.fold(history)
     passed: tuple[Transition, ...] = ()
     if state.stage_id is not None:
         state, passed = machine.advance(state, now)
@@ -118,9 +151,32 @@ async def assert_subject(
         told = [*map(said, rows), *map(telling, pending)]
         assert told == [*map(telling, recorded), *map(telling, passed)]
         assert (row.stage, row.sequence) == (rows[-1].to_stage, rows[-1].sequence)
+        versions = [lineage.era_at(record.effective_at).version for record in rows]
+        assert [record.version for record in rows] == versions
     stored = [event.position for event in await store.history(TENANT, key)]
     assert stored == [event.position for event in history]
-    return state.stage_id
+
+
+async def assert_board(
+    store: Store, lineage: Lineage, model: str, histories: Sequence[Sequence[Event]], as_of: int
+) -> None:
+    """Assert that a board counts who stood where at an instant, and for how long."""
+    entered: dict[str, list[int]] = {}
+    for history in histories:
+        state = lineage.told_at(history, as_of).state
+        if state.stage_id is not None:
+            entered.setdefault(state.stage_id, []).append(state.entered_at)
+    board = await store.board(BoardQuery(TENANT, model, as_of))
+    told = {
+        each.stage: (each.count, each.median_seconds_in_stage)
+        for each in board.stages
+        if each.count
+    }
+    assert told == {
+        stage: (len(instants), (as_of - median(instants)) / SECOND)
+        for stage, instants in entered.items()
+    }
+    assert board.version == lineage.era_at(as_of).version
 
 
 async def all_transitions(store: Store, key: SubjectKey) -> list[TransitionRecord]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from domain.document import parse_model
-from projections.catalogue import ModelVersion
+from projections.catalogue import ANEW, ModelVersion, Terms
 from projections.log import NewEvent, Receipt, SubjectKey, Submission
 from service.ports import Store
 from tests.builders import DAY, START, at
@@ -50,6 +50,29 @@ SHOP: dict[str, Any] = {
     ],
     "alerts": [{"id": "vip", "on": "ordered", "when": 'traits.plan == "vip"'}],
 }
+
+VIPS: dict[str, Any] = {
+    **SHOP,
+    "signals": {**SHOP["signals"], "here": {"count": "ordered", "scope": "stage"}},
+    "stages": [
+        SHOP["stages"][0],
+        {"id": "fan", "title": {"en": "Fan"}},
+        SHOP["stages"][1],
+        {"id": "vip", "title": {"en": "Vip"}},
+        SHOP["stages"][3],
+    ],
+    "transitions": [
+        {"id": "first-visit", "from": "lead", "to": "fan", "on": "visited"},
+        {"id": "first-order", "from": ["lead", "fan"], "to": "buyer", "on": "ordered"},
+        {"id": "many", "from": "buyer", "to": "vip", "when": "signals.orders >= 3"},
+        {"id": "silence", "from": ["fan", "buyer", "vip"], "to": "dormant", "after": "25d"},
+        {"id": "won-back", "from": "dormant", "to": "fan", "on": ["ordered", "visited"]},
+    ],
+}
+"""Another version of the shop: loyal is called vip, fans are new, silence is shorter."""
+
+RENAMED = {"loyal": "vip", "fan": "lead", "vip": "loyal"}
+"""Where customers go from one version of the shop to the other, by whichever stage they are in."""
 
 TEAM: dict[str, Any] = {
     "model": "team",
@@ -123,15 +146,39 @@ async def publish(
     *,
     tenant: str = TENANT,
     page: int = 50,
+    standby_until: int | None = None,
+    terms: Terms = ANEW,
 ) -> int:
     """Put *document*, fold history by it and make it active; return the generation."""
     version = await store.put_model(version_of(document, tenant))
-    begun = await store.begin_generation(tenant, version.model, version.version, now)
+    begun = await store.begin_generation(tenant, version.model, version.version, now, terms=terms)
     for _ in range(10_000):
         if begun.status != "building":
             break
         begun = await store.build_generation(begun.generation, now, limit=page)
-    return (await store.activate_generation(begun.generation, now)).generation
+    ended = await store.activate_generation(begun.generation, now, standby_until=standby_until)
+    return ended.generation
+
+
+async def active_generation(store: Store, model: str = "shop") -> int:
+    """Return the generation that readers see."""
+    version = await store.model(TENANT, model)
+    assert version is not None
+    assert version.active_generation is not None
+    return version.active_generation
+
+
+async def publish_from_now(
+    store: Store,
+    document: dict[str, Any],
+    now: int,
+    **options: Any,  # noqa: ANN401 -- of publish
+) -> int:
+    """Do as `publish` does, but leave the past to the version that is active."""
+    base = await active_generation(store, document["model"])
+    stages = {stage["id"] for stage in document["stages"]}
+    stage_map = {old: new for old, new in RENAMED.items() if new in stages and old not in stages}
+    return await publish(store, document, now, terms=Terms(base, stage_map), **options)
 
 
 async def post(store: Store, *events: NewEvent, now: int = LATER) -> list[Receipt]:

@@ -10,6 +10,7 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from projections.catalogue import Terms
 from projections.log import NewEvent, Submission
 from service.adapters.memory import memory_store
 from service.adapters.runners import DirectRunner
@@ -17,7 +18,7 @@ from service.adapters.sqlite import sqlite_store
 from service.ports import Store
 from tests.builders import DAY, at
 from tests.contract.judging import assert_true, whole_log
-from tests.contract.saying import SHOP, TEAM, TENANT, publish, sent
+from tests.contract.saying import SHOP, TEAM, TENANT, VIPS, publish, publish_from_now, sent
 
 CUSTOMERS = st.sampled_from(["ann", "bob", "cyd"])
 VISITORS = st.sampled_from(["a1", "a2", "a3"])
@@ -61,8 +62,15 @@ BATCHES = st.builds(
     st.booleans(),
 )
 SWEEPS = st.sampled_from([1, 1_000]).map(lambda limit: ("sweep", limit))
-REBUILDS = st.tuples(st.just("rebuild"), st.sampled_from([SHOP, TEAM]), st.sampled_from([3, 500]))
-STEPS = st.tuples(st.integers(0, 9), BATCHES | BATCHES | BATCHES | SWEEPS | REBUILDS)
+REBUILDS = st.builds(
+    lambda document, page, **how: ("publish", document, {"page": page, **how}),
+    st.sampled_from([SHOP, VIPS, TEAM]),
+    st.sampled_from([3, 500]),
+    from_now=st.booleans(),
+    stands_by=st.booleans(),
+)
+SWAPS = st.sampled_from([("swap", "shop", False), ("swap", "shop", True), ("refold", "shop")])
+STEPS = st.tuples(st.integers(0, 9), BATCHES | BATCHES | BATCHES | SWEEPS | REBUILDS | SWAPS)
 
 
 async def live(store: Store, steps: list[tuple[int, tuple[Any, ...]]]) -> int:
@@ -77,9 +85,33 @@ async def live(store: Store, steps: list[tuple[int, tuple[Any, ...]]]) -> int:
                 await store.append([Submission(sent_events, atomic=atomic)], now)
             case ("sweep", limit):
                 await store.sweep(now, limit)
-            case ("rebuild", document, page):
-                await publish(store, document, now, page=page)
+            case ("publish", document, how):
+                await change_version(store, document, now, **how)
+            case ("swap", model, stands_by):
+                until = now + 12 * DAY if stands_by else None
+                await store.swap_standby(TENANT, model, now, standby_until=until)
+            case ("refold", model):
+                await refold(store, model, now)
+        await store.retire_standbys(now)
     return now
+
+
+async def change_version(
+    store: Store, document: dict[str, Any], now: int, *, page: int, from_now: bool, stands_by: bool
+) -> None:
+    """Make *document* the active version, and let the one before stand by or not."""
+    until = now + 12 * DAY if stands_by else None
+    change = publish_from_now if from_now else publish
+    await change(store, document, now, page=page, standby_until=until)
+
+
+async def refold(store: Store, model: str, now: int) -> None:
+    """Build the active generation anew, as it is."""
+    version = await store.model(TENANT, model)
+    assert version is not None
+    terms = Terms(like=version.active_generation)
+    begun = await store.begin_generation(TENANT, model, version.version, now, terms=terms)
+    await store.activate_generation(begun.generation, now, standby_until=now + DAY)
 
 
 @settings(max_examples=60)

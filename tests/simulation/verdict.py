@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from domain.instants import format_instant
+from domain.lineage import Lineage
 from projections.log import StoredEvent, SubjectKey
 from service.ports import Store
 from tests.contract.judging import (
-    MACHINES,
     assert_feed_is_dense,
     assert_true,
+    lineage_of,
     true_history,
     true_traits,
     whole_log,
@@ -26,8 +27,12 @@ async def assert_kept(store: Store, ledger: Ledger, now: int) -> list[StoredEven
     log = await whole_log(store)
     assert_claims(log, ledger)
     await assert_followed(store, log, ledger)
+    lineages = [
+        (one.model, await lineage_of(store, one))
+        for one in await store.generations(TENANT, limit=1_000)
+    ]
     for answered in ledger.answers:
-        assert_answered(log, answered)
+        assert_answered(log, answered, lineages)
     await assert_feed_is_dense(store)
     await assert_true(store, now)
     assert not await store.parked(TENANT)
@@ -77,11 +82,21 @@ async def assert_followed(store: Store, log: Sequence[StoredEvent], ledger: Ledg
         )
 
 
-def assert_answered(log: Sequence[StoredEvent], answered: Answered) -> None:
-    """Assert that an answer is the fold of the log up to the position that it tells."""
+def assert_answered(
+    log: Sequence[StoredEvent], answered: Answered, lineages: Sequence[tuple[str, Lineage]]
+) -> None:
+    """Assert that an answer is the fold of the log up to the position that it tells.
+
+    It is told by one of the generations there have been, *lineages* by model, and by all of it.
+    """
+    model = "team" if answered.kind == "account" else "shop"
     instants = {answered.as_of or answered.asked_at, answered.as_of or answered.told_at}
     known = log[: answered.position]
-    possible = [true_answer(known, answered, instant) for instant in sorted(instants)]
+    possible: list[dict[str, object]] = []
+    for instant in sorted(instants):
+        for lineage in (lineage for named, lineage in lineages if named == model):
+            true = true_answer(known, answered, instant, lineage)
+            possible += [true] if true not in possible else []
     found = said(answered)
     assert found in possible, f"{answered}\nexpected one of {possible}\nfound {found}"
 
@@ -90,24 +105,33 @@ def said(answered: Answered) -> dict[str, object]:
     """Return what is compared of an answer."""
     body = answered.body
     stages = [
-        (row["stage"], row["entered_at"], row["sequence"], row["cycle"], row["next"])
+        tuple(
+            row[name]
+            for name in ("model_version", "stage", "entered_at", "sequence", "cycle", "next")
+        )
         for row in body["stages"]
     ]
     names = ("events", "traits", "first_seen_at", "last_event_at")
     return {"stages": stages, **{name: body[name] for name in names}}
 
 
-def true_answer(log: Sequence[StoredEvent], answered: Answered, instant: int) -> dict[str, object]:
+def true_answer(
+    log: Sequence[StoredEvent], answered: Answered, instant: int, lineage: Lineage
+) -> dict[str, object]:
     """Return the answer that the pure fold gives."""
-    is_account = answered.kind == "account"
-    machine = MACHINES["team" if is_account else "shop"]
     history = true_history(log, members_of(answered))
-    if answered.as_of is not None:
+    if answered.as_of is None:
+        state, _ = lineage.fold(history)
+        era = lineage.eras[-1]
+        if state.stage_id is not None:
+            state, _ = era.machine.advance(state, instant)
+    else:
         history = [event for event in history if event.effective_at <= answered.as_of]
-    state, _ = machine.fold(history)
+        told = lineage.told_at(history, answered.as_of)
+        state, era = told.state, told.era
     stages = []
     if state.stage_id is not None:
-        state, _ = machine.advance(state, instant)
+        machine = era.machine
         view, ahead = machine.view(state, instant), machine.next_transition(state)
         upcoming = ahead and {
             "stage": ahead.stage,
@@ -115,7 +139,7 @@ def true_answer(log: Sequence[StoredEvent], answered: Answered, instant: int) ->
             "rule": ahead.rule,
         }
         entered_at = format_instant(view.entered_at)
-        stages = [(view.stage, entered_at, view.sequence, view.cycle, upcoming)]
+        stages = [(era.version, view.stage, entered_at, view.sequence, view.cycle, upcoming)]
     seen = [format_instant(event.effective_at) for event in history]
     return {
         "stages": stages,
