@@ -31,7 +31,7 @@ from tests.contract.saying import (
     sent,
     told,
 )
-from tests.contract.test_random import STEPS
+from tests.contract.test_random import STEPS, happen
 
 pytestmark = pytest.mark.anyio
 PAGES = st.lists(st.sampled_from([0, 1, 7, 5_000]), min_size=1, max_size=5)
@@ -65,10 +65,7 @@ async def live(store: Store, steps: list[Any], pages: list[int], *, patient: boo
             continue
         if patient:
             await drain(store)
-        if step[0] == "sweep":
-            await store.sweep(now, step[1])
-        else:
-            await publish(store, step[1], now, page=step[2])
+        await happen(store, step, now)
     await drain(store)
     return now
 

@@ -80,20 +80,27 @@ async def live(store: Store, steps: list[tuple[int, tuple[Any, ...]]]) -> int:
     await publish(store, TEAM, now)
     for days, step in steps:
         now += days * DAY
-        match step:
-            case ("append", sent_events, atomic):
-                await store.append([Submission(sent_events, atomic=atomic)], now)
-            case ("sweep", limit):
-                await store.sweep(now, limit)
-            case ("publish", document, how):
-                await change_version(store, document, now, **how)
-            case ("swap", model, stands_by):
-                until = now + 12 * DAY if stands_by else None
-                await store.swap_standby(TENANT, model, now, standby_until=until)
-            case ("refold", model):
-                await refold(store, model, now)
-        await store.retire_standbys(now)
+        if step[0] == "append":
+            _, sent_events, atomic = step
+            await store.append([Submission(sent_events, atomic=atomic)], now)
+        else:
+            await happen(store, step, now)
     return now
+
+
+async def happen(store: Store, step: tuple[Any, ...], now: int) -> None:
+    """Let one of the things happen to *store* that are no append."""
+    match step:
+        case ("sweep", limit):
+            await store.sweep(now, limit)
+        case ("publish", document, how):
+            await change_version(store, document, now, **how)
+        case ("swap", model, stands_by):
+            until = now + 12 * DAY if stands_by else None
+            await store.swap_standby(TENANT, model, now, standby_until=until)
+        case ("refold", model):
+            await refold(store, model, now)
+    await store.retire_standbys(now)
 
 
 async def change_version(
