@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from projections.append import World
 from projections.asking import GiveTurn, Script, ask
@@ -26,6 +27,11 @@ from projections.questions import (
 from projections.ranges import BucketRange, Built, gaps
 from projections.records import Projection, content_of
 from projections.subjects import Profile, Standing
+
+if TYPE_CHECKING:
+    from domain.events import Event
+    from domain.machine import State
+    from domain.transitions import Transition
 
 
 def build(world: World, projection: Projection, limit: int) -> Script[Built]:
@@ -79,29 +85,44 @@ def begin(
     folder: Folder, profile: Profile, projection: Projection, history: Sequence[LoggedEvent]
 ) -> None:
     """Fold a whole history into a standing that was not there before."""
-    machine = projection.machine
     events = counting(history)
     profile.standings[projection.generation] = Standing()
     profile.is_thorough = True
     try:
-        state, recorded = projection.lineage.fold(events)
-        if state.stage_id is not None:
-            state, passed = machine.advance(state, folder.now)
-            recorded += passed
+        state, recorded = retold(projection, events, folder.now)
     except FOLD_FAILURES as failure:
         folder.park(profile, projection, failure)
     else:
-        folder.replace_state(profile, projection, machine.initial(), state)
-        believed = dict(
-            zip((event.position for event in events), newest_positions(events), strict=True)
-        )
-        recorded_of = {row.event.position: row.recorded_at for row in history}
-        folder.begin_records(
-            profile,
-            projection,
-            [
-                (content_of(one), believed[one.position], recorded_of[believed[one.position]])
-                for one in recorded
-            ],
-        )
+        folder.replace_state(profile, projection, projection.machine.initial(), state)
+        recorded_at = {row.event.position: row.recorded_at for row in history}
+        known = learned(events, [recorded_at[event.position] for event in events])
+        told = [(content_of(one), *known[one.position]) for one in recorded]
+        folder.begin_records(profile, projection, told)
     folder.finish(profile)
+
+
+def retold(
+    projection: Projection, events: Sequence[Event], now: int
+) -> tuple[State, list[Transition]]:
+    """Return what becomes of a subject with that history by *now*, and everything recorded.
+
+    Deadlines are let pass here, quietly: left to the sweeper they would be announced.
+    """
+    state, recorded = projection.lineage.fold(events)
+    if state.stage_id is not None:
+        state, passed = projection.machine.advance(state, now)
+        recorded += passed
+    return state, recorded
+
+
+def learned(events: Sequence[Event], recorded_at: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Return from which position and instant on what followed from each event could be known.
+
+    That is when the newest was recorded of the event and those before it in fold order.
+    """
+    recorded = {one.position: at for one, at in zip(events, recorded_at, strict=True)}
+    newest = newest_positions(events)
+    return {
+        one.position: (position, recorded[position])
+        for one, position in zip(events, newest, strict=True)
+    }

@@ -18,10 +18,10 @@ from projections.changes import Changes
 from projections.log import StageChange
 from projections.ranges import EVERY_BUCKET
 from projections.records import (
-    EFFECTIVE_AT,
     Content,
     Projection,
     RecordRow,
+    begun_row,
     content_of,
 )
 from projections.subjects import (
@@ -213,8 +213,7 @@ class Folder:
             standing.number += 1
             standing.live += 1
             key = (profile.bucket, projection.generation, profile.subject_id, standing.number)
-            known_at = max(recorded_at, content[EFFECTIVE_AT])
-            self.changes.records.append((*key, *content, known_at, position, 0))
+            self.changes.records.append(begun_row(key, content, position, recorded_at))
 
     def retract_records(
         self,

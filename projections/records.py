@@ -57,6 +57,16 @@ STAY_COLUMNS = ("to_stage", "effective_at", "rule", "time_in_previous")
 """What tells where a transition leads, and since when the subject counts as being there."""
 
 
+def begun_row(
+    key: tuple[int, int, int, int], content: Content, position: int, recorded_at: int
+) -> tuple[Any, ...]:
+    """Return the row of `RECORD_COLUMNS` of a record that a rebuild makes, told to nobody.
+
+    *position* and *recorded_at* are those from which it could be known.
+    """
+    return (*key, *content, max(recorded_at, content[EFFECTIVE_AT]), position, 0)
+
+
 class RecordRow(NamedTuple):
     """A record that holds: its number and what it says."""
 

@@ -257,6 +257,14 @@ def encode_standings(rows: Sequence[tuple[int, int, int, bytes]]) -> bytes:
     return _encode_states(rows)
 
 
+def with_standing(
+    packed: bytes, kept: frozenset[int], standing: tuple[int, int, int, bytes]
+) -> bytes:
+    """Return *packed* with one standing more, and without those that are not *kept*."""
+    others = [one for one in _decode_states(packed) if one[0] in kept and one[0] != standing[0]]
+    return _encode_states([*others, standing])
+
+
 def decode_standings(packed: bytes) -> dict[int, Standing]:
     """Return the standings in *packed* by generation, their states not yet decoded."""
     return {
@@ -329,8 +337,7 @@ def profile_of(row: ProfileRow) -> Profile:
         profile.stamps = {name: (at, nth) for name, (at, nth) in json.loads(row[14]).items()}
     if row[15] is not None:
         profile.voids = frozenset(json.loads(row[15]))
-    if row[16] is not None:
-        profile.members = tuple((bucket, number) for bucket, number in json.loads(row[16]))
+    profile.members = members_in(row[16]) or profile.members
     profile.repeats = bool(row[17])
     if row[18] is not None:
         profile.parked = dict(json.loads(row[18]))
@@ -338,6 +345,11 @@ def profile_of(row: ProfileRow) -> Profile:
     profile.is_stored = True
     profile.is_thorough = False
     return profile
+
+
+def members_in(text: str | None) -> tuple[Ref, ...]:
+    """Return the members that a column holds; none for a subject that stands alone."""
+    return () if text is None else tuple((bucket, number) for bucket, number in json.loads(text))
 
 
 def traits_of(text: str) -> dict[str, object]:

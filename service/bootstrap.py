@@ -162,10 +162,10 @@ async def build(settings: Settings) -> Services:
         SettingsError: The settings name what does not exist.
         StoreError: The database cannot be opened, or a newer release has written it.
     """
-    store, leases = await _open_store(settings)
+    store, leases, builders = await _open_store(settings)
     randomness = SystemRandomness()
     whole = replace(settings, api_key=settings.api_key or _kept_key(settings, randomness))
-    services = assemble(whole, store, SystemClock(), randomness, leases=leases)
+    services = assemble(whole, store, SystemClock(), randomness, leases=leases, builders=builders)
     services.appender.start()
     async with AsyncExitStack() as undoing:
         undoing.push_async_callback(close, services)
@@ -175,17 +175,27 @@ async def build(settings: Settings) -> Services:
     return services
 
 
-async def _open_store(settings: Settings) -> tuple[Store, Leases]:
+async def _open_store(settings: Settings) -> tuple[Store, Leases, Builders | None]:
     if settings.database.startswith(SQLITE_PREFIX):
         path = sqlite_path(settings.database)
         upgrade(path)
-        return sqlite_store(path), Alone()
+        return sqlite_store(path), Alone(), None
     if settings.database.startswith("memory://"):
-        return memory_store(), Alone()
-    from service.adapters.postgres import postgres_store  # noqa: PLC0415 -- its driver loads slowly
+        return memory_store(), Alone(), None
+    from service.adapters.postgres import (  # noqa: PLC0415 -- its driver loads slowly
+        PostgresBuilders,
+        postgres_store,
+    )
 
     store = await postgres_store(settings.database)
-    return store, store.leases
+    processes = rebuild_processes(settings.rebuild_processes)
+    builders = PostgresBuilders(settings.database, store, processes) if processes else None
+    return store, store.leases, builders
+
+
+def rebuild_processes(wanted: int | None) -> int:
+    """Return how many processes rebuild: one core is left to serve, where there are several."""
+    return max(1, (os.cpu_count() or 1) - 1) if wanted is None else wanted
 
 
 async def migrate(settings: Settings) -> str:

@@ -39,12 +39,16 @@ _log = structlog.get_logger("stagefold.rebuilds")
 class Builders(Protocol):
     """Processes that build ranges of a generation side by side."""
 
-    async def build(self, generation: Generation, now: int) -> Generation:
-        """Build for about a second; return the generation as it is then.
+    async def build(self, generation: Generation, now: int) -> None:
+        """Build for about a second.
 
         Raises:
-            StoreUnavailable: The database, or every process, went away; try again later.
+            StoreUnavailable: The database or a process went away; what was built stays.
         """
+        ...
+
+    def rest(self) -> None:
+        """Let the processes go: there is nothing to build."""
         ...
 
     async def close(self) -> None:
@@ -110,6 +114,8 @@ class Rebuilds:
         async with self._turn:
             jobs = await self._under_way()
             if not jobs or not await self._leases.hold(LEASE):
+                if self._builders is not None:
+                    self._builders.rest()
                 return False
             newest = {job.model: job for job in jobs}
             for job in jobs:

@@ -59,6 +59,10 @@ def _quota(value: str) -> int:
     return _whole(value, low=0, high=10**9)
 
 
+def _count(value: str) -> int | None:
+    return _whole(value, low=0, high=256)
+
+
 def _whole(value: str, *, low: int, high: int) -> int:
     if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
         raise ValueError(f"expected a whole number from {low} to {high}")
@@ -183,6 +187,10 @@ class Settings:
     )
     trusted_proxies: tuple[str, ...] = _setting(
         _networks, (), "Networks of proxies whose X-Forwarded-For counts."
+    )
+
+    rebuild_processes: int | None = _setting(
+        _count, None, "Processes that rebuild, on PostgreSQL; 0: the service itself."
     )
 
     kafka_bootstrap_servers: str = _setting(_text, "", "Kafka brokers; empty: no Kafka.")

@@ -125,13 +125,13 @@ async def test_a_lost_answer_to_commit_says_that_nobody_knows(
     shop: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The event may be there; sent again, it is recognised."""
-    commit = PostgresRows._commit  # noqa: SLF001 -- the one place where the answer can be lost
+    commit = PostgresRows.commit
 
     def lose_the_answer(rows: PostgresRows, link: object) -> None:
         commit(rows, link)  # type: ignore[arg-type] # handed on as it came
         raise ConnectionResetError("the answer was lost")
 
-    monkeypatch.setattr(PostgresRows, "_commit", lose_the_answer)
+    monkeypatch.setattr(PostgresRows, "commit", lose_the_answer)
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         await post(shop, sent("e2", "ordered", 2))
     monkeypatch.undo()

@@ -10,11 +10,14 @@ from contextlib import AsyncExitStack
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from projections.machines import Compile, compile_document
+from service.adapters.postgres.builders import PostgresBuilders
 from service.adapters.postgres.connections import Database, Limits
 from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.runner import GreenletRunner
 from service.adapters.postgres.schema import upgrade
 from service.adapters.postgres.store import PostgresStore
+
+__all__ = ["PostgresBuilders", "postgres_store", "upgrade_database"]
 
 
 async def postgres_store(

@@ -8,6 +8,7 @@ from projections.asking import Ref
 from projections.changes import Row
 from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.ranges import Load
 from projections.records import RecordRow
 from projections.subjects import Identity, Profile, identity_of, profile_of
 from service.adapters.postgres import lookups
@@ -50,6 +51,12 @@ def bucket_loads(link: Link, asked: AskBucketLoads) -> list[tuple[int, int]]:
         if len(page) < LOADS_AT_ONCE:
             return found
         first = found[-1][0] + 1
+
+
+def every_load(link: Link, asked: AskProfilesIn) -> list[Load]:
+    """Return how much there is to fold in each of some buckets, in order."""
+    bound = (asked.first, asked.end, asked.tenant, int(asked.is_account))
+    return [Load(*row) for row in link.rows(statement(lookups.every_load), *bound)]
 
 
 def profiles_in(link: Link, asked: AskProfilesIn) -> list[Profile]:

@@ -215,13 +215,25 @@ def bucket_loads() -> str:
     return for_postgres(found.limit(number("limit")), *names)
 
 
+def every_load() -> str:
+    """Return the statement for events and subjects per bucket, in order, of a range."""
+    events_in = func.sum(profiles.c.events).cast(WHOLE)
+    found = select(profiles.c.bucket, events_in, func.count()).where(*in_range())
+    found = found.group_by(profiles.c.bucket).order_by(profiles.c.bucket)
+    return for_postgres(found, "first", "end", "tenant", "is_account")
+
+
 def profiles_in() -> str:
     """Return the statement for the profiles of some buckets."""
-    found = select(*columns(profiles, *PROFILE_COLUMNS)).where(
-        profiles.c.bucket >= number("first"), profiles.c.bucket < number("end"), *_of_kind()
-    )
+    found = select(*columns(profiles, *PROFILE_COLUMNS)).where(*in_range())
     found = found.order_by(*columns(profiles, *REF))
     return for_postgres(found, "first", "end", "tenant", "is_account")
+
+
+def in_range() -> list[ColumnElement[bool]]:
+    """Return the conditions that a profile is of a kind and in some buckets."""
+    in_buckets = (profiles.c.bucket >= number("first"), profiles.c.bucket < number("end"))
+    return [*in_buckets, *_of_kind()]
 
 
 def _of_kind() -> list[ColumnElement[bool]]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import delete
 
+from domain.buckets import BUCKETS
 from projections.catalogue import Generation
-from projections.ranges import Built
+from projections.questions import AskProfilesIn
+from projections.ranges import BucketRange, Built, cut, gaps
+from projections.records import Projection
+from service.adapters.postgres.asking import every_load
 from service.adapters.postgres.compiled import for_postgres, number, statement
 from service.adapters.postgres.connections import Link
 from service.adapters.postgres.writes import Write, insert_into, text_of, upsert_into
@@ -29,6 +33,23 @@ def read_generations(link: Link) -> list[Generation]:
     """Return every generation, oldest first."""
     rows = link.rows(statement(_every_generation))
     return generations_of(rows, link.rows(statement(_every_range)))
+
+
+def ranges_left(
+    link: Link, projection: Projection, *, events: int, subjects: int
+) -> list[BucketRange]:
+    """Return what is not built of it yet, in ranges of about so many events or subjects."""
+    found = {one.generation: one for one in read_generations(link)}[projection.generation]
+    if found.status != "building":
+        return []
+    link.be_patient()
+    asked = AskProfilesIn(projection.tenant, projection.is_account, 0, BUCKETS)
+    loads = every_load(link, asked)
+    return [
+        one
+        for gap in gaps(found.built)
+        for one in cut(gap, loads, events=events, subjects=subjects)
+    ]
 
 
 def save_generation(link: Link, generation: Generation) -> None:

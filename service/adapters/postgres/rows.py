@@ -74,7 +74,8 @@ from service.adapters.sql.tables import (
 from service.adapters.turns import give_turn
 from service.ports import StoreUnavailable
 
-BEGIN_TURN = "BEGIN; SELECT pg_advisory_xact_lock('events'::regclass::oid::bigint)"
+TAKE_TURN = "SELECT pg_advisory_xact_lock('events'::regclass::oid::bigint)"
+BEGIN_TURN = f"BEGIN; {TAKE_TURN}"
 COPIED_FROM = 500
 """From so many rows on COPY is quicker than arrays."""
 
@@ -142,14 +143,26 @@ class PostgresRows:
             with self._database.writing(BEGIN_TURN) as link:
                 self._link = link
                 yield
-                self._commit(link)
+                self.commit(link)
                 is_committed = True
         finally:
             self._link = None
             if not is_committed:
                 self._last_turn = (None, 0)
 
-    def _commit(self, link: Link) -> None:
+    @contextmanager
+    def turn_within(self, link: Link) -> Iterator[None]:
+        """Take a turn inside a transaction that has begun; whoever began it commits it."""
+        link.execute(TAKE_TURN)
+        self._link = link
+        try:
+            self.is_alone()
+            yield
+        finally:
+            self._link = None
+            self._last_turn = (None, 0)
+
+    def commit(self, link: Link) -> None:
         """Make the transaction last.
 
         Where the answer is lost, nobody here knows whether it does. Events that are sent again

@@ -20,6 +20,7 @@ from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, SubjectKey, Submission
 from projections.machines import Catalogue, Compile
 from projections.projecting import PAGE_EVENTS, Projected
+from projections.ranges import BucketRange
 from projections.seals import Seal
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
@@ -27,12 +28,15 @@ from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.postgres.connections import Database
 from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.readings import PostgresReadings
+from service.adapters.postgres.rebuilds import ranges_left
 from service.adapters.postgres.rows import PostgresRows
 from service.adapters.postgres.runner import GreenletRunner
 from service.adapters.postgres.small import change_count
 from service.adapters.postgres.together import Answers, ReadingsOfMany, Together, Wanted
 
 Result = TypeVar("Result")
+
+EVERY_GENERATION = 1 << 31
 
 
 class PostgresStore(Answering):
@@ -123,12 +127,12 @@ class PostgresStore(Answering):
         return await super().model_versions(tenant, key)
 
     async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
-        await self._level()
-        return await super().generations(tenant, limit=limit)
+        found = await self._read(lambda readings: readings.generations())
+        return [one for one in reversed(found) if one.tenant == tenant][:limit]
 
     async def generation(self, tenant: str, generation: int) -> Generation | None:
-        await self._level()
-        return await super().generation(tenant, generation)
+        found = await self.generations(tenant, limit=EVERY_GENERATION)
+        return next((one for one in found if one.generation == generation), None)
 
     # ------------------------------------------------------------ the writing half
 
@@ -158,6 +162,21 @@ class PostgresStore(Answering):
 
     async def build_generation(self, generation: int, now: int, *, limit: int) -> Generation:
         return await self._writing.build_generation(generation, now, limit=limit)
+
+    async def ranges_left(
+        self, generation: int, *, events: int, subjects: int
+    ) -> list[BucketRange]:
+        """Return what is still to be built of it, in ranges of about so many events or subjects."""
+
+        def look() -> list[BucketRange]:
+            with self._database.reading() as link:
+                catalogue = self._catalogue_of(PostgresReadings(link, self._database.place))
+                projection = catalogue.projection(generation)
+                if projection is None:
+                    return []
+                return ranges_left(link, projection, events=events, subjects=subjects)
+
+        return await self._runner.read(look)
 
     async def activate_generation(
         self, generation: int, now: int, *, standby_until: int | None = None

@@ -152,6 +152,11 @@ put_profiles: Write = partial(
 touch_profiles: Write = partial(_update, table=profiles, names=TOUCHED, keys=REF)
 """Writes what every event changes; it touches no index."""
 
+merge_standings: Write = partial(
+    _update, table=profiles, names=("due_at", "settled_at", "states"), keys=REF
+)
+"""Writes what a rebuild adds to profiles that nobody has changed since they were read."""
+
 lose_profiles: Write = partial(_delete, table=profiles, keys=REF)
 put_stages: Write = partial(_upsert, table=stages, names=_all_of(stages))
 lose_stages: Write = partial(_delete, table=stages, keys=STANDING)
@@ -159,6 +164,7 @@ add_records: Write = partial(_add, table=transitions, names=RECORD_COLUMNS)
 retract_records: Write = partial(
     _update, table=transitions, names=RETRACTION_COLUMNS, keys=(*STANDING, "number")
 )
+lose_records: Write = partial(_delete, table=transitions, keys=STANDING)
 add_feed: Write = partial(_add, table=feed, names=_all_of(feed))
 put_snapshots: Write = partial(_upsert, table=snapshots, names=_all_of(snapshots))
 park: Write = partial(_upsert, table=parked, names=_all_of(parked))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import PrimaryKeyConstraint, Select, Table, select
+from sqlalchemy import PrimaryKeyConstraint, Select, Table, Text, literal_column, select
 
 from projections.catalogue import Generation
 from projections.changes import Row
@@ -55,8 +55,11 @@ def every_generation() -> Select[Any]:
 
 
 def every_range() -> Select[Any]:
-    """Return the selection of the ranges of generations: number, first and end."""
-    return select(built_ranges.c.generation, built_ranges.c.first_bucket, built_ranges.c.end_bucket)
+    """Return the selection of the ranges of generations under way: number, first and end."""
+    key = built_ranges.c.generation
+    found = select(key, built_ranges.c.first_bucket, built_ranges.c.end_bucket)
+    is_building = generations.c.status == literal_column("'building'", Text)
+    return found.join(generations, generations.c.generation == key).where(is_building)
 
 
 def rebuild_row(generation: Generation) -> Row:

@@ -1,0 +1,278 @@
+"""One range of a rebuild: read, folded and copied beside everybody, then joined under the lock.
+
+All of it is one transaction. Until the lock is taken it holds up nobody; what it takes under the
+lock is a look at who has changed, one update of the profiles and the commit. The ledger is written
+in it too, so a range is there as a whole, once, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
+from operator import itemgetter
+
+from sqlalchemy import literal_column, select
+from sqlalchemy.util.concurrency import await_
+
+from projections.append import World
+from projections.asking import Ref, run
+from projections.building import build_some
+from projections.catalogue import Generation
+from projections.changes import Row
+from projections.history import counting
+from projections.machines import FOLDED, Catalogue
+from projections.questions import HistoryOf
+from projections.ranges import BucketRange, Built
+from projections.records import RECORD_COLUMNS, Projection
+from projections.residents import Residents
+from projections.stretches import RANGE_COLUMNS, Seen, Stretch
+from projections.subjects import members_in
+from service.adapters.postgres import asking, lookups, rebuilds, writes
+from service.adapters.postgres.compiled import (
+    WHOLE,
+    columns,
+    for_postgres,
+    number,
+    statement,
+)
+from service.adapters.postgres.connections import Database, Link
+from service.adapters.postgres.lookups import REF
+from service.adapters.postgres.rows import PostgresRows
+from service.adapters.postgres.small import note_change, read_versions
+from service.adapters.sql.tables import events, profiles, stages, transitions
+
+EVENTS_AT_ONCE = 5_000
+CLUSTERS_AT_ONCE = 500
+_by_ref = itemgetter(0, 1)
+_SEEN = (*REF, "kind", "name", "members", "voids", "repeats", "due_at", "settled_at", "states")
+
+
+class RangeBuilder:
+    """Builds ranges, one after the other, over a connection of its own."""
+
+    def __init__(self, database: Database) -> None:
+        """Read and write *database*."""
+        self._database = database
+        self._rows = PostgresRows(database)
+        self._catalogue = Catalogue()
+
+    def build(self, generation: int, found: BucketRange, now: int) -> Built | None:
+        """Return the range, now in the generation; None where that is no longer wanted.
+
+        Raises:
+            StoreUnavailable: Nothing of it was written, or the answer to COMMIT was lost.
+        """
+        with self._database.writing("BEGIN") as link:
+            projection = self._projection(link, generation)
+            if projection is None or projection.built & found.bits:
+                return None
+            kept = frozenset(
+                one.generation
+                for one in self._catalogue.generations.values()
+                if one.status in FOLDED
+            )
+            stretch = Stretch(projection, kept, now)
+            _Reading(link, projection, found, stretch).read()
+            _copy(link, stretch)
+            with self._rows.turn_within(link):
+                built = self._join(link, stretch, found, now)
+                if built is not None:
+                    self._rows.commit(link)
+            if built is None:
+                link.execute("ROLLBACK")
+            return built
+
+    def _projection(self, link: Link, generation: int) -> Projection | None:
+        self._level(link, rebuilds.read_generations(link))
+        found = self._catalogue.generations.get(generation)
+        is_wanted = found is not None and found.status == "building"
+        return self._catalogue.projection(generation) if is_wanted else None
+
+    def _level(self, link: Link, generations: list[Generation]) -> None:
+        """Renew the catalogue; documents are read only where there are new ones."""
+        known = self._catalogue.versions
+        is_known = all(
+            len(known.get((one.tenant, one.model), ())) >= one.version for one in generations
+        )
+        versions = chain.from_iterable(known.values()) if is_known else read_versions(link)
+        self._catalogue = self._catalogue.renewed(versions, generations)
+
+    def _join(self, link: Link, stretch: Stretch, found: BucketRange, now: int) -> Built | None:
+        """Let the range be part of its generation; None where it is not wanted any more."""
+        projection, seen = stretch.projection, stretch.seen
+        self._level(link, rebuilds.read_generations(link))
+        generation = self._catalogue.generations[projection.generation]
+        if generation.status != "building" or generation.built & found.bits:
+            return None
+        there = _versions(link, projection, found)
+        other = {ref for ref, version in there.items() if _is_other(seen.get(ref), version)}
+        other |= stretch.failed
+        gone = seen.keys() - there.keys()
+        self._forget(link, projection, (other | gone) & stretch.standings.keys())
+        standings = [
+            row for ref, row in stretch.standings.items() if ref not in other and ref not in gone
+        ]
+        link.listed(writes.text_of(writes.merge_standings), standings)
+        link.listed(writes.text_of(writes.count_stages), stretch.counts(other | gone))
+        self._fold_again(link, projection.generation, found, other, now)
+        built = Built(found, stretch.events)
+        rebuilds.add_built(link, generation.generation, built)
+        grown = generation.grown(built)
+        rebuilds.save_generation(link, grown)
+        if grown.status != generation.status:
+            note_change(link)
+        return built
+
+    def _forget(self, link: Link, projection: Projection, refs: Iterable[Ref]) -> None:
+        """Take back the rows of those who are others by now."""
+        standings = [(bucket, projection.generation, subject) for bucket, subject in refs]
+        link.listed(writes.text_of(writes.lose_records), standings)
+        link.listed(writes.text_of(writes.lose_stages), standings)
+
+    def _fold_again(
+        self, link: Link, generation: int, found: BucketRange, refs: Iterable[Ref], now: int
+    ) -> None:
+        """Fold those who changed while the range was folded; there are few of them."""
+        wanted = sorted(refs)
+        projection = self._catalogue.projection(generation)
+        if not wanted or projection is None:
+            return
+        world = World(Residents(), self._catalogue.projections, now)
+        again = asking.profiles_of(link, wanted)
+        run(build_some(world, projection, found, again), self._rows.answer)
+
+
+def _is_other(seen: Seen | None, version: int) -> bool:
+    return seen is None or seen.version != version
+
+
+class _Reading:
+    """Who lives in a range, and what has happened to them."""
+
+    def __init__(
+        self, link: Link, projection: Projection, found: BucketRange, stretch: Stretch
+    ) -> None:
+        self._link = link
+        self._projection = projection
+        self._range = found
+        self._stretch = stretch
+        self._projected = 0
+
+    def read(self) -> None:
+        """Fold everybody into the stretch.
+
+        Profiles first, then how far they are projected: whoever is projected further in between has
+        another version at the end.
+        """
+        seen = self._stretch.seen = {one.ref: one for one in self._seen()}
+        head = asking.head_of(self._link.row(statement(lookups.head)) or (0, 0, 0))
+        self._projected = head.projected
+        plain = {ref: one for ref, one in seen.items() if one.is_plain}
+        for ref, rows in groupby(chain.from_iterable(self._pages(plain)), key=_by_ref):
+            one = plain.pop(ref, None)
+            if one is not None:
+                self._stretch.take_rows(one, rows)
+                self._relieve()
+        for one in plain.values():
+            self._stretch.take(one, (), ())
+        self._take_clusters([one for one in seen.values() if not one.is_plain])
+
+    def _seen(self) -> Iterator[Seen]:
+        one = self._projection
+        for row in self._link.rows(
+            statement(_profiles_seen), self._range.first, self._range.end, one.tenant,
+            int(one.is_account),
+        ):  # fmt: skip
+            bucket, subject, kind, name, members, voids, repeats, due, settled, states, *last = row
+            is_plain = members is None and voids is None and not repeats and not one.is_account
+            yield Seen(
+                ref=(bucket, subject),
+                customer=f"anon:{name}" if kind == "anonymous" else name,
+                members=members_in(members) or ((bucket, subject),),
+                is_plain=is_plain,
+                due_at=due,
+                settled_at=settled,
+                states=states,
+                version=last[0],
+            )
+
+    def _pages(self, plain: dict[Ref, Seen]) -> Iterator[list[Row]]:
+        """Yield the events of the range in fold order, some at a time."""
+        if not plain:
+            return
+        bound = (self._range.first, self._range.end, self._projected)
+        driver = self._link.driver
+        cursor = await_(driver.cursor(statement(_events_in_order), *bound))
+        while True:
+            page = await_(cursor.fetch(EVENTS_AT_ONCE))
+            yield page
+            if len(page) < EVENTS_AT_ONCE:
+                return
+
+    def _take_clusters(self, others: list[Seen]) -> None:
+        """Fold those whose history has to be put together, or has something taken out."""
+        for first in range(0, len(others), CLUSTERS_AT_ONCE):
+            some = others[first : first + CLUSTERS_AT_ONCE]
+            is_account = self._projection.is_account
+            histories = asking.histories(
+                self._link,
+                [
+                    HistoryOf(one.ref, one.members, is_account, known_at=self._projected)
+                    for one in some
+                ],
+            )
+            for one in some:
+                rows = histories.get(one.ref, [])
+                recorded_at = {row.event.position: row.recorded_at for row in rows}
+                found = counting(rows)
+                self._stretch.take(one, found, [recorded_at[each.position] for each in found])
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Write what has gathered: memory is bounded by a page."""
+        if len(self._stretch.records) >= EVENTS_AT_ONCE:
+            _copy(self._link, self._stretch)
+
+
+def _copy(link: Link, stretch: Stretch) -> None:
+    if stretch.records:
+        link.copy(transitions.name, RECORD_COLUMNS, stretch.records)
+        stretch.records = []
+    if stretch.stages:
+        link.copy(stages.name, tuple(stages.c.keys()), stretch.stages)
+        stretch.stages = []
+
+
+def _versions(link: Link, projection: Projection, found: BucketRange) -> dict[Ref, int]:
+    """Return the versions of the profiles that are there now."""
+    bound = (found.first, found.end, projection.tenant, int(projection.is_account))
+    rows = link.rows(statement(_versions_now), *bound)
+    return {(bucket, subject): version for bucket, subject, version in rows}
+
+
+# ---------------------------------------------------------------- statements
+
+_BOUND = ("first", "end", "tenant", "is_account")
+_VERSION = literal_column("profiles.xmin::text::bigint", WHOLE)
+"""The transaction that wrote the row: https://www.postgresql.org/docs/current/ddl-system-columns.html"""
+
+
+def _profiles_seen() -> str:
+    found = select(*columns(profiles, *_SEEN), _VERSION).where(*lookups.in_range())
+    return for_postgres(found, *_BOUND)
+
+
+def _versions_now() -> str:
+    found = select(*columns(profiles, *REF), _VERSION).where(*lookups.in_range())
+    return for_postgres(found, *_BOUND)
+
+
+def _events_in_order() -> str:
+    """Return the statement for the events of a range as the index `events_fold` has them."""
+    found = select(*columns(events, *RANGE_COLUMNS)).where(
+        events.c.bucket >= number("first"),
+        events.c.bucket < number("end"),
+        events.c.position <= number("known_at"),
+    )
+    found = found.order_by(*columns(events, *REF, "effective_at", "position"))
+    return for_postgres(found, "first", "end", "known_at")
