@@ -22,6 +22,7 @@ from service.http import (
     log,
     models,
     problems,
+    rejected,
     subjects,
     tenants,
 )
@@ -68,6 +69,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         backtests.router,
         log.router,
         admin.router,
+        rejected.router,
         tenants.router,
         health.router,
         documents.router,

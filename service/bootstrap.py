@@ -31,6 +31,7 @@ from service.ports import Clock, Randomness, Store, StoreError
 from service.progress import Progress
 from service.rates import Rates
 from service.rebuilds import Builders, Rebuilds
+from service.rejections import Rejections
 from service.schema import NEWEST, SQLITE_PREFIX, sqlite_path, upgrade
 from service.seals import Sealer
 from service.services import Services
@@ -42,6 +43,7 @@ READY_MADE = "ready-made"
 SWEEP_PAUSE_SECONDS = 1.0
 REBUILD_PAUSE_SECONDS = 1.0
 USES_PAUSE_SECONDS = 60.0
+FORGET_PAUSE_SECONDS = 60.0
 SEAL_PAUSE_SECONDS = 10.0
 
 _log = structlog.get_logger("stagefold.bootstrap")
@@ -73,13 +75,16 @@ def assemble(
         requests_per_second=settings.key_requests_per_second,
     )
     keys = KeyRing(store, clock, randomness)
+    intake = Intake(appender, Bounds.of(settings), charge=rates.charge)
+    pointer = settings.cloudevents_customer_pointer
     return Services(
         settings=settings,
         store=store,
         clock=clock,
         randomness=randomness,
         appender=appender,
-        intake=Intake(appender, Bounds.of(settings), charge=rates.charge),
+        intake=intake,
+        rejections=Rejections(store, clock, intake, customer_pointer=pointer),
         keys=keys,
         tenants=Tenants(store, clock, keys),
         rates=rates,
@@ -219,6 +224,9 @@ def _start_loops(services: Services) -> None:
     services.loops.start("sweeper", sweep, pause_seconds=SWEEP_PAUSE_SECONDS)
 
     services.loops.start("rebuild", services.rebuilds.round, pause_seconds=REBUILD_PAUSE_SECONDS)
+
+    forget = while_held(services.leases, "rejected-events", services.rejections.forget_old)
+    services.loops.start("rejected-events", forget, pause_seconds=FORGET_PAUSE_SECONDS)
 
     async def note_uses() -> bool:
         await services.keys.note_uses()

@@ -50,6 +50,12 @@ class Metrics:
             ("status",),
             registry=registry,
         )
+        self.rejected = Counter(
+            "stagefold_rejected_events_total",
+            "Events refused, by the first reason.",
+            ("code",),
+            registry=registry,
+        )
         self.late = Counter(
             "stagefold_late_events_total",
             "Events that sorted before one already folded.",
@@ -93,6 +99,8 @@ class Metrics:
             status = "conflict" if conflict else each.status
             tally[status] = tally.get(status, 0) + 1
             late += each.receipt is not None and each.receipt.late
+            if each.status == "rejected":
+                self.rejected.labels(each.faults[0].code).inc()
         for status, count in tally.items():
             counter = self._of_status.get(status)
             if counter is None:

@@ -15,6 +15,7 @@ from service.ports import Clock, Randomness, Store
 from service.progress import Progress
 from service.rates import Rates
 from service.rebuilds import Rebuilds
+from service.rejections import Rejections
 from service.settings import Settings
 from service.tenants import Tenants
 from service.workers.supervisor import Loops
@@ -38,6 +39,7 @@ class Services:
     randomness: Randomness
     appender: Appender
     intake: Intake
+    rejections: Rejections
     keys: KeyRing
     rates: Rates
     tenants: Tenants

@@ -19,6 +19,7 @@ from service.cli import (
     keys,
     models,
     rebuilding,
+    rejecting,
     serving,
     tenants,
 )
@@ -63,6 +64,7 @@ models.app.command()(rebuilding.activate)
 models.app.command()(rebuilding.rollback)
 app.add_typer(models.app, name="model")
 app.add_typer(rebuilding.app, name="rebuild")
+app.add_typer(rejecting.app, name="rejected")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(configuration.app, name="config")

@@ -1,7 +1,7 @@
 """The routes of Segment, RudderStack, Jitsu and PostHog: their clients work with our address.
 
 What parses is answered with 200, whatever became of its events: these clients drop or repeat a
-whole batch by the status alone. Verdicts stand in the body.
+whole batch by the status alone. Verdicts stand in the body, and what was refused is kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from service.http.problems import request_id_of, response
 from service.http.requests import name_route, services_of
 from service.http.write_keys import (
     MISSING,
-    is_for_browsers,
     key_in_headers,
     open_to_browsers,
     preflight,
@@ -88,9 +87,7 @@ async def _answer(request: Request, path: str, dialect: Dialect) -> Response:
     except (Problem, StoreError) as error:
         problem = error if isinstance(error, Problem) else problem_of(error)
         answer = response(problem, request_id_of(request), problem.headers)
-    if principal is not None and is_for_browsers(principal):
-        return open_to_browsers(answer, request)
-    return answer
+    return answer if principal is None else open_to_browsers(answer, request, principal)
 
 
 async def _opened(request: Request, dialect: Dialect, *, is_known: bool) -> Envelope:
@@ -115,6 +112,7 @@ async def _take(
     origin = _origin(request, services, principal, sent)
     outcomes = await services.intake.take(items.texts, origin)
     services.metrics.count_outcomes(outcomes)
+    await services.rejections.note(items.texts, outcomes, origin, request.url.path)
     positions = [each.receipt.position or 0 for each in outcomes if each.receipt is not None]
     headers = {POSITION_HEADER: str(max(positions))} if any(positions) else {}
     return Response(

@@ -180,6 +180,8 @@ async def post_events(request: Request) -> Response:
         raise Problem("batch_too_large", message)
     outcomes = await services.intake.take(items.texts, origin, atomic=options.atomic)
     services.metrics.count_outcomes(outcomes)
+    if not options.atomic:
+        await services.rejections.note(items.texts, outcomes, origin, PATH)
     if items.shape == "object":
         return _answer_single(outcomes[0])
     return _answer_batch(outcomes, items, options)
@@ -287,6 +289,7 @@ async def _answers(
     async for texts in chunks:
         outcomes = await services.intake.take(texts, origin)
         services.metrics.count_outcomes(outcomes)
+        await services.rejections.note(texts, outcomes, origin, PATH)
         tally = Tally()
         tally.add(outcomes, items, first=done, tell=options.results == "all")
         total.add(outcomes, items, first=done, tell=False)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from service.http import compat_schema
 from service.http import schemas as s
 from service.http import schemas_of_models as m
+from service.http.schemas_of_rejected import RejectedOut, RetriedOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/v1/tenants"): _of(m.NewTenantOut, *_BODY, "tenant_exists", status=201),
     ("GET", "/v1/tenants"): _of(s.Listed[m.TenantOut]),
+    ("GET", "/v1/rejected-events"): _of(s.Listed[RejectedOut], *_PAGED),
+    ("POST", "/v1/rejected-events/retry"): _of(RetriedOut, *_BODY),
     ("GET", "/v1/limits"): _of(m.Limits),
     ("GET", "/problems/{code}"): Operation(
         {200: None}, ("not_found",), is_open=True, media_type="text/plain"

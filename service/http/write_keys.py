@@ -26,7 +26,6 @@ _ALLOWED_HEADERS = (
 )
 _EXPOSED_HEADERS = "Retry-After, Stagefold-Position, X-Request-Id"
 _PREFLIGHT_SECONDS = "86400"
-_WRITE_ONLY = frozenset({SCOPE})
 
 
 def key_in_headers(request: Request) -> str | None:
@@ -65,17 +64,17 @@ async def writer_of(request: Request, key: str | None) -> Principal:
     return await principal_of(request, key, SCOPE)
 
 
-def is_for_browsers(principal: Principal) -> bool:
-    """Whether a page may hold the key: it can do nothing but send events."""
-    return principal.scopes <= _WRITE_ONLY
-
-
-def open_to_browsers(answer: Response, request: Request) -> Response:
-    """Return *answer*, which a page of any origin may read."""
-    if "origin" in request.headers:
-        answer.headers["Access-Control-Allow-Origin"] = "*"
-        answer.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
-        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+def open_to_browsers(answer: Response, request: Request, principal: Principal) -> Response:
+    """Return *answer*; a page may read it if its key only sends events and is meant for it."""
+    origin = request.headers.get("origin")
+    if origin is None or not principal.only_writes:
+        return answer
+    if principal.origins and origin not in principal.origins:
+        return answer
+    answer.headers["Access-Control-Allow-Origin"] = origin if principal.origins else "*"
+    answer.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer.headers["Vary"] = "Origin"
     return answer
 
 
