@@ -47,75 +47,114 @@ class ProjectionsPage:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the projections say of some subjects, all of one kind, by generation and subject.
+
+    Attributes:
+        records: The records that hold.
+        places: Stage and instant of entry, as lists and boards show them.
+    """
+
+    profiles: Sequence[Profile]
+    projections: Sequence[Projection]
+    records: Mapping[tuple[int, Ref], Sequence[RecordRow]]
+    places: Mapping[tuple[int, Ref], tuple[str, int]]
+
+
 def compare(
-    profiles: Sequence[Profile],
-    projections: Sequence[Projection],
-    histories: Mapping[Ref, Sequence[Event]],
-    records: Mapping[tuple[int, Ref], Sequence[RecordRow]],
-    end: int,
+    stored: Stored, histories: Mapping[Ref, Sequence[Event]], *, end: int
 ) -> ProjectionsPage:
-    """Return how *profiles*, all of one kind, compare with their own histories."""
+    """Return how what is stored compares with the subjects' own histories."""
     findings: list[Finding] = []
-    digest = told = 0
-    for profile in profiles:
+    digest = told = count = 0
+    for profile in stored.profiles:
         events = histories.get(profile.ref, ())
+        count += len(events)
         if profile.events != len(events):
             message = (
                 f"{_named(profile)}: expected {len(events)} events by its history,"
                 f" found {profile.events}"
             )
             findings.append(Finding("events_miscounted", message))
-        for projection in projections:
-            rows = records.get((projection.generation, profile.ref), ())
+        for projection in stored.projections:
+            key = (projection.generation, profile.ref)
+            rows = stored.records.get(key, ())
             told += len(rows)
             digest += _digest(profile, projection, rows)
-            difference = _difference(profile, projection, events, rows)
+            case = _Case(profile, projection, rows, stored.places.get(key))
+            difference = _difference(case, events)
             if difference:
                 message = f"{_named(profile)} in {projection.model}: {difference}"
                 findings.append(Finding("stage_differs", message))
-    count = sum(len(histories.get(profile.ref, ())) for profile in profiles)
     whole = digest % (1 << 8 * DIGEST_OCTETS)
-    return ProjectionsPage(findings, len(profiles), count, told, whole, end)
+    return ProjectionsPage(findings, len(stored.profiles), count, told, whole, end)
 
 
 def _named(profile: Profile) -> str:
     return f"{profile.kind} {SubjectKey(profile.kind, profile.name).text!a}"
 
 
-def _difference(
-    profile: Profile,
-    projection: Projection,
-    events: Sequence[Event],
-    rows: Sequence[RecordRow],
-) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One subject in one projection, as it is stored."""
+
+    profile: Profile
+    projection: Projection
+    rows: Sequence[RecordRow]
+    place: tuple[str, int] | None
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the projection contains the subject at present."""
+        kept = self.projection.built >> self.profile.bucket & 1
+        return bool(kept) and self.projection.generation not in self.profile.parked
+
+    @property
+    def standing(self) -> Standing:
+        """Where the subject stands."""
+        return self.profile.standings.get(self.projection.generation) or Standing()
+
+
+def _difference(case: _Case, events: Sequence[Event]) -> str | None:
     """Return what is stored otherwise than the fold tells it; None where all agrees."""
-    is_in = projection.built >> profile.bucket & 1
-    if projection.generation in profile.parked or not is_in:
+    if not case.is_folded:
         return None
-    machine = projection.machine
-    standing = profile.standings.get(projection.generation, Standing())
     try:
-        stored = standing.state_by(machine)
-        expected, recorded = projection.lineage.fold(events)
-        told = [content_of(one) for one in recorded]
-        held = [row.content for row in rows]
-        if expected.stage_id is not None:
-            until = max(stored.at, expected.at)
-            expected, passed = machine.advance(expected, until)
-            told += map(content_of, passed)
-            stored, coming = machine.advance(stored, until)
-            held += map(content_of, coming)
+        return _difference_of_state(case, events) or _difference_of_place(case)
     except FOLD_FAILURES as failure:
         return f"its history cannot be folded: {type(failure).__name__}: {failure}"[:500]
+
+
+def _difference_of_state(case: _Case, events: Sequence[Event]) -> str | None:
+    machine, standing = case.projection.machine, case.standing
+    stored = standing.state_by(machine)
+    expected, recorded = case.projection.lineage.fold(events)
+    told = [content_of(one) for one in recorded]
+    held = [row.content for row in case.rows]
+    if expected.stage_id is not None:
+        until = max(stored.at, expected.at)
+        expected, passed = machine.advance(expected, until)
+        told += map(content_of, passed)
+        stored, coming = machine.advance(stored, until)
+        held += map(content_of, coming)
     if expected.stage_id != stored.stage_id:
         return f"expected the stage {expected.stage_id}, found {stored.stage_id}"
-    at = _first_difference(list(map(_said, told)), list(map(_said, held)))
-    if at is not None:
-        return f"record {at + 1} of {len(told)} that hold is not what its history tells"
-    if standing.live != len(rows):
-        return f"expected {standing.live} records that hold, found {len(rows)}"
+    same = same_said(told, held)
+    if same < max(len(told), len(held)):
+        return f"record {same + 1} of {len(told)} that hold is not what its history tells"
+    if standing.live != len(case.rows):
+        return f"expected {standing.live} records that hold, found {len(case.rows)}"
     if machine.encode(expected) != machine.encode(stored):
         return "its state is not what its history comes to"
+    return None
+
+
+def _difference_of_place(case: _Case) -> str | None:
+    state = case.standing.state_by(case.projection.machine)
+    shown = None if state.stage_id is None else (state.stage_id, state.entered_at)
+    if shown != case.place:
+        return f"lists should show it at {shown}, and show it at {case.place}"
     return None
 
 
@@ -124,11 +163,14 @@ def _said(content: Content) -> Content:
     return content[:-1]
 
 
-def _first_difference(told: Sequence[Content], held: Sequence[Content]) -> int | None:
-    for at, (one, other) in enumerate(zip(told, held, strict=False)):
-        if one != other:
-            return at
-    return None if len(told) == len(held) else min(len(told), len(held))
+def same_said(told: Sequence[Content], held: Sequence[Content]) -> int:
+    """Return how many records at the beginning of both say the same."""
+    same = 0
+    for one, other in zip(told, held, strict=False):
+        if _said(one) != _said(other):
+            break
+        same += 1
+    return same
 
 
 def _digest(profile: Profile, projection: Projection, rows: Sequence[RecordRow]) -> int:

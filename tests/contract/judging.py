@@ -21,6 +21,7 @@ from projections.log import StoredEvent, SubjectKey
 from projections.payloads import decoder, traits_in
 from projections.records import content_of
 from service.ports import Store
+from service.verifying import verify_projections
 from tests.builders import DAY
 from tests.contract.saying import TENANT
 
@@ -211,6 +212,12 @@ def said(record: TransitionRecord) -> tuple[object, ...]:
             position=0,
         )
     )
+
+
+async def differences(store: Store) -> list[str]:
+    """Return what `stagefold verify --thorough` would say of the projections."""
+    verdict = await verify_projections(store, lambda *_: None, limit=10)
+    return [finding.message for finding in verdict.findings]
 
 
 async def assert_feed_is_dense(store: Store) -> None:

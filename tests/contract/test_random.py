@@ -17,7 +17,7 @@ from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.ports import Store
 from tests.builders import DAY, at
-from tests.contract.judging import assert_true, whole_log
+from tests.contract.judging import assert_true, differences, whole_log
 from tests.contract.saying import SHOP, TEAM, TENANT, VIPS, publish, publish_from_now, sent
 
 CUSTOMERS = st.sampled_from(["ann", "bob", "cyd"])
@@ -130,6 +130,7 @@ def test_the_store_in_memory_agrees_with_the_pure_fold(steps: list[Any]) -> None
         store = memory_store()
         now = await live(store, steps)
         await assert_true(store, now)
+        assert not await differences(store)
 
     anyio.run(judge)
 
@@ -155,6 +156,7 @@ def test_sqlite_agrees_with_memory_row_by_row(empty_database: Path, tmp_path: Pa
             assert feeds[0] == feeds[1]
             assert await store.event_types(TENANT) == await other.event_types(TENANT)
             assert not await store.inspect(thorough=True)
+            assert not await differences(store)
             await store.close()
 
         anyio.run(both)

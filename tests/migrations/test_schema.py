@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Text, create_engine, insert
 
+from service.adapters.sql import archived
 from service.adapters.sql.compiled import text_and_names
 from service.adapters.sql.declared import metadata
 from service.adapters.sqlite.connections import open_writer
@@ -174,3 +175,11 @@ def test_a_record_is_retracted_once(connection: sqlite3.Connection) -> None:
 
     with pytest.raises(sqlite3.IntegrityError, match="only ever retracted, and once"):
         connection.execute("UPDATE transitions SET retracted_position = 3")
+
+
+def test_each_table_is_copied_or_known_to_be_left_behind() -> None:
+    """Whoever adds a table decides whether `stagefold export` takes it along."""
+    decided = [*archived.KEPT, *archived.DERIVED, *archived.PASSING]
+
+    assert {table.name for table in decided} == set(metadata.tables)
+    assert len(decided) == len(metadata.tables)

@@ -206,6 +206,12 @@ class Readings(Protocol):
         """Return the records of these subjects that hold, by number."""
         ...
 
+    def places(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> Mapping[tuple[int, Ref], tuple[str, int]]:
+        """Return where lists and boards show these subjects: stage, and when it was entered."""
+        ...
+
     # -------------------------------------------------------- boards and lists
 
     def days(self, generation: int) -> Iterable[tuple[str, int, int]]:

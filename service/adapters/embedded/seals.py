@@ -13,9 +13,9 @@ from projections.machines import Catalogue
 from projections.questions import AskBucketLoads, AskProfilesIn
 from projections.records import Projection
 from projections.seals import Seal
-from projections.verifying import ProjectionsPage, compare
+from projections.verifying import ProjectionsPage, Stored, compare
 from service.adapters.embedded.rows import Readings
-from service.adapters.embedded.values import history_of
+from service.adapters.embedded.values import history_of, known_of
 from service.seals import ALWAYS
 
 Answer = TypeVar("Answer")
@@ -66,8 +66,15 @@ def _compared(
     is_last = sum(load for _, load in loads) < limit
     end = asked.end if is_last else loads[-1][0] + 1
     profiles = readings.profiles_in(replace(asked, end=end))
-    histories = readings.histories([history_of(one) for one in profiles])
+    known = known_of(readings, None)
+    histories = readings.histories([history_of(one, known) for one in profiles])
     generations = [one.generation for one in projections]
-    records = readings.held_records(generations, [one.ref for one in profiles])
+    refs = [one.ref for one in profiles]
+    stored = Stored(
+        profiles,
+        projections,
+        readings.held_records(generations, refs),
+        readings.places(generations, refs),
+    )
     events = {ref: counting(history) for ref, history in histories.items()}
-    return compare(profiles, projections, events, records, end)
+    return compare(stored, events, end=end)

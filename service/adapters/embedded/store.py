@@ -28,6 +28,7 @@ from projections.residents import Residents
 from projections.sweeping import retry_parked, sweep
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.keeping import Keeping
+from service.adapters.embedded.restoring import Restoring
 from service.adapters.embedded.rows import Readings, Rows
 from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
 
@@ -35,7 +36,7 @@ Answer = TypeVar("Answer")
 OpenReadings = Callable[[], AbstractContextManager[Readings]]
 
 
-class EmbeddedStore(Keeping, Answering):
+class EmbeddedStore(Keeping, Restoring, Answering):
     """Keeps the promises of `service.ports.Store` over *rows*."""
 
     def __init__(

@@ -106,6 +106,13 @@ class MemoryReadings:
     ) -> Mapping[tuple[int, Ref], list[RecordRow]]:
         return self._rows.held_records(generations, refs)
 
+    def places(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> Mapping[tuple[int, Ref], tuple[str, int]]:
+        found = self._rows.stages
+        keys = [(generation, ref) for ref in refs for generation in generations]
+        return {key: found[key] for key in keys if key in found}
+
     def latest(self, generation: int, ref: Ref) -> Row | None:
         return next(reversed(self._transitions(generation, ref)), None)
 

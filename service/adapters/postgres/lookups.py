@@ -39,6 +39,7 @@ from service.adapters.sql.tables import (
     parked,
     profiles,
     snapshots,
+    stages,
     subjects,
     transitions,
 )
@@ -177,6 +178,12 @@ def records() -> str:
     found = _found_by(transitions, (*STANDING, "number", *_CONTENT), STANDING)
     found = found.where(transitions.c.retracted_position.is_(None))
     return for_postgres(found.order_by(*columns(transitions, *STANDING, "number")), *STANDING)
+
+
+def places() -> str:
+    """Return the statement for stages as lists show them, by bucket, generation and subject."""
+    found = _found_by(stages, (*STANDING, "stage", "entered_at"), STANDING)
+    return for_postgres(found, *STANDING)
 
 
 def numbers() -> str:

@@ -125,6 +125,13 @@ class PostgresReadings:
     ) -> Mapping[tuple[int, Ref], list[RecordRow]]:
         return asking.records_of(self.link, generations, refs)
 
+    def places(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> Mapping[tuple[int, Ref], tuple[str, int]]:
+        keys = asking.standings_of(generations, refs)
+        rows = self.link.listed(statement(lookups.places), keys)
+        return {(row[1], (row[0], row[2])): (row[3], row[4]) for row in rows}
+
     def latest(self, generation: int, ref: Ref) -> Row | None:
         return self._row(views.latest, ref[0], generation, ref[1])
 

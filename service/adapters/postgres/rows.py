@@ -186,6 +186,10 @@ class PostgresRows:
         self._head = head_of(row[1:])
         return driver is self.link.driver and turn == last + 1
 
+    def look_again(self) -> None:
+        """Learn where the log and the feed end, after they were written to round this class."""
+        self._head = head_of(self.link.rows(statement(lookups.head))[0])
+
     def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
         return self._answers[type(question)](question)
 

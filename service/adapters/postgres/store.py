@@ -25,6 +25,7 @@ from projections.seals import Seal
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
+from service.adapters.postgres.archive import PostgresArchive
 from service.adapters.postgres.connections import Database
 from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.readings import PostgresReadings
@@ -44,6 +45,7 @@ class PostgresStore(Answering):
 
     Attributes:
         leases: Of this process, for its loops.
+        archive: For copies of everything that is kept.
     """
 
     def __init__(
@@ -61,9 +63,9 @@ class PostgresStore(Answering):
         self._of_this_read: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
         self._together = Together(self._snapshots)
         super().__init__(self._level_readings, runner)
-        self._writing = EmbeddedStore(
-            PostgresRows(database), self._level_readings, runner, compile_one=compile_once
-        )
+        rows = PostgresRows(database)
+        self._writing = EmbeddedStore(rows, self._level_readings, runner, compile_one=compile_once)
+        self.archive = PostgresArchive(database, runner, self._writing, rows)
 
     @property
     def catalogue(self) -> Catalogue:  # type: ignore[override] # only read, by the reading half

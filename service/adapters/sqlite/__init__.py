@@ -9,6 +9,7 @@ from pathlib import Path
 from projections.machines import Compile, compile_document
 from service.adapters.embedded.rows import Readings
 from service.adapters.runners import ThreadRunner
+from service.adapters.sqlite.archive import SqliteArchive
 from service.adapters.sqlite.connections import Readers, open_writer
 from service.adapters.sqlite.readings import SqliteReadings
 from service.adapters.sqlite.rows import SqliteRows
@@ -24,6 +25,20 @@ def sqlite_store(
     Raises:
         StoreUnavailable: The file cannot be opened.
     """
+    return _opened(path, runner or ThreadRunner(), compile_one)[0]
+
+
+def sqlite_archive(path: Path) -> tuple[SqliteStore, SqliteArchive]:
+    """Return the store in the file at *path* and what copies its content.
+
+    Raises:
+        StoreUnavailable: The file cannot be opened.
+    """
+    store, rows = _opened(path, ThreadRunner(), compile_document)
+    return store, SqliteArchive(path, store, rows)
+
+
+def _opened(path: Path, runner: Runner, compile_one: Compile) -> tuple[SqliteStore, SqliteRows]:
     readers = Readers(path)
     rows = SqliteRows(open_writer(path), path, on_close=readers.close)
 
@@ -32,4 +47,4 @@ def sqlite_store(
         with readers.lent() as connection:
             yield SqliteReadings(connection, path)
 
-    return SqliteStore(rows, readings, runner or ThreadRunner(), compile_one=compile_one)
+    return SqliteStore(rows, readings, runner, compile_one=compile_one), rows

@@ -36,6 +36,7 @@ from service.adapters.sql.tables import (
     parked,
     profiles,
     snapshots,
+    stages,
     subjects,
     transitions,
 )
@@ -190,6 +191,14 @@ def records() -> str:
         *keyed(rows, transitions, *key), transitions.c.retracted_position.is_(None)
     )
     return for_sqlite(found.order_by(transitions.c.number), "rows")
+
+
+def places() -> str:
+    """Return the statement for stages as lists show them, by bucket, generation and subject."""
+    rows, key = listed(), ("bucket", "generation", "subject_id")
+    found = select(*columns(stages, *key, "stage", "entered_at"))
+    found = found.select_from(CrossJoin(rows, stages)).where(*keyed(rows, stages, *key))
+    return for_sqlite(found, "rows")
 
 
 def numbers() -> str:

@@ -39,6 +39,7 @@ from service.adapters.sqlite.rows import (
     profiles_in,
     profiles_of,
     records_of,
+    standings_of,
 )
 from service.adapters.sqlite.small import read_versions
 from service.adapters.sqlite.statements import statement
@@ -148,6 +149,12 @@ class SqliteReadings:
         self, generations: Sequence[int], refs: Sequence[Ref]
     ) -> Mapping[tuple[int, Ref], list[RecordRow]]:
         return records_of(self._connection, generations, refs)
+
+    def places(
+        self, generations: Sequence[int], refs: Sequence[Ref]
+    ) -> Mapping[tuple[int, Ref], tuple[str, int]]:
+        rows = ask(self._connection, lookups.places, standings_of(generations, refs))
+        return {(row[1], (row[0], row[2])): (row[3], row[4]) for row in rows}
 
     # ------------------------------------------------------------ seals
 

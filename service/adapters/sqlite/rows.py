@@ -67,7 +67,7 @@ class SqliteRows:
         self, connection: sqlite3.Connection, path: Path, *, on_close: Callable[[], None]
     ) -> None:
         """Take over *connection*, opened by `open_writer`; call *on_close* before it closes."""
-        self._connection = connection
+        self.connection = connection
         self._on_close = on_close
         self._path = path
         self._version = -1
@@ -109,11 +109,11 @@ class SqliteRows:
     def begin(self) -> None:
         """Begin a transaction; another writer is waited for."""
         with translated(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
+            self.connection.execute("BEGIN IMMEDIATE")
 
     def begin_at_once(self) -> bool:
         """Begin a transaction and return True, or return False where another process writes."""
-        self._connection.execute("PRAGMA busy_timeout = 0").fetchone()
+        self.connection.execute("PRAGMA busy_timeout = 0").fetchone()
         try:
             self.begin()
         except StoreUnavailable as unavailable:
@@ -121,22 +121,22 @@ class SqliteRows:
                 raise
             return False
         finally:
-            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}").fetchone()
+            self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}").fetchone()
         return True
 
     def commit(self) -> None:
         """End the transaction; when this returns, it is on disk."""
         with translated(self._path):
-            self._connection.execute("COMMIT")
+            self.connection.execute("COMMIT")
 
     def roll_back(self) -> None:
         """End a transaction that was not committed, if there is one."""
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
 
     def is_alone(self) -> bool:
         before = self._version
-        self._version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        self._version = self.connection.execute("PRAGMA data_version").fetchone()[0]
         return before == self._version
 
     def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
@@ -145,24 +145,24 @@ class SqliteRows:
 
     def close(self) -> None:
         self._on_close()
-        self._connection.close()
+        self.connection.close()
 
     # ------------------------------------------------------------ models and keys
 
     def generations(self) -> list[Generation]:
-        return rebuilds.read_generations(self._connection)
+        return rebuilds.read_generations(self.connection)
 
     def versions(self) -> list[ModelVersion]:
-        return read_versions(self._connection)
+        return read_versions(self.connection)
 
     def save_generation(self, generation: Generation) -> None:
-        rebuilds.save_generation(self._connection, generation)
+        rebuilds.save_generation(self.connection, generation)
 
     def add_built(self, generation: int, built: Built) -> None:
-        rebuilds.add_built(self._connection, generation, built)
+        rebuilds.add_built(self.connection, generation, built)
 
     def forget_ranges(self, generation: int) -> None:
-        rebuilds.forget_ranges(self._connection, generation)
+        rebuilds.forget_ranges(self.connection, generation)
 
     def add_version(self, version: ModelVersion) -> None:
         self._run(writes.add_version, [version_row(version)])
@@ -171,32 +171,32 @@ class SqliteRows:
         self._run(writes.put_key, [key_row(key)])
 
     def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
-        sealed.add(self._connection, seal, salts)
+        sealed.add(self.connection, seal, salts)
 
     def remove_rows(self, generation: int, limit: int) -> int:
-        return removals.remove_rows(self._connection, generation, limit)
+        return removals.remove_rows(self.connection, generation, limit)
 
     # ------------------------------------------------------------ answers
 
     def _identities(self, asked: AskIdentities) -> list[Identity]:
-        return [identity_of(row) for row in ask(self._connection, lookups.identities, asked.keys)]
+        return [identity_of(row) for row in ask(self.connection, lookups.identities, asked.keys)]
 
     def _taken(self, asked: AskKeys) -> dict[EventKey, tuple[int, int]]:
-        rows = ask(self._connection, lookups.keys_taken, asked.keys)
+        rows = ask(self.connection, lookups.keys_taken, asked.keys)
         return {row[:4]: (row[4], row[5]) for row in rows}
 
     def _payloads(self, asked: AskPayloads) -> dict[int, str]:
-        return dict(ask(self._connection, lookups.payloads, asked.positions))
+        return dict(ask(self.connection, lookups.payloads, asked.positions))
 
     def _numbers(self, asked: AskNumbers) -> dict[tuple[int, Ref], int]:
-        rows = ask(self._connection, lookups.numbers, _standings(asked.generations, asked.refs))
+        rows = ask(self.connection, lookups.numbers, standings_of(asked.generations, asked.refs))
         return {
             (generation, (bucket, subject)): number for bucket, generation, subject, number in rows
         }
 
     def _snapshots(self, asked: AskSnapshots) -> dict[Ref, list[Snapshot]]:
         found: dict[Ref, list[Snapshot]] = {}
-        rows = ask(self._connection, lookups.snapshots_of, asked.refs)
+        rows = ask(self.connection, lookups.snapshots_of, asked.refs)
         for bucket, subject_id, slot, at, position, events, states in rows:
             snapshot = Snapshot(slot, (at, position), events, states)
             found.setdefault((bucket, subject_id), []).append(snapshot)
@@ -210,7 +210,7 @@ class SqliteRows:
         return [profile_of(row) for row in self._select(write, bound)]
 
     def _select(self, write: Callable[[], str], bound: Sequence[object]) -> list[Row]:
-        return self._connection.execute(statement(write), bound).fetchall()
+        return self.connection.execute(statement(write), bound).fetchall()
 
     # ------------------------------------------------------------ writes
 
@@ -221,7 +221,7 @@ class SqliteRows:
         self._run(writes.add_names, rows.name_rows())
         self._run(writes.rejoin, rows.rejoined_rows())
         self._run(writes.count_types, [(*key, *seen) for key, seen in rows.types.items()])
-        waiting.let_wait(self._connection, rows)
+        waiting.let_wait(self.connection, rows)
 
     def _write(self, changes: Changes) -> None:
         self._run(writes.lose_profiles, changes.lost_profiles)
@@ -238,11 +238,11 @@ class SqliteRows:
         self._run(writes.count_stages, list(counts))
         self._run(writes.unpark, changes.unparked)
         self._run(writes.park, changes.parked)
-        waiting.note_progress(self._connection, changes)
+        waiting.note_progress(self.connection, changes)
 
     def _run(self, write: Callable[[], str], rows: Sequence[Row]) -> None:
         if rows:
-            self._connection.executemany(statement(write), rows)
+            self.connection.executemany(statement(write), rows)
 
 
 # ---------------------------------------------------------------- what readers ask as well
@@ -325,7 +325,7 @@ def records_of(
 ) -> dict[tuple[int, Ref], list[RecordRow]]:
     """Return the records of subjects that hold, by number."""
     found: dict[tuple[int, Ref], list[RecordRow]] = {}
-    rows = ask(connection, lookups.records, _standings(generations, refs))
+    rows = ask(connection, lookups.records, standings_of(generations, refs))
     for bucket, generation, subject_id, number, *content in rows:
         record = RecordRow(number, tuple(content))
         found.setdefault((generation, (bucket, subject_id)), []).append(record)
@@ -337,7 +337,8 @@ def _window(request: HistoryOf) -> tuple[int, int, int]:
     return (*(request.after or (-1, 0)), known_at)
 
 
-def _standings(generations: Sequence[int], refs: Sequence[Ref]) -> list[tuple[int, int, int]]:
+def standings_of(generations: Sequence[int], refs: Sequence[Ref]) -> list[tuple[int, int, int]]:
+    """Return every pair of them as a key: bucket, generation, number."""
     return [
         (bucket, generation, subject_id)
         for bucket, subject_id in refs
