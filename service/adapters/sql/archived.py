@@ -25,7 +25,7 @@ from projections.asking import Ref
 from projections.changes import Row
 from projections.restoring import Cluster
 from projections.subjects import identity_of
-from service.adapters.sql import access, rebuilds, sealed, tables, waiting
+from service.adapters.sql import access, rebuilds, refused, sealed, tables, waiting
 
 KEPT: tuple[Table, ...] = (
     access.tenants,
@@ -33,6 +33,7 @@ KEPT: tuple[Table, ...] = (
     access.event_schemas,
     access.audit_log,
     access.usage,
+    refused.rejected_events,
     tables.model_versions,
     tables.generations,
     rebuilds.rebuilds,
