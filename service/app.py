@@ -14,6 +14,7 @@ from starlette.routing import Route
 from service.bootstrap import build, close
 from service.http import (
     admin,
+    audit,
     backtests,
     compat,
     customers,
@@ -28,6 +29,7 @@ from service.http import (
 )
 from service.http.edge import Edge, Gate
 from service.http.events_in import PATH, post_events
+from service.http.managed import Managed
 from service.http.plain_reads import plain_route
 from service.pages import routes as pages
 from service.ports import SubjectKey
@@ -71,6 +73,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         admin.router,
         rejected.router,
         tenants.router,
+        audit.router,
         health.router,
         documents.router,
     ):
@@ -81,6 +84,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         found: Services = app.state.services
         return found
 
+    app.add_middleware(Managed, services=current)
     app.add_middleware(Gate, services=current)
     app.add_middleware(problems.LastResort)
     app.add_middleware(Edge, services=current)

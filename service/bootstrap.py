@@ -23,6 +23,7 @@ from service.backtests import Backtests
 from service.catalogue import Catalogue
 from service.door.bounds import Bounds
 from service.ingest import Intake
+from service.kept_answers import KeptAnswers
 from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
 from service.leases import Alone, Leases, while_held
 from service.metrics import Metrics
@@ -87,6 +88,7 @@ def assemble(
         rejections=Rejections(store, clock, intake, customer_pointer=pointer),
         keys=keys,
         tenants=Tenants(store, clock, keys),
+        kept_answers=KeptAnswers(store, clock, randomness),
         rates=rates,
         catalogue=catalogue,
         rebuilds=rebuilds,
@@ -236,6 +238,8 @@ def _start_loops(services: Services) -> None:
     seal = while_held(services.leases, "sealer", sealer.round)
     services.loops.start("sealer", seal, pause_seconds=SEAL_PAUSE_SECONDS)
     services.loops.start("key-uses", note_uses, pause_seconds=USES_PAUSE_SECONDS)
+    forget = while_held(services.leases, "kept-answers", services.kept_answers.forget)
+    services.loops.start("kept-answers", forget, pause_seconds=FORGET_PAUSE_SECONDS)
 
 
 def sealer_of(services: Services) -> Sealer:

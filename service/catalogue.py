@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.check import Finding, check_model
 from domain.document import ModelError, parse_model
 from domain.document import Problem as DocumentProblem
 from domain.model import Model
+from service import notes
 from service.errors import Place, Problem
 from service.model_files import read_located
 from service.ports import Clock, Generation, ModelVersion, Store
@@ -104,7 +105,13 @@ class Catalogue:
             created_at=self._clock.now(),
             created_by=author,
         )
+        if notes.pending() is not None:
+            notes.tell(before=await self._newest(tenant, model.key))
         return await self._store.put_model(version, expected_version=expected_version)
+
+    async def _newest(self, tenant: str, key: str) -> ModelVersion | None:
+        versions = await self._store.model_versions(tenant, key)
+        return replace(versions[0], active_generation=None) if versions else None
 
     async def find(self, tenant: str, key: str, version: int | None = None) -> ModelVersion:
         """Return that version, or the active one, or the newest.

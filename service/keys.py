@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 
 from domain.durations import parse_duration
 from domain.instants import DAY, MINUTE, SECOND
+from service import notes
 from service.errors import Problem
 from service.networks import is_within
 from service.ports import ApiKey, Clock, Randomness, Store
@@ -246,6 +247,7 @@ class KeyRing:
         """Return a new key and its secret text, which nobody can show again."""
         token = new_token(self._randomness)
         key = self._of(token, tenant, name, scopes, terms)
+        notes.tell(after=key)
         await self._store.create_key(key)
         self.forget(key.id)
         return key, token
@@ -265,6 +267,7 @@ class KeyRing:
         if not stands(found, now):
             raise Problem("rotation_refused", "the API key is revoked or expired")
         token = new_token(self._randomness, found.id)
+        notes.tell(before=found)
         rotated = await self._store.rotate_key(
             tenant, found.id, hash_of(token), former_until=now + min(overlap, OVERLAP_MAX)
         )
@@ -279,6 +282,7 @@ class KeyRing:
         Raises:
             Problem: `api_key_not_found`.
         """
+        notes.tell(before=await self.find(tenant, key_id))
         revoked = await self._store.revoke_key(tenant, key_id, self._clock.now())
         self.forget(key_id)
         if revoked is None:

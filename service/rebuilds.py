@@ -14,6 +14,7 @@ import structlog
 
 from projections.catalogue import ANEW, Terms
 from projections.folding import FOLD_FAILURES
+from service import notes
 from service.errors import Problem
 from service.keys import DEFAULT_TENANT
 from service.leases import Leases
@@ -181,6 +182,7 @@ class Rebuilds:
         found = await self._store.generation(tenant, generation)
         if found is None:
             raise Problem("rebuild_not_found", f"there is no rebuild {generation}")
+        notes.tell(before=found)
         ended = await self._store.fail_generation(generation, CANCELLED, self._clock.now())
         if ended.status != "failed":
             message = f"rebuild {generation} has ended: it is {ended.status}"

@@ -8,6 +8,7 @@ from service.appender import Appender
 from service.backtests import Backtests
 from service.catalogue import Catalogue
 from service.ingest import Intake
+from service.kept_answers import KeptAnswers
 from service.keys import KeyRing
 from service.leases import Alone, Leases
 from service.metrics import Metrics
@@ -43,6 +44,7 @@ class Services:
     keys: KeyRing
     rates: Rates
     tenants: Tenants
+    kept_answers: KeptAnswers
     catalogue: Catalogue
     rebuilds: Rebuilds
     backtests: Backtests

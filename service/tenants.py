@@ -6,6 +6,7 @@ import re
 
 from projections.access import TENANTS, Tenant, add_tenant
 from projections.registers import entries, entry
+from service import notes
 from service.errors import Problem
 from service.keys import ADMIN, DEFAULT_TENANT, KeyRing
 from service.ports import ApiKey, Clock, Store
@@ -34,6 +35,7 @@ class Tenants:
             message = "id: expected a-z, 0-9, - and _, at most 63 of them and not - or _ first"
             raise Problem("validation_failed", message)
         tenant = Tenant(tenant_id, name, self._clock.now())
+        notes.tell(after=tenant)
         is_new = tenant_id != DEFAULT_TENANT and await self._store.keep(add_tenant(tenant))
         if not is_new:
             raise Problem("tenant_exists", f"there is a tenant {tenant_id!a} already")

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from service.cli import (
+    auditing,
     backtesting,
     configuration,
     customers,
@@ -67,6 +68,7 @@ app.add_typer(rebuilding.app, name="rebuild")
 app.add_typer(rejecting.app, name="rejected")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
+app.command("audit-log")(auditing.audit_log)
 app.add_typer(configuration.app, name="config")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,10 +15,13 @@ from service.cli.exits import CommandError, Exit
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    from service.notes import Note
     from service.services import Services
 
 Answer = TypeVar("Answer")
 
+_TARGET_MAX = 500
+_is_word = re.compile(r"[a-z]+(-[a-z]+)*").fullmatch
 _SQLITE = "sqlite:///"
 
 
@@ -60,7 +65,7 @@ def use(
     """Return what *work* answers with the services that *settings* describe; no loop runs."""
     import asyncio
 
-    from service import logs
+    from service import logs, notes
     from service.bootstrap import build, close
 
     chosen = settings or settings_now()
@@ -73,8 +78,34 @@ def use(
         # silences that the next lines break.
         await services.loops.stop()
         try:
-            return await work(services)
+            with notes.noting(_note(services)):
+                return await work(services)
         finally:
             await close(services)
 
     return asyncio.run(run())
+
+
+def _note(services: Services) -> Note:
+    """Return the note of this command: what it changes is written down with it."""
+    import getpass
+
+    from projections.access import AuditEntry
+    from service.keys import DEFAULT_TENANT
+    from service.notes import Note
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        user = "unknown"
+    return Note(
+        AuditEntry(
+            tenant=DEFAULT_TENANT,
+            number=0,
+            at=services.clock.now(),
+            actor=f"cli:{user}",
+            action=" ".join(("stagefold", *takewhile(_is_word, sys.argv[1:3]))),
+            target=" ".join(map(str, sys.argv[1:]))[:_TARGET_MAX],
+            outcome="",
+        )
+    )

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from domain.instants import SECOND, format_instant
 from domain.machine.explain import RuleExplanation
 from domain.transitions import Cause
-from projections.access import Tenant
+from projections.access import AuditEntry, Tenant
 from service.http.foreign_events import canonical_of
 from service.ports import (
     ApiKey,
@@ -258,6 +258,22 @@ def api_key_of(key: ApiKey) -> Members:
         "revoked_at": instant(key.revoked_at),
         "last_used_at": instant(key.last_used_at),
         "overlap_until": instant(key.former_until),
+    }
+
+
+def audit_entry_of(entry: AuditEntry) -> Members:
+    """Return an entry of the audit log."""
+    return {
+        "number": entry.number,
+        "at": instant(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "target": entry.target,
+        "outcome": entry.outcome,
+        "before": entry.before,
+        "after": entry.after,
+        "request_id": entry.request_id,
+        "address": entry.address,
     }
 
 

@@ -18,7 +18,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from service.http import compat_schema
 from service.http.events_in import PATH as EVENTS_PATH
 from service.http.events_schema import EventIn
-from service.http.operations import OPERATIONS, Operation
+from service.http.operations import OPERATIONS, Operation, is_managed
 from service.http.problems import KINDS, MEDIA_TYPE
 from service.http.schemas import ProblemOut
 
@@ -33,6 +33,13 @@ _EVENT_REF = {"$ref": _REF.format(model="EventIn")}
 _HEADERS = {
     "Stagefold-Position": "Log position up to which projections have taken everything in.",
     "X-Request-Id": "Id of the request, as in logs and problems.",
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request with the same key is carried out once; see docs/api.md.",
+    "schema": {"type": "string", "pattern": '^"[!#-~]{1,200}"$'},
 }
 ABOUT = """\
 Send events, ask where a customer stands, why, and what comes next. A stage is a pure function of
@@ -63,7 +70,10 @@ def document(app: FastAPI) -> Json:
     _add_components(found)
     for path, item in found["paths"].items():
         for method, operation in item.items():
-            _complete(operation, OPERATIONS[method.upper(), path])
+            promised = OPERATIONS[method.upper(), path]
+            _complete(operation, promised)
+            if is_managed(method.upper(), promised):
+                operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     answered = found["paths"][EVENTS_PATH]["post"]["responses"]["200"]["content"]
     answered["application/x-ndjson"] = {"schema": {"type": "string"}}
     return found

@@ -7,8 +7,8 @@ One table, because the documents, the schema tests and whoever adds a route need
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 from pydantic import BaseModel
 
@@ -27,12 +27,14 @@ class Operation:
         refusals: Codes beyond those that every operation may answer with.
         is_open: No API key is asked for.
         media_type: Of the answers.
+        takes_events: What it changes is the log, so it is no management.
     """
 
     answers: dict[int, type[BaseModel] | None]
     refusals: tuple[str, ...] = ()
     is_open: bool = False
     media_type: str = "application/json"
+    takes_events: bool = False
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -58,6 +60,7 @@ _BEHIND_A_KEY = (
     "rate_limited",
     "store_unavailable",
 )
+_REPEATED = ("idempotency_key_invalid", "idempotency_running", "idempotency_mismatch")
 _PAGED = ("cursor_invalid", "cursor_mismatch")
 _BODY = ("malformed_json", "malformed_utf8", "validation_failed")
 _CLIENT_BODY = (
@@ -112,9 +115,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/events"): Operation(
         {200: s.Taken, 201: s.Single},
         (*_BODY, *_PACKED, "batch_too_large", "event_id_conflict"),
+        takes_events=True,
     ),
     **{
-        ("POST", path): _of(compat_schema.answer_of(path), *_CLIENT_BODY)
+        ("POST", path): replace(
+            _of(compat_schema.answer_of(path), *_CLIENT_BODY), takes_events=True
+        )
         for path in compat_schema.PATHS
     },
     ("GET", "/v1/events"): _of(s.Listed[s.EventOut], *_PAGED, "projection_behind"),
@@ -177,6 +183,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/tenants"): _of(s.Listed[m.TenantOut]),
     ("GET", "/v1/rejected-events"): _of(s.Listed[RejectedOut], *_PAGED),
     ("POST", "/v1/rejected-events/retry"): _of(RetriedOut, *_BODY),
+    ("GET", "/v1/audit-log"): _of(s.Listed[m.AuditEntryOut], *_PAGED),
     ("GET", "/v1/limits"): _of(m.Limits),
     ("GET", "/problems/{code}"): Operation(
         {200: None}, ("not_found",), is_open=True, media_type="text/plain"
@@ -189,6 +196,32 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: None}, ("store_unavailable",), is_open=True, media_type="text/plain"
     ),
 }
+
+
+def is_managed(method: str, operation: Operation) -> bool:
+    """Whether the operation is management: it changes something, and takes no events in."""
+    return not (method == "GET" or operation.is_open or operation.takes_events)
+
+
+OPERATIONS |= {
+    (method, path): replace(operation, refusals=(*operation.refusals, *_REPEATED))
+    for (method, path), operation in OPERATIONS.items()
+    if is_managed(method, operation)
+}
+
+
+@lru_cache(maxsize=4_096)
+def managed_at(method: str, path: str) -> str | None:
+    """Return method and template of the management operation at *path*; None where there is none.
+
+    Of several templates that fit, the one with the fewest parameters is meant.
+    """
+    found = [
+        template
+        for (named, template), operation in OPERATIONS.items()
+        if named == method and is_managed(method, operation) and _pattern(template).fullmatch(path)
+    ]
+    return f"{method} {min(found, key=lambda one: one.count('{'))}" if found else None
 
 
 def methods_at(path: str) -> list[str]:

@@ -58,15 +58,29 @@ async def principal_of(request: Request, token: str, scope: str) -> Principal:
     Raises:
         Problem: `key_invalid`, `address_not_allowed`, `rate_limited` or `scope_missing`.
     """
+    state = request.scope["state"]
+    known: Principal | None = state.get("principal")
+    if known is None or state["token"] != token:
+        known = await _identified(request, token, scope)
+    if not known.may(scope):
+        message = f"this needs a key with the scope {scope}; this one has not"
+        raise Problem("scope_missing", message)
+    return known
+
+
+async def _identified(request: Request, token: str, scope: str) -> Principal:
+    """Return whose key *token* is, after taking the request from its quota."""
     services, state = services_of(request), request.scope["state"]
     address = address_of(request.scope, services.settings.trusted_proxies)
     principal = await services.keys.identify(token, address=address)
-    state["key_id"], state["principal"] = principal.key_id, principal
+    origin = request.headers.get("origin")
+    if origin is not None and principal.origins and origin not in principal.origins:
+        message = f"this key may not be used by pages of {origin[:120]}"
+        raise Problem("address_not_allowed", message)
+    state["key_id"] = principal.key_id
     policy: Policy = "write" if scope in _TAKES_EVENTS else "api"
     state["rate"] = services.rates.enter(principal, policy)
-    if not principal.may(scope):
-        message = f"this needs a key with the scope {scope}; this one has not"
-        raise Problem("scope_missing", message)
+    state["principal"], state["token"] = principal, token
     return principal
 
 

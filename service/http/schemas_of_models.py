@@ -197,6 +197,21 @@ class NewApiKeyOut(ApiKeyOut):
     key: str
 
 
+class AuditEntryOut(Answer):
+    """One management call: who did what, when, from where, and what came of it."""
+
+    number: int
+    at: Instant
+    actor: str
+    action: str
+    target: str
+    outcome: str
+    before: str | None
+    after: str | None
+    request_id: str | None
+    address: str | None
+
+
 class TenantOut(Answer):
     """A tenant."""
 

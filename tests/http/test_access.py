@@ -23,7 +23,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/v1/tenants"): {"id": "acme"},
     ("POST", "/v1/events"): did("seen", "zoe"),
 }
-ADMIN_PATHS = ("/v1/api-keys", "/v1/tenants", "/v1/rejected-events")
+ADMIN_PATHS = ("/v1/audit-log", "/v1/api-keys", "/v1/tenants", "/v1/rejected-events")
 """What only `admin` opens."""
 
 NAMES = {

@@ -9,9 +9,11 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import TypeVar
 
+from projections.access import write_down
 from projections.asking import Ref, Script, run
 from projections.catalogue import ApiKey
 from projections.seals import FIRST_ROOT, Seal
+from service import notes
 from service.adapters.embedded.rows import Readings, Rows
 from service.seals import ALWAYS, salt_rows
 
@@ -24,6 +26,22 @@ class Keeping(ABC):
 
     _rows: Rows
     _readings: Callable[[], AbstractContextManager[Readings]]
+
+    def _noted(self, work: Callable[[], Answer]) -> Callable[[], Answer]:
+        """Return *work*, which also writes down the call that it is part of, if one is pending."""
+        note = notes.pending()
+        if note is None:
+            return work
+
+        def both() -> Answer:
+            answer = work()
+            if not note.is_written and note.is_about(answer):
+                entry = note.completed(notes.DONE, answer)
+                run(write_down(entry), self._rows.answer)
+                note.is_written = True
+            return answer
+
+        return both
 
     @abstractmethod
     async def _write(self, work: Callable[[], Answer], *, is_long: bool = False) -> Answer:

@@ -61,7 +61,8 @@ class EmbeddedStore(Keeping, Restoring, Answering):
 
     async def _write(self, work: Callable[[], Answer], *, is_long: bool = False) -> Answer:  # noqa: ARG002 -- a hint for stores that can make use of it
         self._expect_open()
-        return await self._runner.write(lambda: self._transact(work))
+        noted = self._noted(work)
+        return await self._runner.write(lambda: self._transact(noted))
 
     def _expect_open(self) -> None:
         if self._is_closed:

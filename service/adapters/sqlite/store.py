@@ -46,7 +46,7 @@ class SqliteStore(EmbeddedStore):
 
     async def _write(self, work: Callable[[], Answer], *, is_long: bool = False) -> Answer:
         self._expect_open()
-        return await self._finished(self._in_turn(work, is_long=is_long))
+        return await self._finished(self._in_turn(self._noted(work), is_long=is_long))
 
     async def _in_turn(self, work: Callable[[], Answer], *, is_long: bool) -> Answer:
         async with self._turn:
