@@ -141,19 +141,23 @@ async def on_postgres(databases: Databases, total: int) -> None:
     """Tell P9 on PostgreSQL."""
     async with databases.fresh() as url, databases.bare() as other:
         ours = await made(await postgres_store(url), total)
-        parts = urlsplit(other)
-        where = {
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
-            "POSTGRES_DBNAME": parts.path.strip("/"),
-            "POSTGRES_HOST": str(parts.hostname),
-            "POSTGRES_PORT": str(parts.port),
-            "POSTGRES_USER": str(parts.username),
-            "POSTGRES_PASSWORD": parts.password or "",
-            "POSTGRES_POOL_SIZE": "16",
-            "POSTGRES_MAX_OVERFLOW": "48",
-        }
-        await compare("PostgreSQL", ours, Theirs(where), total)
+        await compare("PostgreSQL", ours, Theirs(environment_of(other)), total)
     await databases.close()
+
+
+def environment_of(url: str) -> dict[str, str]:
+    """Return what tells `eventsourcing` to keep its log in the database at *url*."""
+    parts = urlsplit(url)
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": parts.path.strip("/"),
+        "POSTGRES_HOST": str(parts.hostname),
+        "POSTGRES_PORT": str(parts.port),
+        "POSTGRES_USER": str(parts.username),
+        "POSTGRES_PASSWORD": parts.password or "",
+        "POSTGRES_POOL_SIZE": "16",
+        "POSTGRES_MAX_OVERFLOW": "48",
+    }
 
 
 def main() -> None:

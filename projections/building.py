@@ -15,7 +15,7 @@ from projections.append import World
 from projections.asking import GiveTurn, Script, ask
 from projections.changes import Changes
 from projections.folding import FOLD_FAILURES, Folder
-from projections.history import LoggedEvent, counting, newest_positions
+from projections.history import LoggedEvent, counting
 from projections.questions import (
     AskBucketLoads,
     AskHead,
@@ -95,7 +95,7 @@ def begin(
     else:
         folder.replace_state(profile, projection, projection.machine.initial(), state)
         recorded_at = {row.event.position: row.recorded_at for row in history}
-        known = learned(events, [recorded_at[event.position] for event in events])
+        known = learned(recorded, events, [recorded_at[event.position] for event in events])
         told = [(content_of(one), *known[one.position]) for one in recorded]
         folder.begin_records(profile, projection, told)
     folder.finish(profile)
@@ -115,14 +115,21 @@ def retold(
     return state, recorded
 
 
-def learned(events: Sequence[Event], recorded_at: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Return from which position and instant on what followed from each event could be known.
+def learned(
+    recorded: Sequence[Transition], events: Sequence[Event], recorded_at: Sequence[int]
+) -> dict[int, tuple[int, int]]:
+    """Return from which position and instant on what followed from an event could be known.
 
-    That is when the newest was recorded of the event and those before it in fold order.
+    That is when the newest was recorded of the event and those before it in fold order; told for
+    the events that *recorded* followed from.
     """
-    recorded = {one.position: at for one, at in zip(events, recorded_at, strict=True)}
-    newest = newest_positions(events)
-    return {
-        one.position: (position, recorded[position])
-        for one, position in zip(events, newest, strict=True)
-    }
+    wanted = {one.position for one in recorded}
+    found: dict[int, tuple[int, int]] = {}
+    newest = (0, 0)
+    for event, at in zip(events, recorded_at, strict=True):
+        position = event.position
+        if position > newest[0]:
+            newest = (position, at)
+        if position in wanted:
+            found[position] = newest
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 from domain.events import Event, canonical_history
@@ -85,8 +84,3 @@ def repeats(history: Iterable[LoggedEvent]) -> bool:
     """Tell whether *history* has an event twice: joined subjects may both have been sent it."""
     keys = [(row.event.source, row.event.event_id) for row in history]
     return len(set(keys)) < len(keys)
-
-
-def newest_positions(events: Iterable[Event]) -> list[int]:
-    """Return for each event the newest position among it and those before it in fold order."""
-    return list(accumulate((event.position for event in events), max))

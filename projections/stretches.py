@@ -100,10 +100,9 @@ class Stretch:
             self._record(seen.ref, recorded, events, recorded_at)
 
     def take_rows(self, seen: Seen, rows: Iterable[Row]) -> None:
-        """Fold the history of a plain subject: rows of what `plain_event` takes, in order."""
-        customer = seen.customer
-        found = [(plain_event(row, customer), row[-1]) for row in rows if row[4] not in NOT_FOLDED]
-        self.take(seen, [event for event, _ in found], [recorded for _, recorded in found])
+        """Fold the history of a plain subject: rows of `RANGE_COLUMNS`, in fold order."""
+        found = [row for row in rows if row[4] not in NOT_FOLDED]
+        self.take(seen, _events(found, seen.customer), [row[10] for row in found])
 
     def counts(self, without: Iterable[Ref]) -> list[Row]:
         """Return what is to be added to `stage_counts`, all but *without*."""
@@ -135,16 +134,22 @@ class Stretch:
         events: Sequence[Event],
         recorded_at: Sequence[int],
     ) -> None:
-        known = learned(events, recorded_at)
+        known = learned(recorded, events, recorded_at)
         generation = self.projection.generation
         for number, one in enumerate(recorded, start=1):
             key = (ref[0], generation, ref[1], number)
             self.records.append(begun_row(key, content_of(one), *known[one.position]))
 
 
-def plain_event(row: Row, customer: str) -> Event:
-    """Return the event that a row of `RANGE_COLUMNS` holds."""
-    _, _, position, at, event_type, event_id, source, occurred_at, payload, form, _ = row
-    return Event(
-        position, at, event_type, event_id, source, occurred_at, customer, payload, decoder(form)
-    )
+def _events(rows: Sequence[Row], customer: str) -> list[Event]:
+    """Return the events of *rows*; every event of the log passes here, so columns go by number."""
+    found: list[Event] = []
+    form, decode = "native", decoder("native")
+    for row in rows:
+        if row[9] != form:
+            form = row[9]
+            decode = decoder(form)
+        found.append(
+            Event(row[2], row[3], row[4], row[5], row[6], row[7], customer, row[8], decode)
+        )
+    return found

@@ -26,6 +26,7 @@ from service.bootstrap import build, close
 from service.errors import Problem
 from service.http.edge import LINES_TYPES
 from service.http.problems import KINDS, MEDIA_TYPE, document
+from service.looping import loop_factory
 from service.services import Services
 from service.settings import Settings
 
@@ -247,16 +248,8 @@ class Server(uvicorn.Server):
 def run(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve until a signal comes; *on_ready* is told the address once requests are taken."""
     logs.configure(settings)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(settings, on_ready or _log_ready))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        import uvloop  # noqa: PLC0415 -- not there on every system
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop
 
 
 def _log_ready(url: str) -> None:

@@ -26,6 +26,7 @@ from projections.ranges import BucketRange, Built
 from service.adapters.postgres.connections import Database, Limits
 from service.adapters.postgres.ranges import RangeBuilder
 from service.adapters.postgres.store import PostgresStore
+from service.looping import loop_factory
 from service.ports import StoreUnavailable
 
 RANGE_EVENTS = 20_000
@@ -162,7 +163,7 @@ class _Here:
     """What a process keeps between two ranges: its connection, and the loop that this lives on."""
 
     def __init__(self, url: str) -> None:
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=loop_factory())
         self._builder = RangeBuilder(Database(url, Limits(readers=1)))
 
     def build(self, generation: int, found: BucketRange, now: int) -> Built | None:

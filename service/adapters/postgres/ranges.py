@@ -202,7 +202,7 @@ class _Reading:
             return
         bound = (self._range.first, self._range.end, self._projected)
         driver = self._link.driver
-        cursor = await_(driver.cursor(statement(_events_in_order), *bound))
+        cursor = await_(driver.cursor(statement(events_in_order), *bound))
         while True:
             page = await_(cursor.fetch(EVENTS_AT_ONCE))
             yield page
@@ -267,7 +267,7 @@ def _versions_now() -> str:
     return for_postgres(found, *_BOUND)
 
 
-def _events_in_order() -> str:
+def events_in_order() -> str:
     """Return the statement for the events of a range as the index `events_fold` has them."""
     found = select(*columns(events, *RANGE_COLUMNS)).where(
         events.c.bucket >= number("first"),
