@@ -27,7 +27,7 @@ from service.kept_answers import KeptAnswers
 from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
 from service.leases import Alone, Leases, while_held
 from service.metrics import Metrics
-from service.model_files import load_ready_models
+from service.model_files import ready_model_keys
 from service.ports import Clock, Randomness, Store, StoreError
 from service.progress import Progress
 from service.rates import Rates
@@ -133,8 +133,7 @@ async def activate_ready_made(services: Services) -> None:
     Raises:
         SettingsError: A model is named that is not ready-made.
     """
-    ready = load_ready_models()
-    wanted = _wanted(services.settings, tuple(ready))
+    wanted = _wanted(services.settings, ready_model_keys())
     models = await services.store.models(DEFAULT_TENANT)
     active = {each.model for each in models if each.active_generation is not None}
     for key in wanted:

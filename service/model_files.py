@@ -98,6 +98,12 @@ def read_located(text: str | bytes, kind: str) -> ModelText:
     raise _refusal("unknown_format", f"expected YAML or JSON, found {kind[:80]!r}")
 
 
+def ready_model_keys() -> tuple[str, ...]:
+    """Return the keys of the ready-made models, in alphabetical order, without reading any."""
+    names = (entry.name for entry in (files("domain") / "models").iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
+
+
 @cache
 def load_ready_models() -> Mapping[str, Model]:
     """Return the ready-made models by key, in alphabetical order."""

@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from domain.model import Model
-from service.model_files import load_ready_models
+from service.model_files import load_ready_models, ready_model_keys
 
 STAGES: Final = {
     "questionpro-6": "awareness engagement evaluation buyer product_support_experience "
@@ -47,6 +47,11 @@ def test_the_models_and_their_stages_are_those_of_the_articles_in_order() -> Non
     }
 
     assert found == STAGES
+
+
+def test_the_models_are_known_by_name_without_being_read() -> None:
+    """A start has to know which there are, and to read none that is active already."""
+    assert list(ready_model_keys()) == list(load_ready_models())
 
 
 @pytest.mark.parametrize(("key", "place", "title"), JAPANESE)
