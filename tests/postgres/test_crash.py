@@ -17,15 +17,12 @@ from service.adapters.postgres import postgres_store
 from tests.builders import at
 from tests.contract.judging import assert_true, whole_log
 from tests.contract.saying import SHOP, TEAM, publish
-from tests.servers.postgres import ANOTHER_SERVER, CURE, Server, is_available, serving
+from tests.servers.postgres import ANOTHER_SERVER, CURE, DURABLE, Server, is_available, serving
 
 pytestmark = pytest.mark.anyio
 
 CYCLES = int(os.environ.get("STAGEFOLD_CRASH_CYCLES", "10"))
 ROOT = Path(__file__).parents[2]
-DURABLE = ""
-"""The server's own defaults: fsync, full pages, everything."""
-
 LINES_MAX = 150
 OUTPUT_SECONDS_MAX = 300
 

@@ -28,6 +28,8 @@ ANOTHER_SERVER = "STAGEFOLD_TEST_POSTGRES"
 CURE = f"cure: ./dev setup, or apt-get install -y postgresql, or set {ANOTHER_SERVER}"
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 """For tests that do not end the server by force; commits are still atomic."""
+DURABLE = ""
+"""The server's own defaults: fsync, full pages, everything."""
 PATIENT = Limits(connect=120.0, lock=120.0, write=120.0, read=120.0, idle=120.0)
 """Limits that a test on a busy machine does not meet, unless it is about them."""
 
