@@ -137,6 +137,7 @@ class Terms:
         stage_map: Where those start who stand in a stage of the base, by its id.
         like: Tell of history as this generation does, which is of the same version: a rebuild.
         activates: Let it take its place as soon as it is ready, or wait for somebody's word.
+        announce: Tell who stands elsewhere by it, once readers see it.
         once: Begin nothing where a generation of the version is active or under way; return that.
     """
 
@@ -144,6 +145,7 @@ class Terms:
     stage_map: Mapping[str, str] = field(default_factory=dict)
     like: int | None = None
     activates: bool = True
+    announce: bool = False
     once: bool = False
 
 

@@ -68,7 +68,7 @@ def assemble(
         store, clock, progress=progress, queued_events_max=settings.queue_events_max
     )
     leases = leases or Alone()
-    rebuilds = Rebuilds(store, clock, leases, builders)
+    rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
     catalogue = Catalogue(store, clock, rebuilds)
     rates = Rates(
         clock,

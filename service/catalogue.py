@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from domain.check import Finding, check_model
 from domain.document import ModelError, parse_model
 from domain.document import Problem as DocumentProblem
 from domain.model import Model
 from service import notes
+from service.activation import Plan, expect_valid, one_before, terms_of
 from service.errors import Place, Problem
 from service.model_files import read_located
-from service.ports import Clock, Generation, ModelVersion, Store
+from service.ports import Clock, Generation, ModelVersion, Store, Terms
 from service.rebuilds import Rebuilds
 
 FIRST_SECONDS_MAX = 5.0
 """How long the first version of a model is waited for while history is folded."""
+
+REBUILD = Plan()
 
 _KEPT_MAX = 1_000
 
@@ -32,12 +35,17 @@ class Draft:
 
     Attributes:
         source: The text it was read from.
-        warnings: What its author may want to mend.
+        findings: What its author may want to mend, or must before it can be activated.
     """
 
     model: Model
     source: str
-    warnings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether none of the findings is an error."""
+        return all(each.severity != "error" for each in self.findings)
 
 
 class Catalogue:
@@ -49,13 +57,16 @@ class Catalogue:
         self._rebuilds = rebuilds
         self._parsed: dict[str, Model] = {}
 
-    def read(self, text: bytes, kind: str, *, key: str | None = None) -> Draft:
+    def read(
+        self, text: bytes, kind: str, *, key: str | None = None, is_draft: bool = False
+    ) -> Draft:
         """Return the model that *text* describes.
 
         Args:
             text: YAML or JSON.
             kind: Media type or suffix.
             key: The name it must have; None for any.
+            is_draft: Take it with errors, too, as long as it is a model's document.
 
         Raises:
             Problem: `model_invalid`, with every problem and its path.
@@ -73,7 +84,7 @@ class Catalogue:
             raise _invalid([DocumentProblem("model", "wrong_key", message)])
         findings = check_model(model)
         errors = [each for each in findings if each.severity == "error"]
-        if errors:
+        if errors and not is_draft:
             raise _invalid(errors)
         return Draft(model, text.decode(), findings)
 
@@ -94,7 +105,7 @@ class Catalogue:
         Raises:
             VersionMismatch: The newest version is not *expected_version*.
         """
-        model = draft.model
+        model, now = draft.model, self._clock.now()
         version = ModelVersion(
             tenant=tenant,
             model=model.key,
@@ -102,8 +113,9 @@ class Catalogue:
             document=json.dumps(model.document, ensure_ascii=False, separators=(",", ":")),
             source=draft.source,
             hash=model.hash,
-            created_at=self._clock.now(),
+            created_at=now,
             created_by=author,
+            validated_at=now if draft.is_valid else None,
         )
         if notes.pending() is not None:
             notes.tell(before=await self._newest(tenant, model.key))
@@ -111,7 +123,7 @@ class Catalogue:
 
     async def _newest(self, tenant: str, key: str) -> ModelVersion | None:
         versions = await self._store.model_versions(tenant, key)
-        return replace(versions[0], active_generation=None) if versions else None
+        return versions[0] if versions else None
 
     async def find(self, tenant: str, key: str, version: int | None = None) -> ModelVersion:
         """Return that version, or the active one, or the newest.
@@ -125,10 +137,36 @@ class Catalogue:
             raise Problem("model_not_found", f"there is no model {name[:120]!a}")
         return found
 
-    async def activate(self, tenant: str, key: str, version: int) -> Generation:
-        """Return the job that folds history by that version and then makes it the active one."""
+    async def activate(
+        self, tenant: str, key: str, version: int, plan: Plan = REBUILD
+    ) -> Generation:
+        """Return the job that makes that version the active one, as *plan* says.
+
+        Raises:
+            Problem: `model_not_found`, `activation_refused`, or `validation_failed` for the plan.
+        """
+        coming = await self.find(tenant, key, version)
+        expect_valid(coming)
+        active = await self.find(tenant, key)
+        number = active.active_generation
+        old = None if number is None else self.model_of(active)
+        terms = terms_of(plan, self.model_of(coming), old, number)
+        return await self._rebuilds.begin(tenant, key, version, terms=terms)
+
+    async def rebuild(
+        self, tenant: str, key: str, version: int | None = None, *, activates: bool = True
+    ) -> Generation:
+        """Return the job that folds history anew by the active version, or by the one named.
+
+        The active version goes on to tell of what it tells: of all history, or from its activation.
+
+        Raises:
+            Problem: `model_not_found`, or `activation_refused` for a draft with errors.
+        """
         found = await self.find(tenant, key, version)
-        return await self._rebuilds.begin(tenant, key, found.version)
+        expect_valid(found)
+        terms = Terms(like=found.active_generation, activates=activates)
+        return await self._rebuilds.begin(tenant, key, found.version, terms=terms)
 
     async def activate_first(self, version: ModelVersion) -> ModelVersion:
         """Return *version*, of a model that had none before, after making it the active one.
@@ -136,39 +174,47 @@ class Catalogue:
         There is nothing that it could take the place of, so nobody has to ask for it. Where history
         is long the job goes on after `FIRST_SECONDS_MAX`, and readers see the model when it ends.
         """
-        begun = await self._rebuilds.begin(version.tenant, version.model, version.version)
+        begun = await self._begin_once(version)
         await self._rebuilds.ended(begun, seconds=FIRST_SECONDS_MAX)
         return await self.find(version.tenant, version.model, version.version)
 
     async def rollback(self, tenant: str, key: str) -> Generation:
-        """Return the job that makes the version active again that was active before this one.
+        """Return the generation of before: active at once where it stands by, else being rebuilt.
 
-        It is a rebuild like any other: nothing is announced, and readers see the present version
-        until history has been folded.
+        Nothing is announced. Where it is rebuilt, readers see the present version until history has
+        been folded; it tells of what it told of before.
 
         Raises:
             Problem: `model_not_found`; `rollback_refused` where there is nothing to go back to, or
                 where a rebuild of the model is under way.
         """
         await self.find(tenant, key)
-        everything = await self._store.generations(tenant, limit=_KEPT_MAX)
-        found = [each for each in everything if each.model == key]
-        building = [each for each in found if each.status in {"building", "ready"}]
-        if building:
-            message = f"model {key}: rebuild {building[0].generation} is under way; cancel it first"
-            raise Problem("rollback_refused", message)
-        active = [each.version for each in found if each.status == "active"]
-        before = [each.version for each in found if each.status in {"retired", "removed"}]
-        previous = [version for version in before if version not in active]
-        if not active or not previous:
-            message = f"model {key}: no other version of it has been active"
-            raise Problem("rollback_refused", message)
-        return await self.activate(tenant, key, previous[0])
+        before = one_before(key, await self._store.generations(tenant, limit=_KEPT_MAX))
+        now = self._clock.now()
+        until = self._rebuilds.standby_until(now)
+        swapped = await self._store.swap_standby(tenant, key, now, standby_until=until)
+        if swapped is not None:
+            return swapped
+        terms = Terms(like=before.generation)
+        return await self._rebuilds.begin(tenant, key, before.version, terms=terms)
+
+    async def standby(self, tenant: str, key: str) -> Generation | None:
+        """Return the generation that a rollback would lead back to at once, if there is one."""
+        found = await self._store.generations(tenant, limit=_KEPT_MAX)
+        return next((one for one in found if (one.model, one.status) == (key, "standby")), None)
 
     async def activate_and_wait(self, version: ModelVersion) -> None:
-        """Make *version* the active one before returning: at a first start there is no history."""
-        begun = await self._rebuilds.begin(version.tenant, version.model, version.version)
-        await self._rebuilds.ended(begun)
+        """Make *version* the active one before returning: at a first start there is no history.
+
+        Several processes may do so at once; it becomes active once.
+        """
+        await self._rebuilds.ended(await self._begin_once(version))
+
+    async def _begin_once(self, version: ModelVersion) -> Generation:
+        terms = Terms(once=True)
+        return await self._rebuilds.begin(
+            version.tenant, version.model, version.version, terms=terms
+        )
 
 
 def _invalid(found: Iterable[Finding | DocumentProblem]) -> Problem:

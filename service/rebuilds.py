@@ -12,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from domain.instants import SECOND
 from projections.catalogue import ANEW, Terms
 from projections.folding import FOLD_FAILURES
 from service import notes
@@ -29,6 +30,7 @@ CANCELLED = "cancelled"
 SUPERSEDED = "a newer rebuild of the model has begun"
 
 LEASE = "rebuild"
+HOUR = 3_600 * SECOND
 LOOK_AGAIN_SECONDS = 0.25
 PAUSE_SECONDS_MAX = 30.0
 
@@ -61,9 +63,19 @@ class Rebuilds:
     """The rebuilds that this process carries on."""
 
     def __init__(
-        self, store: Store, clock: Clock, leases: Leases, builders: Builders | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        leases: Leases,
+        builders: Builders | None = None,
+        *,
+        standby_hours: int = 0,
     ) -> None:
-        """Build by *builders*; without them page by page in this process."""
+        """Build by *builders*; without them page by page in this process.
+
+        What was active before stands by for *standby_hours*.
+        """
+        self._standby_hours = standby_hours
         self._store = store
         self._clock = clock
         self._leases = leases
@@ -83,6 +95,10 @@ class Rebuilds:
         begun = await self._store.begin_generation(tenant, key, version, now, terms=terms)
         self.nudge()
         return begun
+
+    def standby_until(self, now: int) -> int | None:
+        """Return until when a generation stands by that steps back *now*; None for not at all."""
+        return now + self._standby_hours * HOUR if self._standby_hours else None
 
     def nudge(self) -> None:
         """Go on at once, not only when the loop looks next."""
@@ -139,7 +155,8 @@ class Rebuilds:
         number, now = job.generation, self._clock.now()
         try:
             if job.status == "ready":
-                job = await self._store.activate_generation(number, now)
+                until = self.standby_until(now)
+                job = await self._store.activate_generation(number, now, standby_until=until)
                 _log.info("rebuild_ended", generation=number, model=job.model, status=job.status)
             elif self._builders is None:
                 await self._store.build_generation(number, now, limit=EVENTS_AT_ONCE)

@@ -63,6 +63,10 @@ def _count(value: str) -> int | None:
     return _whole(value, low=0, high=256)
 
 
+def _hours(value: str) -> int:
+    return _whole(value, low=0, high=24 * 366)
+
+
 def _whole(value: str, *, low: int, high: int) -> int:
     if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
         raise ValueError(f"expected a whole number from {low} to {high}")
@@ -174,6 +178,12 @@ class Settings:
     connections_max: int = _setting(_amount, 1_000, "Most connections open at once.")
     queue_events_max: int = _setting(_amount, 20_000, "Most events waiting to be written.")
     seal_events: int = _setting(_range, 10_000, "Events of a sealed range, at most 100000.")
+    standby_hours: int = _setting(
+        _hours, 24, "How long the version before stands by for a rollback; 0 for not at all."
+    )
+    notify_max_age_hours: int = _setting(
+        _hours, 72, "Transitions older than this are announced to nobody."
+    )
     lag_events_max: int = _setting(_amount, 10_000, "Projection lag from which we are not ready.")
 
     cloudevents_customer_pointer: str = _setting(

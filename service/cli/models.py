@@ -198,6 +198,72 @@ def _named(name: str) -> Model:
     return found
 
 
+@app.command("put")
+@guarded("stagefold model put shop.yaml", "stagefold model put shop.yaml --draft --json")
+def put_model(
+    file: ModelFile,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Store it with errors, too; it cannot be activated.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Store a model document as the next version.
+
+    Nobody sees it until it is activated. A document that is stored already makes no new version.
+    """
+    from service.http.answers import model_version_of
+    from service.keys import DEFAULT_TENANT
+
+    async def put(services: Services) -> ModelVersion:
+        read = services.catalogue.read(file.read_bytes(), file.suffix, is_draft=draft)
+        return await services.catalogue.put(read, tenant=DEFAULT_TENANT, author="command-line")
+
+    version = use(put)
+    if as_json:
+        print_json(model_version_of(version))
+    else:
+        typer.echo(f"{version.model} version {version.version} is stored: {version.state}")
+
+
+@app.command("versions")
+@guarded("stagefold model versions shop")
+def list_versions(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key of the model.")],
+    as_json: Json = False,
+) -> None:
+    """List the versions of a model.
+
+    The newest first, each with how far it has come: draft, validated, backtested, active, standby
+    or retired.
+    """
+    from service.http.answers import model_version_of
+    from service.keys import DEFAULT_TENANT
+
+    async def ask(services: Services) -> list[dict[str, object]]:
+        await services.catalogue.find(DEFAULT_TENANT, key)
+        found = await services.store.model_versions(DEFAULT_TENANT, key)
+        return [model_version_of(each) for each in found]
+
+    settings = settings_now()
+    require_database(settings)
+    found = use(ask, settings=settings)
+    if as_json:
+        print_json({"data": found})
+        return
+    print_table(
+        ("VERSION", "STATE", "CREATED", "HASH"),
+        [
+            [
+                str(each["version"]),
+                str(each["state"]),
+                str(each["created_at"]),
+                str(each["hash"])[:12],
+            ]
+            for each in found
+        ],
+    )
+
+
 @app.command()
 @guarded(
     "stagefold model publish shop.yaml",

@@ -26,28 +26,52 @@ LOOK_AGAIN_SECONDS = 0.1
 _UNDER_WAY = ("building", "ready")
 
 
-@guarded("stagefold model activate shop 2", "stagefold model activate shop 2 --json")
+@guarded(
+    "stagefold model activate shop 2",
+    "stagefold model activate shop 3 --from-now --map loyal=vip --json",
+)
 def activate(
     *,
     key: Key,
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number.")],
+    from_now: Annotated[
+        bool, typer.Option("--from-now", help="Leave the past as it is; everybody stays.")
+    ] = False,
+    stage_map: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="OLD=NEW", help="Where those of a stage go that is no more."),
+    ] = None,
+    announce: Annotated[
+        bool, typer.Option("--announce", help="Tell the feed who stands elsewhere by it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a stored version active.
 
     All of history is folded by it; readers see the present version until that is done, and nothing
-    is announced.
+    is announced. From now on, everybody stays in the stage that the present version has them in.
     """
+    from service.activation import Plan
     from service.keys import DEFAULT_TENANT
 
-    _fold(lambda ours: ours.catalogue.activate(DEFAULT_TENANT, key, version), as_json=as_json)
+    pairs = dict(map(_pair, stage_map or ()))
+    plan = Plan("from_now" if from_now else "rebuild", pairs, announce)
+    _fold(lambda ours: ours.catalogue.activate(DEFAULT_TENANT, key, version, plan), as_json=as_json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise typer.BadParameter(f"expected OLD=NEW, found {text!r}", param_hint="--map")
+    return old, new
 
 
 @guarded("stagefold model rollback shop")
 def rollback(*, key: Key, as_json: Json = False) -> None:
     """Go back to the version before.
 
-    The version that was active before the present one is made active again; nothing is announced.
+    The version that was active before the present one is made active again: at once where it
+    stands by, else after a rebuild. Nothing is announced.
     """
     from service.keys import DEFAULT_TENANT
 
@@ -72,8 +96,7 @@ def start(
     from service.keys import DEFAULT_TENANT
 
     async def begin(services: Services) -> Generation:
-        found = await services.catalogue.find(DEFAULT_TENANT, key, version)
-        return await services.catalogue.activate(DEFAULT_TENANT, key, found.version)
+        return await services.catalogue.rebuild(DEFAULT_TENANT, key, version)
 
     _fold(begin, as_json=as_json)
 
@@ -86,8 +109,10 @@ def _fold(begin: Callable[[Services], Awaitable[Generation]], *, as_json: bool) 
     require_database(settings)
 
     async def run(services: Services) -> tuple[Generation, dict[str, object]]:
-        found = await _watched(services, await begin(services))
-        return found, rebuild_of(found, services.clock.now())
+        begun = await begin(services)
+        found = await _watched(services, begun)
+        members = rebuild_of(found, services.clock.now())
+        return found, members | ({"at_once": True} if begun.status == "active" else {})
 
     found, members = use(run, settings=settings)
     if found.status != "active":
@@ -100,8 +125,10 @@ def _fold(begin: Callable[[Services], Awaitable[Generation]], *, as_json: bool) 
     if as_json:
         print_json(members)
         return
-    events = counted(found.done, "event")
-    typer.echo(f"{found.model} version {found.version} is active; {events} folded")
+    folded = f"{counted(found.done, 'event')} folded"
+    if "at_once" in members:
+        folded = "it stood by, so nothing had to be folded"
+    typer.echo(f"{found.model} version {found.version} is active; {folded}")
 
 
 async def _watched(services: Services, begun: Generation) -> Generation:

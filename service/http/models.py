@@ -6,9 +6,10 @@ import re
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from service.activation import Plan
 from service.errors import Problem
 from service.http.answers import answer, instant, listed, model_version_of, rebuild_of
 from service.http.bodies import read_body
@@ -37,6 +38,8 @@ router = APIRouter(
     tags=["models"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute
 )
 
+StageName = Annotated[str, Field(min_length=1, max_length=64)]
+STAGES_MAX = 64
 Key = Annotated[str, Path(max_length=64, description="Key of the model.")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version of the model.")]
 RebuildId = Annotated[str, Path(max_length=15)]
@@ -54,11 +57,18 @@ _TAG = re.compile(r'(?:W/)?"(\d{1,9})(?:-[0-9a-f]+)?"')
 
 
 class Activation(BaseModel):
-    """How a version becomes the active one."""
+    """How a version becomes the active one.
+
+    `rebuild` tells all of history anew. `from_now` leaves everybody where the active version has
+    them; `stage_map` says where those go whose stage the new version does not have. Nobody is told,
+    unless `announce`.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    mode: Literal["rebuild"] = "rebuild"
+    mode: Literal["rebuild", "from_now"] = "rebuild"
+    stage_map: Annotated[dict[StageName, StageName], Field(max_length=STAGES_MAX)] = {}
+    announce: bool = False
 
 
 class RebuildOrder(BaseModel):
@@ -100,7 +110,7 @@ async def validate(*, call: MaySeeCustomers) -> Response:
         return answer({"valid": False, "model": None, "hash": None, "findings": findings})
     findings = [
         {"severity": "warning", "path": each.path, "code": each.code, "message": each.message}
-        for each in draft.warnings
+        for each in draft.findings
     ]
     model = draft.model
     return answer({"valid": True, "model": model.key, "hash": model.hash, "findings": findings})
@@ -122,6 +132,11 @@ async def get_model(
         return Response(status_code=304, headers=headers)
     members = model_version_of(found, whole=True)
     members["newest_version"] = (newest or found).version
+    standby = await call.services.catalogue.standby(call.tenant, key)
+    members["standby"] = standby and {
+        "version": standby.version,
+        "until": instant(standby.standby_until),
+    }
     return answer(members, headers=headers)
 
 
@@ -140,6 +155,9 @@ async def put_model(
     activate: Annotated[
         bool, Query(description="false: keep the first version of a new model as a draft.")
     ] = True,
+    draft: Annotated[
+        bool, Query(description="true: store it with errors, too; it cannot be activated then.")
+    ] = False,
     if_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Store a YAML or JSON document; the same document again changes nothing.
@@ -148,18 +166,18 @@ async def put_model(
     If-Match only, and nobody sees the new version until it is activated.
     """
     text = await read_body(call.request, call.services.settings)
-    draft = call.services.catalogue.read(text, kind_of(call.request), key=key)
+    read = call.services.catalogue.read(text, kind_of(call.request), key=key, is_draft=draft)
     newest = await _newest(call, key)
-    same = newest is not None and newest.hash == draft.model.hash
+    same = newest is not None and newest.hash == read.model.hash
     expected = None if same else _expected_version(newest, if_match)
     stored = await call.services.catalogue.put(
-        draft, tenant=call.tenant, author=call.principal.key_id, expected_version=expected
+        read, tenant=call.tenant, author=call.principal.key_id, expected_version=expected
     )
-    if newest is None and activate:
+    if newest is None and activate and read.is_valid:
         stored = await call.services.catalogue.activate_first(stored)
     members = model_version_of(stored)
     members["warnings"] = [
-        {"path": each.path, "code": each.code, "message": each.message} for each in draft.warnings
+        {"path": each.path, "code": each.code, "message": each.message} for each in read.findings
     ]
     headers = {
         "ETag": tag_of(stored),
@@ -227,19 +245,25 @@ async def get_version(*, call: MaySeeCustomers, key: Key, number: Number) -> Res
 async def activate(
     *, call: MayChangeModels, key: Key, number: Number, body: Activation | None = None
 ) -> Response:
-    """Begin a rebuild of that version; readers see it once history has been folded."""
-    del body  # there is one mode so far; the model has checked it
-    begun = await call.services.catalogue.activate(call.tenant, key, number)
+    """Begin a rebuild by that version; readers see it once history has been folded."""
+    wanted = body or Activation()
+    plan = Plan(wanted.mode, wanted.stage_map, wanted.announce)
+    begun = await call.services.catalogue.activate(call.tenant, key, number, plan)
     headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
     return answer(rebuild_of(begun, call.now), status=202, headers=headers)
 
 
 @router.post("/v1/models/{key}/rollback", status_code=202, summary="Go back to the version before")
 async def rollback(*, call: MayChangeModels, key: Key) -> Response:
-    """Begin a rebuild of the version that was active before this one; nothing is announced."""
+    """Make the version active again that was so before; nothing is announced.
+
+    At once where it stands by, which is answered with 200. Otherwise 202 and a rebuild of it.
+    """
     begun = await call.services.catalogue.rollback(call.tenant, key)
     headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
-    return answer(rebuild_of(begun, call.now), status=202, headers=headers)
+    at_once = begun.status == "active"
+    members = {**rebuild_of(begun, call.now), "at_once": at_once}
+    return answer(members, status=200 if at_once else 202, headers=headers)
 
 
 @router.get("/v1/models/{key}/board", summary="How many are in each stage")
@@ -282,8 +306,7 @@ async def board(
 @router.post("/v1/rebuilds", status_code=202, tags=["rebuilds"], summary="Fold a model anew")
 async def begin_rebuild(*, call: MayRebuild, body: RebuildOrder) -> Response:
     """Begin to fold all history by the model's active version, or by the one named."""
-    found = await call.services.catalogue.find(call.tenant, body.model, body.version)
-    begun = await call.services.catalogue.activate(call.tenant, found.model, found.version)
+    begun = await call.services.catalogue.rebuild(call.tenant, body.model, body.version)
     headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
     return answer(rebuild_of(begun, call.now), status=202, headers=headers)
 

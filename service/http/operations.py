@@ -161,14 +161,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/models/{key}/versions"): _of(s.Listed[m.ModelOut], "model_not_found"),
     ("GET", "/v1/models/{key}/versions/{number}"): _of(m.ModelWhole, "model_not_found"),
     ("POST", "/v1/models/{key}/versions/{number}/activate"): _of(
-        m.RebuildOut, *_BODY, "model_not_found", status=202
+        m.RebuildOut, *_BODY, "model_not_found", "activation_refused", status=202
     ),
     ("POST", "/v1/models/{key}/rollback"): _of(
-        m.RebuildOut, "model_not_found", "rollback_refused", status=202
+        m.RollbackOut, "model_not_found", "rollback_refused", status=202, also=200
     ),
     **_BACKTESTS,
     ("GET", "/v1/models/{key}/board"): _of(m.BoardOut, "model_not_found", "projection_behind"),
-    ("POST", "/v1/rebuilds"): _of(m.RebuildOut, *_BODY, "model_not_found", status=202),
+    ("POST", "/v1/rebuilds"): _of(
+        m.RebuildOut, *_BODY, "model_not_found", "activation_refused", status=202
+    ),
     ("GET", "/v1/rebuilds"): _of(s.Listed[m.RebuildOut]),
     ("GET", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found"),
     ("DELETE", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found", "rebuild_ended"),

@@ -69,6 +69,7 @@ KINDS: Mapping[str, Kind] = {
     "rotation_refused": Kind(409, "Rotation refused", "Make a new key instead."),
     "tenant_exists": Kind(409, "Tenant exists", "Choose another id."),
     "rebuild_ended": Kind(409, "Rebuild has ended", "Roll the model back instead."),
+    "activation_refused": Kind(409, "Activation refused", "Do as the message says."),
     "rollback_refused": Kind(409, "Rollback refused", "Activate a version by its number."),
     "backtest_refused": Kind(409, "Backtest refused", "Do as the message says."),
     "transition_refused": Kind(409, "Transition refused", "See the message for the rule."),

@@ -16,6 +16,9 @@ class ModelOut(Answer):
     version: int
     hash: str
     active: bool
+    state: Literal["draft", "validated", "backtested", "active", "standby", "retired"]
+    validated_at: Instant | None
+    backtested_at: Instant | None
     created_at: Instant
     created_by: str
 
@@ -34,12 +37,20 @@ class ModelPut(ModelOut):
     warnings: list[Warned]
 
 
+class StandbyOut(Answer):
+    """The version that a rollback leads back to at once, and until when."""
+
+    version: int
+    until: Instant
+
+
 class ModelWhole(ModelOut):
     """A version with its document, and the text it was put as."""
 
     document: dict[str, Any]
     source: str
     newest_version: int | None = None
+    standby: StandbyOut | None = None
 
 
 class FindingOut(Warned):
@@ -81,7 +92,10 @@ class RebuildOut(Answer):
     id: str
     model: str
     model_version: int
-    status: Literal["building", "ready", "active", "retired", "failed", "removed"]
+    status: Literal["building", "ready", "active", "standby", "retired", "failed", "removed"]
+    mode: Literal["rebuild", "from_now"]
+    since: Instant | None
+    standby_until: Instant | None
     done: int
     total: int
     events_per_second: float | None
@@ -89,6 +103,12 @@ class RebuildOut(Answer):
     started_at: Instant
     finished_at: Instant | None
     error: str | None
+
+
+class RollbackOut(RebuildOut):
+    """The version of before: active again at once, or on the way there."""
+
+    at_once: bool
 
 
 class Cell(Answer):

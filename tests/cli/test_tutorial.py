@@ -1,4 +1,4 @@
-"""The tour of `docs/tutorial.md` is taken, command by command, and shows what the page shows."""
+"""The tours of the documents are taken, command by command, and show what the pages show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.architecture.documents import Block, blocks
 from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "tutorial.md"
+PAGES = ("tutorial.md", "changing-models.md")
 MARK = "---- the next command ----"
 GAP = "…"
 
@@ -39,9 +39,11 @@ def pattern(expected: str) -> re.Pattern[str]:
     return re.compile(r"\s*" + r"[\s\S]*?".join(parts) + r"\s*")
 
 
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl; cure: apt-get install -y curl")
-def test_the_tour_shows_what_happens(tmp_path: Path) -> None:
-    tour = [step for block in blocks(PAGE) if "tour" in block.words for step in steps(block)]
+def test_the_tour_shows_what_happens(page: str, tmp_path: Path) -> None:
+    shown = blocks(ROOT / "docs" / page)
+    tour = [step for block in shown if "tour" in block.words for step in steps(block)]
     script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in tour)
     clean = {name: value for name, value in os.environ.items() if "STAGEFOLD" not in name}
     clean |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LANG": "C"}

@@ -144,12 +144,13 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         if expected is not None and expected != newest:
             message = f"model {offered.model}: expected version {expected}, found {newest}"
             raise VersionMismatch(message, newest=newest)
-        if versions and versions[-1].hash == offered.hash:
-            return versions[-1]
-        version = replace(offered, version=newest + 1, active_generation=None)
-        self._rows.add_version(version)
-        self._renew_catalogue()
-        return version
+        if not versions or versions[-1].hash != offered.hash:
+            newest += 1
+            self._rows.add_version(replace(offered, version=newest))
+            self._renew_catalogue()
+        stored = self.catalogue.version(offered.tenant, offered.model, newest)
+        assert stored is not None  # noqa: S101 -- it was there, or has just been written
+        return stored
 
     async def begin_generation(
         self, tenant: str, key: str, version: int, now: int, *, terms: Terms = ANEW
@@ -182,6 +183,7 @@ class EmbeddedStore(Keeping, Restoring, Answering):
             stage_map=stage_map,
             hash=found.hash,
             engine=ENGINE,
+            announced_buckets=0 if terms.announce else None,
             activates=terms.activates,
         )
         return self._save(generation)
