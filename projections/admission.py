@@ -135,8 +135,8 @@ class Admission:
             first is not None and same_content(first, event.payload, event.api_format)
         )
         if is_same:
-            applied = position <= self.known.head.projected
-            return Receipt("duplicate", event.event_id, position, applied=applied)
+            waits = position > self.known.head.projected
+            return Receipt("duplicate", event.event_id, position, applied=not waits, waits=waits)
         return Receipt(
             "conflict",
             event.event_id,

@@ -306,8 +306,8 @@ def _receipt(arrival: Arrival, recorded_at: int) -> Receipt:
         event.event_id,
         event.position,
         recorded_at,
-        applied=False,
         late=arrival.is_late,
+        waits=True,
     )
 
 

@@ -43,6 +43,7 @@ class StoreHealth:
         revision: Migration that the schema is at; empty for memory.
         size_bytes: Size on disk; 0 for memory.
         positions: How far everything has come.
+        waiting_since: When the oldest event that is not folded yet was stored; None where none is.
         parked: Subjects that are not being folded.
         due: Rows whose deadline fell due and that were not swept yet (counted up to 10,000).
         oldest_due_at: The earliest such deadline; None when nothing is due.
@@ -56,6 +57,7 @@ class StoreHealth:
     revision: str
     size_bytes: int
     positions: Positions
+    waiting_since: int | None
     parked: int
     due: int
     oldest_due_at: int | None

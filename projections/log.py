@@ -141,6 +141,7 @@ class Receipt:
         position: Its place in the log; for a duplicate or conflict that of the first; else None.
         recorded_at: When it was stored, microseconds since the epoch; None unless accepted.
         applied: Whether every projection has taken it in.
+        waits: Whether it is only stored so far; the projections take it in later.
         late: Whether it sorts before an event that had been folded already.
         stages: Stages of its customer and account that it changed.
         code: For a conflict `event_id_conflict`; for a rejection `sequence_mismatch`,
@@ -154,6 +155,7 @@ class Receipt:
     recorded_at: int | None = None
     applied: bool = False
     late: bool = False
+    waits: bool = False
     stages: tuple[StageChange, ...] = ()
     code: str | None = None
     message: str | None = None

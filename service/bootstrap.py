@@ -38,11 +38,13 @@ from service.seals import Sealer
 from service.services import Services
 from service.settings import Settings, SettingsError
 from service.tenants import Tenants
+from service.workers.follower import Follower
 from service.workers.sweeper import Sweeper
 
 READY_MADE = "ready-made"
 SWEEP_PAUSE_SECONDS = 1.0
 REBUILD_PAUSE_SECONDS = 1.0
+FOLLOW_PAUSE_SECONDS = 1.0
 USES_PAUSE_SECONDS = 60.0
 FORGET_PAUSE_SECONDS = 60.0
 SEAL_PAUSE_SECONDS = 10.0
@@ -64,9 +66,8 @@ def assemble(
     What we sign is signed by the bootstrap key, so processes that share it trust each other.
     """
     progress = Progress()
-    appender = Appender(
-        store, clock, progress=progress, queued_events_max=settings.queue_events_max
-    )
+    follower = Follower(store, progress)
+    appender = _appender(settings, store, clock, progress, follower)
     leases = leases or Alone()
     rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
     catalogue = Catalogue(store, clock, rebuilds)
@@ -93,10 +94,23 @@ def assemble(
         catalogue=catalogue,
         rebuilds=rebuilds,
         backtests=Backtests(store, clock, randomness, catalogue),
+        follower=follower,
         metrics=Metrics(),
         cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
         progress=progress,
         leases=leases,
+    )
+
+
+def _appender(
+    settings: Settings, store: Store, clock: Clock, progress: Progress, follower: Follower
+) -> Appender:
+    return Appender(
+        store,
+        clock,
+        progress=progress,
+        on_left=follower.wake,
+        queued_events_max=settings.queue_events_max,
     )
 
 
@@ -219,7 +233,14 @@ async def migrate(settings: Settings) -> str:
     return NEWEST
 
 
+def start_follower(services: Services) -> None:
+    """Let this process fold what appends leave, whichever process they are of."""
+    follow = while_held(services.leases, "follower", services.follower.round)
+    services.loops.start("follower", follow, pause_seconds=FOLLOW_PAUSE_SECONDS)
+
+
 def _start_loops(services: Services) -> None:
+    start_follower(services)
     sweeper = Sweeper(services.store, services.clock, services.progress)
     sweep = while_held(services.leases, "sweeper", sweeper.round)
     services.loops.start("sweeper", sweep, pause_seconds=SWEEP_PAUSE_SECONDS)

@@ -18,6 +18,7 @@ _GAUGES = {
     "log_position": "Position of the newest event.",
     "feed_position": "Position of the newest record of the feed.",
     "projection_lag_events": "Events stored but not folded yet.",
+    "projection_lag_seconds": "Age of the oldest event that is not folded yet.",
     "parked_subjects": "Subjects that are not being folded.",
     "deadlines_due": "Deadlines that fell due and are not swept yet, up to 10,000.",
     "sweeper_lag_seconds": "Age of the oldest such deadline.",
@@ -118,11 +119,12 @@ class Metrics:
     def text(self, health: StoreHealth, *, now: int, queued: int) -> bytes:
         """Return all figures in the text format of Prometheus."""
         positions = health.positions
-        oldest = health.oldest_due_at
+        oldest, since = health.oldest_due_at, health.waiting_since
         for name, value in (
             ("log_position", positions.head),
             ("feed_position", positions.feed),
             ("projection_lag_events", positions.head - positions.applied),
+            ("projection_lag_seconds", max(0, now - since) / SECOND if since is not None else 0),
             ("parked_subjects", health.parked),
             ("deadlines_due", health.due),
             ("sweeper_lag_seconds", max(0, now - oldest) / SECOND if oldest is not None else 0),

@@ -19,6 +19,7 @@ from service.rebuilds import Rebuilds
 from service.rejections import Rejections
 from service.settings import Settings
 from service.tenants import Tenants
+from service.workers.follower import Follower
 from service.workers.supervisor import Loops
 
 
@@ -48,6 +49,7 @@ class Services:
     catalogue: Catalogue
     rebuilds: Rebuilds
     backtests: Backtests
+    follower: Follower
     metrics: Metrics
     cursor_secret: bytes
     progress: Progress = field(default_factory=Progress)

@@ -62,11 +62,11 @@ def require_database(settings: Settings) -> None:
 def use(
     work: Callable[[Services], Awaitable[Answer]], *, settings: Settings | None = None
 ) -> Answer:
-    """Return what *work* answers with the services that *settings* describe; no loop runs."""
+    """Return what *work* answers with the services that *settings* describe; nothing is swept."""
     import asyncio
 
     from service import logs, notes
-    from service.bootstrap import build, close
+    from service.bootstrap import build, close, start_follower
 
     chosen = settings or settings_now()
     quiet = "warning" if chosen.log_level == "info" else chosen.log_level
@@ -77,6 +77,7 @@ def use(
         # A sweep up to the present, in the middle of an import of the past, would write down
         # silences that the next lines break.
         await services.loops.stop()
+        start_follower(services)
         try:
             with notes.noting(_note(services)):
                 return await work(services)

@@ -21,6 +21,7 @@ from service.errors import Place, Problem
 from service.http.answers import answer, listed, standing_of, subject_of
 from service.http.events_in import DEFAULT_SOURCE, POSITION_HEADER, stages_of_receipt
 from service.http.parameters import (
+    WAIT_APPLIED_SECONDS,
     Cursor,
     InstantText,
     Limit,
@@ -32,6 +33,7 @@ from service.http.parameters import (
     instant_of,
     names_of,
     reach,
+    taken_in,
 )
 from service.http.requests import (
     Call,
@@ -355,8 +357,12 @@ async def _append(
         expected=expected,
     )
     (receipt,) = await call.services.intake.append([event])
+    if receipt.waits:
+        await taken_in(call.services, receipt.position or 0, WAIT_APPLIED_SECONDS)
     if receipt.status == "accepted":
         return receipt
+    if receipt.code == "projection_behind":
+        raise Problem(receipt.code, receipt.message or receipt.code, retry_after_seconds=1)
     message = receipt.message or "the log refused it"
     codes = {"sequence_mismatch": "precondition_failed", "alias_refused": "alias_refused"}
     raise Problem(codes.get(receipt.code or "", "transition_refused"), message)

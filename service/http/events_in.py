@@ -22,6 +22,7 @@ from service.door.strict import BLANKS
 from service.errors import Place, Problem
 from service.http.bodies import read_body, read_pieces
 from service.http.event_bodies import JSON, items_of, kind_of
+from service.http.parameters import WAIT_APPLIED_SECONDS, taken_in
 from service.http.requests import authorize, name_route, refuse_unknown, services_of
 from service.ingest import Outcome
 from service.keys import Principal
@@ -36,16 +37,26 @@ LINES_AT_ONCE = 500
 RESULTS_SHOWN_MAX = 100
 """A longer batch is answered with what was not accepted, unless `results=all` asks for more."""
 
+WAITED_FOR_MAX = 100
+"""The answer to a longer batch waits for the projections only where `wait=applied` asks for it."""
+
 _PARAMETERS = frozenset({"results", "atomic", "wait"})
 _TRACEPARENT_MAX = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The query of the request: which results to tell, and whether all or nothing."""
+    """The query of the request.
+
+    Attributes:
+        results: Which results to tell.
+        atomic: Whether all or nothing.
+        wait: Until when to wait: `stored`, `applied`, or `auto`: `applied` for few events.
+    """
 
     results: str
     atomic: bool
+    wait: str = "auto"
 
     @classmethod
     def of(cls, request: Request) -> Options:
@@ -58,13 +69,17 @@ class Options:
             return _USUAL
         refuse_unknown(request, _PARAMETERS)
         query = request.query_params
-        _choice(query, "wait", ("applied", "stored"))
+        wait = _choice(query, "wait", ("applied", "stored")) if "wait" in query else "auto"
         atomic = _choice(query, "atomic", ("false", "true")) == "true"
-        return cls(_choice(query, "results", ("auto", "all", "failed")), atomic)
+        return cls(_choice(query, "results", ("auto", "all", "failed")), atomic, wait)
 
     def shows_all(self, count: int) -> bool:
         """Whether the accepted ones of *count* results are told too."""
         return self.results == "all" or (self.results == "auto" and count <= RESULTS_SHOWN_MAX)
+
+    def waits_for(self, count: int) -> bool:
+        """Whether the answer to *count* events waits for the projections."""
+        return self.wait == "applied" or (self.wait == "auto" and count <= WAITED_FOR_MAX)
 
 
 _USUAL = Options("auto", atomic=False)
@@ -127,12 +142,7 @@ def result_of(index: int, outcome: Outcome, pointer: str) -> dict[str, object]:
     result["status"] = outcome.status
     receipt = outcome.receipt
     if receipt is not None and outcome.status != "rejected":
-        result["position"] = receipt.position
-        if outcome.status == "accepted":
-            result["applied"] = receipt.applied
-            result["stages"] = stages_of_receipt(receipt)
-        if receipt.late:
-            result["late"] = True
+        result |= _stored(receipt)
     if outcome.warning is not None:
         result["warning"] = outcome.warning
     if outcome.faults:
@@ -144,6 +154,17 @@ def result_of(index: int, outcome: Outcome, pointer: str) -> dict[str, object]:
         if len(errors) > 1:
             result["errors"] = errors
     return result
+
+
+def _stored(receipt: Receipt) -> dict[str, object]:
+    members: dict[str, object] = {"position": receipt.position}
+    if receipt.status == "accepted":
+        members["applied"] = receipt.applied
+        if not receipt.waits:  # else nobody knows yet what it changes
+            members["stages"] = stages_of_receipt(receipt)
+    if receipt.late:
+        members["late"] = True
+    return members
 
 
 def stages_of_receipt(receipt: Receipt) -> list[dict[str, object]]:
@@ -179,12 +200,31 @@ async def post_events(request: Request) -> Response:
         message = f"expected at most {most} events, found {len(items.texts)}; send NDJSON instead"
         raise Problem("batch_too_large", message)
     outcomes = await services.intake.take(items.texts, origin, atomic=options.atomic)
+    if options.waits_for(len(outcomes)):
+        outcomes = await applied(services, outcomes)
     services.metrics.count_outcomes(outcomes)
     if not options.atomic:
         await services.rejections.note(items.texts, outcomes, origin, PATH)
     if items.shape == "object":
         return _answer_single(outcomes[0])
     return _answer_batch(outcomes, items, options)
+
+
+async def applied(services: Services, outcomes: list[Outcome]) -> list[Outcome]:
+    """Return *outcomes* once projections have taken in what waits, or when time is up."""
+    receipts = [each.receipt for each in outcomes]
+    left = [one.position or 0 for one in receipts if one is not None and one.waits]
+    if not left:
+        return outcomes
+    positions = await taken_in(services, max(left), WAIT_APPLIED_SECONDS)
+    return [
+        replace(each, receipt=replace(each.receipt, applied=True))
+        if each.receipt is not None
+        and each.receipt.waits
+        and (each.receipt.position or 0) <= positions.applied
+        else each
+        for each in outcomes
+    ]
 
 
 def origin_of(request: Request, principal: Principal, services: Services) -> Origin:

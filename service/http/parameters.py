@@ -17,6 +17,9 @@ from service.services import Services
 LIMIT_MAX = 500
 WAIT_SECONDS_MAX = 30
 LOOK_AGAIN_SECONDS = 0.5
+WAIT_APPLIED_SECONDS = 2.0
+"""How long the answer to a write waits at most for projections that are behind."""
+
 """Another process may have written; nobody here would be told."""
 _POSITION_MAX = 2**63 - 1
 
@@ -103,16 +106,24 @@ async def reach(services: Services, position: int | None, wait: str | None) -> P
     Raises:
         Problem: `projection_behind` when they have not within *wait*; `bad_parameter`.
     """
-    positions = await services.store.positions()
     if position is None:
-        return positions
+        return await services.store.positions()
+    positions = await taken_in(services, position, _wait_of(wait))
+    if positions.applied < position:
+        message = f"expected position {position} to be taken in, found {positions.applied}"
+        raise Problem("projection_behind", message, retry_after_seconds=1)
+    return positions
+
+
+async def taken_in(services: Services, position: int, wait_seconds: float) -> Positions:
+    """Return the positions once projections have taken *position* in, or when time is up."""
+    positions = await services.store.positions()
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + _wait_of(wait)
+    deadline = loop.time() + wait_seconds
     while positions.applied < position:
         left = deadline - loop.time()
         if left <= 0:
-            message = f"expected position {position} to be taken in, found {positions.applied}"
-            raise Problem("projection_behind", message, retry_after_seconds=1)
+            break
         await services.progress.changed(timeout_seconds=min(left, LOOK_AGAIN_SECONDS))
         positions = await services.store.positions()
     return positions

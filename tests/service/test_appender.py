@@ -31,13 +31,17 @@ class Gate:
     def __init__(self) -> None:
         self.store: Store = memory_store()
         self.batches: list[int] = []
+        self.deferred: list[bool] = []
         self.begun = asyncio.Event()
         self.opened = asyncio.Event()
         self.opened.set()
 
-    async def append(self, submissions: Sequence[Submission], now: int) -> list[list[Receipt]]:
+    async def append(
+        self, submissions: Sequence[Submission], now: int, *, defer: bool = False
+    ) -> list[list[Receipt]]:
         """Note the batch, wait for the gate, refuse what must not be stored."""
         self.batches.append(sum(len(submission.events) for submission in submissions))
+        self.deferred.append(defer)
         self.begun.set()
         await self.opened.wait()
         types = {event.type for submission in submissions for event in submission.events}
@@ -45,7 +49,7 @@ class Gate:
             raise StoreUnavailable("disk full")
         if "defect" in types:
             raise ZeroDivisionError("a defect of ours")
-        return await self.store.append(submissions, now)
+        return await self.store.append(submissions, now, defer=defer)
 
 
 def one(event_id: str, name: str = "visited") -> Submission:
@@ -190,4 +194,31 @@ async def test_news_wake_those_who_wait() -> None:
 
     assert await waiting
     assert not await progress.changed(timeout_seconds=0)
+    await appender.close()
+
+
+async def test_folding_is_left_for_later_while_full_batches_queue_up() -> None:
+    """Ten full batches at once: the first two are folded, then storing goes first."""
+    gate, left = Gate(), list[int]()
+    appender = Appender(gate, Stopped(), batch_events_max=10, on_left=lambda: left.append(1))
+    appender.start()
+
+    receipts = await asyncio.gather(*(appender.append(one(f"e{n}")) for n in range(100)))
+
+    assert gate.batches == [10] * 10
+    assert gate.deferred == [False] * 2 + [True] * 4 + [False] * 4
+    assert [receipt[0].waits for receipt in receipts] == [False] * 20 + [True] * 80
+    assert len(left) == 8
+    await appender.close()
+
+
+async def test_a_burst_that_passes_is_folded_at_once() -> None:
+    """Six full batches at once are a queue that goes away by itself."""
+    gate = Gate()
+    appender = Appender(gate, Stopped(), batch_events_max=10)
+    appender.start()
+
+    await asyncio.gather(*(appender.append(one(f"e{n}")) for n in range(60)))
+
+    assert not any(gate.deferred)
     await appender.close()

@@ -24,6 +24,7 @@ from service.bootstrap import assemble, close, prepare
 from service.ports import Store
 from service.services import Services
 from service.settings import Settings
+from service.workers.follower import Follower
 from service.workers.sweeper import Sweeper
 from tests.builders import at
 from tests.contract.saying import SHOP, TEAM, TENANT
@@ -35,6 +36,7 @@ Answer = TypeVar("Answer")
 
 KEY = "a-bootstrap-key-for-simulations-that-opens-nothing-else"
 HOURS_BETWEEN_SWEEPS = 20
+HOURS_BETWEEN_PAGES = 2
 HOURS_BETWEEN_LOOKS = 4
 NOTICE_SECONDS_MAX = 0.05
 """How long at most a process that was told to stop goes on reading for whoever asks."""
@@ -175,10 +177,17 @@ class Host:
                 draft = services.catalogue.read(text, "application/json")
                 version = await services.catalogue.put(draft, tenant=TENANT, author="simulation")
                 await services.catalogue.activate_and_wait(version)
+        services.loops.start("follower", partial(self._follow, services.follower), pause_seconds=0)
         sweeper = Sweeper(services.store, services.clock, services.progress)
         services.loops.start("sweeper", partial(self._sweep, sweeper), pause_seconds=1.0)
         services.loops.start("rebuild", partial(self._rebuild, services), pause_seconds=1.0)
         application().state.services = services
+
+    async def _follow(self, follower: Follower) -> bool:
+        """Fold a page after a while: at once, or when hours of appends wait for it."""
+        longest = HOURS_BETWEEN_PAGES * 3_600 if self.chance.random() < 0.1 else 1
+        await asyncio.sleep(self.chance.random() * longest)
+        return await follower.page()
 
     async def _sweep(self, sweeper: Sweeper) -> bool:
         await asyncio.sleep(self.chance.random() * HOURS_BETWEEN_SWEEPS * 3_600)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from domain.machine import Machine
 from projections.asking import Question
+from projections.log import Receipt, Submission
 from projections.machines import compile_document
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
@@ -26,6 +27,8 @@ from service.ports import StoreUnavailable
 Answer = TypeVar("Answer")
 
 CALL_SECONDS_MAX = 0.004
+BUSY_CHANGES = 0.2
+"""How likely it is at each append that a busy time begins or ends."""
 
 
 class Trouble:
@@ -41,6 +44,13 @@ class Trouble:
         self.strikes = 0
         self.calls_between = 0
         self._left = 0
+        self._is_busy = False
+
+    def is_busy(self) -> bool:
+        """Tell whether appends leave folding for later now: for a while, then not for a while."""
+        if self.chance.random() < BUSY_CHANGES:
+            self._is_busy = not self._is_busy
+        return self._is_busy
 
     def set_in(self, calls_between: int) -> None:
         """Let one of so many calls fail from now on; 0 ends it."""
@@ -129,6 +139,32 @@ class TroubledRows(SqliteRows):
         self._trouble.may_strike("it was committed, and nobody was told")
 
 
+class BusyMemoryStore(EmbeddedStore):
+    """A store in memory that chance keeps too busy, at times, to fold what it stores."""
+
+    trouble: Trouble
+
+    async def append(
+        self, submissions: Sequence[Submission], now: int, *, defer: bool = False
+    ) -> list[list[Receipt]]:
+        """Store *submissions*."""
+        busy = self.trouble.is_busy()
+        return await super().append(submissions, now, defer=defer or busy)
+
+
+class BusySqliteStore(SqliteStore):
+    """The same in a file."""
+
+    trouble: Trouble
+
+    async def append(
+        self, submissions: Sequence[Submission], now: int, *, defer: bool = False
+    ) -> list[list[Receipt]]:
+        """Store *submissions*."""
+        busy = self.trouble.is_busy()
+        return await super().append(submissions, now, defer=defer or busy)
+
+
 @cache
 def compiled(document: str) -> Machine:
     """Return the machine of a model document, compiled once for all runs."""
@@ -142,7 +178,9 @@ def memory_store(trouble: Trouble, rows: MemoryRows) -> EmbeddedStore:
         return _troubled(trouble, lambda: _plain(MemoryReadings(rows)))
 
     runner = SlowRunner(trouble, spoils_writes=True)
-    return EmbeddedStore(rows, readings, runner, compile_one=compiled)
+    store = BusyMemoryStore(rows, readings, runner, compile_one=compiled)
+    store.trouble = trouble
+    return store
 
 
 def sqlite_store(trouble: Trouble, path: Path) -> tuple[SqliteStore, Callable[[], None]]:
@@ -159,7 +197,9 @@ def sqlite_store(trouble: Trouble, path: Path) -> tuple[SqliteStore, Callable[[]
         return _troubled(trouble, plain)
 
     runner = SlowRunner(trouble, spoils_writes=False)
-    return SqliteStore(rows, readings, runner, compile_one=compiled), rows.close
+    store = BusySqliteStore(rows, readings, runner, compile_one=compiled)
+    store.trouble = trouble
+    return store, rows.close
 
 
 @contextmanager

@@ -104,6 +104,8 @@ async def _live(loop: SimulatedLoop, host: Host, chance: random.Random) -> Run:
     await asyncio.sleep(REBUILDS_SECONDS)
     await host.stop()
     store = host.reopened()
+    while (await store.project()).behind:
+        pass
     log = await assert_kept(store, ledger, host.clock.now())
     await store.close()
     return Run(

@@ -387,6 +387,7 @@ class Answering(ReadsSeals):
             revision=readings.revision(),
             size_bytes=readings.size_bytes(),
             positions=positions_of(readings),
+            waiting_since=readings.waiting_since(),
             parked=readings.parked_count(),
             due=due,
             oldest_due_at=oldest,

@@ -25,6 +25,9 @@ from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile
 
+NEWEST_LOOKED_AT = 5_000
+"""So many events back an import of the past shows that it is under way: more than a batch of it."""
+
 
 class Rows(Protocol):
     """The one writer's rows."""
@@ -176,6 +179,14 @@ class Readings(Protocol):
 
     def due(self, tenant: str | None, instant: int, limit: int | None) -> list[Profile]:
         """Return profiles with a deadline at or before *instant*, earliest first."""
+        ...
+
+    def waiting_since(self) -> int | None:
+        """Return when the oldest event that is not folded yet was stored."""
+        ...
+
+    def has_history_since(self, instant: int) -> bool:
+        """Tell whether any of the newest events recorded since then is of an import of the past."""
         ...
 
     def due_count(self, instant: int, limit: int) -> tuple[int, int | None]:

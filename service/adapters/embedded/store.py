@@ -30,6 +30,7 @@ from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.keeping import Keeping
 from service.adapters.embedded.restoring import Restoring
 from service.adapters.embedded.rows import Readings, Rows
+from service.adapters.embedded.values import is_due
 from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
 
 Answer = TypeVar("Answer")
@@ -113,16 +114,11 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         )
 
     async def sweep(self, now: int, limit: int = 1_000) -> Swept:
-        if not await self._is_due(now):
+        if not await self._read(lambda readings: is_due(readings, now)):
             return Swept(subjects=0, transitions=0, more=False)
         return await self._write(
             lambda: run(sweep(self._world(now), limit), self._rows.answer), is_long=True
         )
-
-    async def _is_due(self, now: int) -> bool:
-        """Tell whether there is anything to sweep, without beginning to write."""
-        count, _ = await self._read(lambda readings: readings.due_count(now, 1))
-        return count > 0
 
     async def retry_parked(self, now: int, limit: int = 100) -> int:
         if not await self._read(lambda readings: readings.parked_count()):

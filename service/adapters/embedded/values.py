@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
+from domain.instants import SECOND
 from projections.answers import Page, Positions, TransitionRecord
 from projections.asking import Ref
 from projections.changes import EVENT_COLUMNS, Row
@@ -19,6 +20,9 @@ from service.adapters.embedded.rows import Readings
 
 _WIDTH = len(EVENT_COLUMNS)
 _EFFECTIVE_AT = RECORD_COLUMNS.index("effective_at")
+HISTORY_PAUSE = 30 * SECOND
+"""So long after its newest event an import of the past counts as being under way."""
+
 _RECORDS_MAX = 4_096
 
 
@@ -60,6 +64,19 @@ def positions_of(readings: Readings) -> Positions:
     """Return how far everything has come."""
     head = readings.head()
     return Positions(head.position, head.projected, head.feed, head.recorded_at)
+
+
+def is_due(readings: Readings, now: int) -> bool:
+    """Tell whether there is anything to sweep.
+
+    Nothing is while events wait to be folded, or while the past is being brought in: the next
+    batch of it may tell of what ended a silence.
+    """
+    return (
+        readings.due_count(now, 1)[0] > 0
+        and readings.head().is_level
+        and not readings.has_history_since(now - HISTORY_PAUSE)
+    )
 
 
 def known_of(readings: Readings, known_at: int | None) -> int | None:

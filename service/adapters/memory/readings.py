@@ -20,6 +20,7 @@ from projections.records import RECORD_COLUMNS, STAY_COLUMNS, RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import DAY, PROFILE_COLUMNS, Identity, Profile, identity_of, traits_of
+from service.adapters.embedded.rows import NEWEST_LOOKED_AT
 from service.adapters.memory.rows import MemoryRows
 
 _EVENT = {name: place for place, name in enumerate(EVENT_COLUMNS)}
@@ -65,6 +66,14 @@ class MemoryReadings:
 
     def identities(self, refs: Sequence[Ref]) -> list[Identity]:
         return self._rows.identities(refs)
+
+    def waiting_since(self) -> int | None:
+        return self._rows.backlog[0][2] if self._rows.backlog else None
+
+    def has_history_since(self, instant: int) -> bool:
+        recorded_at, historical = _EVENT["recorded_at"], _EVENT["historical"]
+        newest = self._rows.events[-NEWEST_LOOKED_AT:]
+        return any(row[historical] and row[recorded_at] >= instant for row in newest)
 
     def former_root(self, ref: Ref) -> Ref | None:
         return self._rows.former_roots.get(ref)

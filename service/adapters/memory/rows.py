@@ -91,7 +91,7 @@ class MemoryRows:
             AskProfiles: lambda asked: self.profiles_of(asked.refs),
             AskJoined: self._joined,
             AskNewest: self._newest,
-            AskBacklog: self._backlog,
+            AskBacklog: self._batches,
             AskEvents: lambda asked: list(
                 map(self._logged, self.events[asked.first - 1 : asked.last])
             ),
@@ -182,13 +182,9 @@ class MemoryRows:
         place = _PLACE["effective_at"]
         return {ref: max(row[place] for row in rows[ref]) for ref in asked.refs if ref in rows}
 
-    def _backlog(self, asked: AskBacklog) -> list[Row]:
-        found: list[Row] = []
-        for row in self.backlog:
-            if found and row[1] - found[0][0] >= asked.limit:
-                break
-            found.append(row)
-        return found
+    def _batches(self, asked: AskBacklog) -> list[Row]:
+        first = self.backlog[0][0] if self.backlog else 0
+        return self.backlog[:1] + [row for row in self.backlog[1:] if row[1] - first < asked.limit]
 
     def _taken(self, asked: AskKeys) -> dict[EventKey, tuple[int, int]]:
         return {key: self.event_keys[key] for key in asked.keys if key in self.event_keys}

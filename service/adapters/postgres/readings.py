@@ -90,6 +90,12 @@ class PostgresReadings:
     def identities(self, refs: Sequence[Ref]) -> list[Identity]:
         return asking.identities_of(self.link, refs)
 
+    def waiting_since(self) -> int | None:
+        return waiting.waiting_since(self.link)
+
+    def has_history_since(self, instant: int) -> bool:
+        return waiting.has_history(self.link, self.head().position, instant)
+
     def former_root(self, ref: Ref) -> Ref | None:
         return waiting.former_roots_of(self.link, [ref]).get(ref)
 

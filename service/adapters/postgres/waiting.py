@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table, delete, func, select
+from sqlalchemy import Select, Table, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
 from projections.asking import Ref
 from projections.changes import Row
 from projections.history import LoggedEvent, logged
 from projections.questions import AskBacklog, AskEvents, AskNewest
+from service.adapters.embedded.rows import NEWEST_LOOKED_AT
 from service.adapters.postgres.compiled import (
+    WHOLE,
     columns,
     for_postgres,
     number,
@@ -67,6 +69,17 @@ def former_roots_of(link: Link, refs: Sequence[Ref]) -> dict[Ref, Ref]:
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
+def waiting_since(link: Link) -> int | None:
+    """Return when the oldest event that is not folded yet was stored."""
+    row = link.row(statement(_oldest))
+    return None if row is None else row[0]
+
+
+def has_history(link: Link, newest: int, instant: int) -> bool:
+    """Tell whether any of the newest events recorded since *instant* is of an import."""
+    return link.row(statement(_historical), newest - NEWEST_LOOKED_AT, instant) is not None
+
+
 def note_progress(link: Link, projected: int) -> None:
     """Let what has been folded wait no longer."""
     link.rows(statement(_lose_notes), projected)
@@ -84,6 +97,20 @@ def keep_roots(prefix: str) -> Writing:
 
 add_note: Write = insert_into(backlog)
 put_roots: Write = upsert_into(former_roots)
+
+
+def _oldest() -> str:
+    found = select(backlog.c.recorded_at).order_by(backlog.c.first)
+    return for_postgres(found.limit(literal_column("1", WHOLE)))
+
+
+def _historical() -> str:
+    found = select(events.c.position).where(
+        events.c.position > number("after"),
+        events.c.recorded_at >= number("since"),
+        events.c.historical == literal_column("1", WHOLE),
+    )
+    return for_postgres(found.limit(literal_column("1", WHOLE)), "after", "since")
 
 
 def _backlog_rows() -> str:

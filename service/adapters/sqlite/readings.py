@@ -103,6 +103,12 @@ class SqliteReadings:
     def identities(self, refs: Sequence[Ref]) -> list[Identity]:
         return identities_of(self._connection, refs)
 
+    def waiting_since(self) -> int | None:
+        return waiting.waiting_since(self._connection)
+
+    def has_history_since(self, instant: int) -> bool:
+        return waiting.has_history(self._connection, self.head().position, instant)
+
     def former_root(self, ref: Ref) -> Ref | None:
         return waiting.former_root(self._connection, ref)
 

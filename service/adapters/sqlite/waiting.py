@@ -6,13 +6,14 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Select, Table, bindparam, delete, func, insert, literal_column, select
 from sqlalchemy.dialects import sqlite
 
 from projections.asking import Ref
 from projections.changes import Changes, LogRows, Row
 from projections.history import LoggedEvent, logged
 from projections.questions import AskBacklog, AskEvents, AskNewest
+from service.adapters.embedded.rows import NEWEST_LOOKED_AT
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.tables import account_events, events, subjects
 from service.adapters.sql.waiting import backlog, former_roots
@@ -58,6 +59,18 @@ def former_root(connection: sqlite3.Connection, ref: Ref) -> Ref | None:
     return None if row is None else (row[0], row[1])
 
 
+def waiting_since(connection: sqlite3.Connection) -> int | None:
+    """Return when the oldest event that is not folded yet was stored."""
+    row = connection.execute(statement(_oldest)).fetchone()
+    return None if row is None else row[0]
+
+
+def has_history(connection: sqlite3.Connection, newest: int, instant: int) -> bool:
+    """Tell whether any of the newest events recorded since *instant* is of an import."""
+    bound = (newest - NEWEST_LOOKED_AT, instant)
+    return connection.execute(statement(_historical), bound).fetchone() is not None
+
+
 def let_wait(connection: sqlite3.Connection, rows: LogRows) -> None:
     """Write the note of a batch, if it is to be folded later."""
     connection.executemany(statement(_add_note), rows.note_rows())
@@ -86,6 +99,19 @@ def joined() -> str:
 
 def _first_waiting() -> str:
     return for_sqlite(limited(select(backlog.c.first).order_by(backlog.c.first)))
+
+
+def _oldest() -> str:
+    return for_sqlite(limited(select(backlog.c.recorded_at).order_by(backlog.c.first)))
+
+
+def _historical() -> str:
+    found = select(events.c.position).where(
+        events.c.position > bindparam("after"),
+        events.c.recorded_at >= bindparam("since"),
+        events.c.historical == literal_column("1"),
+    )
+    return for_sqlite(limited(found), "after", "since")
 
 
 def _backlog_rows() -> str:

@@ -1,0 +1,58 @@
+"""The follower: folds what appends only wrote to the log, until the projections are level again.
+
+Every page is one transaction under the store's own locks, so it may run anywhere, twice or not at
+all without harm. Where it reaches the end of the log, appends fold at once again by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from service.ports import Store
+from service.progress import Progress
+
+LOOK_AGAIN_SECONDS = 1.0
+"""How long at most what another process left waits to be found."""
+
+
+class Follower:
+    """Folds a page at a time; whoever runs it decides when."""
+
+    def __init__(self, store: Store, progress: Progress | None = None) -> None:
+        """Follow the log of *store*; tell *progress* how the projections come on."""
+        self._store = store
+        self._progress = progress or Progress()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that something waits; to be called inside the loop."""
+        self._wake.set()
+
+    async def page(self) -> bool:
+        """Fold a page of what waits; return whether more does.
+
+        Raises:
+            StoreUnavailable: The database cannot write now; the next page tries again.
+        """
+        done = await self._store.project()
+        if done.events:
+            self._progress.note()
+        return done.behind > 0
+
+    async def round(self) -> bool:
+        """Fold a page, and where nothing more waits, wait for something; to be repeated at once.
+
+        Raises:
+            StoreUnavailable: As `page` says.
+        """
+        self._wake.clear()
+        if not await self.page():
+            await self._woken()
+        return True
+
+    async def _woken(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return
