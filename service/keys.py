@@ -44,6 +44,7 @@ _NOTED_EVERY = MINUTE
 _TOKEN_LENGTH_MAX = 512
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECK_LENGTH = 8, 32, 6
+OWN_PREFIX = "sfk_"
 _is_own = re.compile(r"sfk_([0-9A-Za-z]{8})_[0-9A-Za-z]{38}").fullmatch
 
 
