@@ -11,13 +11,12 @@ from benchmarks import load
 from benchmarks.figures import Figure, ratio, say
 from benchmarks.load import loaded
 from benchmarks.serving import PATH_OF_IDLE, idle
-from benchmarks.workload import HEADERS, batches, events, reads, singles
+from benchmarks.workload import HEADERS, batches, events, reads, singles, strangers
 
 ROUNDS = 8
 PACED_EVENTS = 5_000
 PACED_RATE = 500.0
 SINGLE_ANSWER_BYTES = 190
-HOT_CUSTOMERS = 500
 
 
 def measure_singles(port: int, store: str, count: int) -> None:
@@ -50,13 +49,15 @@ def beside_idle(
 
 
 def measure_reads(port: int, store: str, count: int) -> None:
-    """Tell P7: reading one customer, 32 clients; everybody in turn, and a few again and again."""
-    names = sorted({str(each["customer_id"]) for each in events(count, "load")})
+    """Tell P7: reading one customer, 32 clients; some thousands in turn, and each only once."""
+    loaded(port, 4, strangers(count))
+    known = sorted({str(each["customer_id"]) for each in events(count, "load")})
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as client:
-        answer = client.get(f"/v1/customers/{names[0]}").raise_for_status()
+        answer = client.get(f"/v1/customers/{known[0]}").raise_for_status()
     if not answer.json()["stages"]:
         raise SystemExit("expected a customer with a stage, found one without")
-    for who, some in (("one customer", names), ("one of a few", names[:HOT_CUSTOMERS])):
-        sent, nothing = reads(some, count), reads(some, count, PATH_OF_IDLE)
+    once = [f"stranger-{number}" for number in range(count)]
+    for who, names in ((f"one of {len(known):,} customers", known), ("one not read before", once)):
+        sent, nothing = reads(names, count), reads(names, count, PATH_OF_IDLE)
         rounds = beside_idle(port, 32, sent, nothing, len(answer.content))
         say(ratio("P7", f"{store}: {who}, 32 clients ÷ idle route", rounds, 0.6, "requests/s"))

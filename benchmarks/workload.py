@@ -47,6 +47,17 @@ def events(count: int, prefix: str) -> list[dict[str, object]]:
     ]
 
 
+def strangers(count: int) -> list[bytes]:
+    """Return requests that post one event each of *count* customers whom nobody has named yet."""
+    made = [
+        {**each, "customer_id": f"stranger-{n}"} for n, each in enumerate(events(count, "warm"))
+    ]
+    return [
+        load.request("POST", "/v1/events", KEY, json.dumps(made[at : at + 1_000]).encode())
+        for at in range(0, count, 1_000)
+    ]
+
+
 def batches(count: int, size: int, prefix: str, path: str = "/v1/events") -> list[bytes]:
     """Return requests that post *count* events, *size* at a time."""
     made = events(count, prefix)

@@ -30,13 +30,15 @@ from service.http import (
 from service.http.edge import Edge, Gate
 from service.http.events_in import PATH, post_events
 from service.http.managed import Managed
-from service.http.plain_reads import plain_route
+from service.http.short_way import ShortWay, plain_read
+from service.http.subjects import KeyOf
 from service.pages import routes as pages
 from service.ports import SubjectKey
 from service.services import Services
 from service.settings import Settings
 
 TITLE = "stagefold"
+_account_key = partial(SubjectKey, "account")
 ABOUT = "An event-sourced lifecycle stage engine: a stage is a pure function of its history."
 
 
@@ -60,13 +62,10 @@ def create_app(services: Services | None = None) -> FastAPI:
     problems.install(app)
     app.router.routes.append(Route(PATH, post_events, methods=["POST"]))
     app.router.routes.extend(compat.routes())
-    account_key = partial(SubjectKey, "account")
-    app.router.routes.append(plain_route("/v1/customers", SubjectKey.of_customer))
-    app.router.routes.append(plain_route("/v1/accounts", account_key))
     for router in (
         customers.router,
         subjects.router_of("/v1/customers", "customers", SubjectKey.of_customer),
-        subjects.router_of("/v1/accounts", "accounts", account_key),
+        subjects.router_of("/v1/accounts", "accounts", _account_key),
         models.router,
         backtests.router,
         log.router,
@@ -85,10 +84,22 @@ def create_app(services: Services | None = None) -> FastAPI:
         return found
 
     app.add_middleware(Managed, services=current)
+    _shorten(app)
     app.add_middleware(Gate, services=current)
     app.add_middleware(problems.LastResort)
     app.add_middleware(Edge, services=current)
     return app
+
+
+def _shorten(app: FastAPI) -> None:
+    """Let what carries the load be answered before the routes are looked through."""
+    app.state.short_ways = {("POST", PATH): post_events}
+    keys_of: dict[str, KeyOf] = {
+        "/v1/customers": SubjectKey.of_customer,
+        "/v1/accounts": _account_key,
+    }
+    plain_reads = {prefix: plain_read(prefix, key_of) for prefix, key_of in keys_of.items()}
+    app.add_middleware(ShortWay, exact=app.state.short_ways, plain_reads=plain_reads)
 
 
 @asynccontextmanager

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from domain.instants import SECOND
 from service.appender import Batch
@@ -27,24 +32,56 @@ _GAUGES = {
 }
 
 
+class RequestFigures(Collector):
+    """Counts of requests answered and of the time they took, made into metrics when asked for.
+
+    Every request is counted, so that must cost next to nothing: the library's own counters, with a
+    lock for each and labels to look up, cost more than the routing.
+    """
+
+    def __init__(self) -> None:
+        """Count from zero."""
+        self._counts: dict[tuple[str, str, int], int] = {}
+        self._buckets: dict[str, list[int]] = {}
+        self._seconds: dict[str, float] = {}
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Add one answered request."""
+        key = (method, route, status)
+        self._counts[key] = self._counts.get(key, 0) + 1
+        buckets = self._buckets.get(route)
+        if buckets is None:
+            buckets = self._buckets[route] = [0] * (len(_SECONDS) + 1)
+            self._seconds[route] = 0.0
+        buckets[bisect_left(_SECONDS, seconds)] += 1
+        self._seconds[route] += seconds
+
+    def collect(self) -> Iterable[CounterMetricFamily | HistogramMetricFamily]:
+        """Return the metrics as they stand."""
+        counts = CounterMetricFamily(
+            "stagefold_http_requests", "Requests answered.", labels=("method", "route", "status")
+        )
+        for (method, route, status), count in self._counts.items():
+            counts.add_metric((method, route, str(status)), count)
+        seconds = HistogramMetricFamily(
+            "stagefold_http_request_seconds",
+            "Time from the first byte to the end of the answer.",
+            labels=("route",),
+        )
+        bounds = [*map(floatToGoString, _SECONDS), "+Inf"]
+        for route, buckets in self._buckets.items():
+            sums = zip(bounds, map(float, accumulate(buckets)), strict=True)
+            seconds.add_metric((route,), buckets=list(sums), sum_value=self._seconds[route])
+        return [counts, seconds]
+
+
 class Metrics:
     """Counts what the process does."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "stagefold_http_requests_total",
-            "Requests answered.",
-            ("method", "route", "status"),
-            registry=registry,
-        )
-        self.request_seconds = Histogram(
-            "stagefold_http_request_seconds",
-            "Time from the first byte to the end of the answer.",
-            ("route",),
-            buckets=_SECONDS,
-            registry=registry,
-        )
+        self.requests = RequestFigures()
+        registry.register(self.requests)
         self.events = Counter(
             "stagefold_events_total",
             "Events offered, by what became of them.",
@@ -75,21 +112,10 @@ class Metrics:
             registry=registry,
         )
         self._of_status: dict[str, Counter] = {}
-        self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._gauges = {
             name: Gauge(f"stagefold_{name}", about, registry=registry)
             for name, about in _GAUGES.items()
         }
-
-    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Add one answered request."""
-        key = (method, route, status)
-        found = self._of_request.get(key)
-        if found is None:  # looked up once: labels cost more than the counting itself
-            found = self.requests.labels(*key), self.request_seconds.labels(route)
-            self._of_request[key] = found
-        found[0].inc()
-        found[1].observe(seconds)
 
     def count_outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """Add what became of the events of one request."""

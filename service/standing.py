@@ -29,6 +29,7 @@ class Standing:
         cause: Why it is in its stage.
         upcoming: What comes next if nothing happens.
         pending: What time alone brought about and no sweep has written down yet.
+        until: Before this instant everything here reads the same, if no event comes.
     """
 
     model: str
@@ -40,6 +41,7 @@ class Standing:
     upcoming: Upcoming | None
     personas: tuple[str, ...]
     pending: tuple[Transition, ...] = ()
+    until: int = 0
 
 
 def standing_now(row: StageRow, now: int) -> Standing:
@@ -98,6 +100,7 @@ def _standing(
         upcoming=upcoming,
         personas=machine.personas(state, instant),
         pending=pending,
+        until=machine.steady_until(state, instant),
     )
 
 

@@ -41,6 +41,7 @@ class Program:
         due: Per stage: the next instant at which time alone may change anything.
         read: Per signal: its value at an instant.
         personas: Whether a subject answers to each persona.
+        steady: The next instant at which time alone changes the value of a signal.
         text: The generated source.
     """
 
@@ -56,6 +57,7 @@ class Program:
     due: tuple[Callable[[Any, int], int], ...]
     read: Mapping[str, tuple[Callable[[Any, int], object], str]]
     personas: tuple[tuple[str, Callable[[Any, int], bool]], ...]
+    steady: Callable[[Any, int], int]
     copy: Callable[[Any], Any]
     text: str
 
@@ -84,6 +86,7 @@ class _Builder:
         timed = tuple(self.decisions.of(w) for w in self.watches if not w.is_immediate)
         reading = self._write_readings()
         personas = self._write_personas()
+        steady = self._write_steady()
         found = tuple(self._evidence_readers(watch) for watch in self.watches)
         handlers = Handlers(self.model, self.conditions, self.decisions, self.watches)
         written = handlers.write(self.source)
@@ -118,6 +121,7 @@ class _Builder:
             due=run["dues"],
             read={name: (run[function], kind) for name, function, kind in reading},
             personas=tuple((name, run[function]) for name, function in personas),
+            steady=run[steady],
             copy=run[copy],
             text=self.source.text,
         )
@@ -161,6 +165,12 @@ class _Builder:
             body = [f"return {condition.source}"]
             written.append((persona.id, self.source.function(f"persona{index}", "s, now", body)))
         return written
+
+    def _write_steady(self) -> str:
+        changes = [signals.next_change(place) for place in self.places if place.is_windowed]
+        return self.source.function(
+            "steady", "s, now", [f"return min({', '.join(['NEVER', 'NEVER', *changes])})"]
+        )
 
     def _write_due(self, stage: int, timed: tuple[Decision, ...]) -> str:
         awaiting = [
@@ -260,6 +270,7 @@ def namespace(model: Model) -> dict[str, Any]:
         "__builtins__": {},
         "len": len,
         "max": max,
+        "min": min,
         "NEVER": NEVER,
         "_add": add,
         "_bisect": bisect_right,

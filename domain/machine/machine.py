@@ -239,6 +239,15 @@ class Machine:
         """Return the personas that a subject in *state* answers to at *now*."""
         return tuple(name for name, holds in self._program.personas if holds(state, now))
 
+    def steady_until(self, state: State, now: int) -> int:
+        """Return the instant up to which `view` and `personas` of *state* read as they do at *now*.
+
+        That is no later than the next deadline, and *now* where it cannot be told.
+        """
+        if self._program.personas:
+            return now
+        return min(self._program.steady(state, now), self._due(state))
+
     def explain(
         self, state: State, now: int, event: Event | None = None
     ) -> tuple[RuleExplanation, ...]:

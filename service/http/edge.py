@@ -37,6 +37,8 @@ _DRESS = [
 ]
 """What an answer gets unless it says otherwise, as the server writes it."""
 
+_DRESS_NAMES = frozenset(name for name, _ in _DRESS)
+
 _is_request_id = re.compile(r"[A-Za-z0-9_.-]{8,64}").fullmatch
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -68,7 +70,9 @@ class Edge:
                 status = message["status"]
                 headers = message["headers"]
                 said = {name for name, _ in headers}
-                dress = [pair for pair in _DRESS if pair[0] not in said]
+                dress = _DRESS
+                if not said.isdisjoint(_DRESS_NAMES):
+                    dress = [pair for pair in _DRESS if pair[0] not in said]
                 own = (b"x-request-id", request_id.encode())
                 rate = scope["state"].get("rate")
                 limits = () if rate is None else rate.fields()
@@ -96,7 +100,7 @@ def _note(services: Services, scope: Scope, status: int, seconds: float) -> None
     state = scope["state"]
     route = state.get("route", "(none)")
     method = scope["method"] if scope["method"] in _METHODS else "(other)"
-    services.metrics.count_request(method, route, status, seconds)
+    services.metrics.requests.count(method, route, status, seconds)
     if scope["path"] not in _QUIET:
         _log.info(
             "request",

@@ -20,8 +20,9 @@ from service.door.cloudevents import CloudEventReading
 from service.door.events import Origin
 from service.door.strict import BLANKS
 from service.errors import Place, Problem
+from service.http.answers import Ready, encoded
 from service.http.bodies import read_body, read_pieces
-from service.http.event_bodies import JSON, items_of, kind_of
+from service.http.event_bodies import items_of, kind_of
 from service.http.parameters import WAIT_APPLIED_SECONDS, taken_in
 from service.http.requests import authorize, name_route, refuse_unknown, services_of
 from service.ingest import Outcome
@@ -286,9 +287,7 @@ def _answer(
     extra = dict(headers or {})
     if position is not None:
         extra[POSITION_HEADER] = str(position)
-    return Response(
-        msgspec.json.encode(members), status_code=status, headers=extra, media_type=JSON
-    )
+    return Ready(encoded(members), status=status, headers=extra)
 
 
 class _LinesResponse(StreamingResponse):

@@ -157,6 +157,15 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_on_http_exception)
 
 
+async def answer_of(request: Request, error: Problem | StoreError | HTTPException) -> Response:
+    """Return the answer to *request* that *error* stands for."""
+    if isinstance(error, Problem):
+        return await _on_problem(request, error)
+    if isinstance(error, StoreError):
+        return await _on_store_error(request, error)
+    return await _on_http_exception(request, error)
+
+
 async def _on_problem(request: Request, error: Problem) -> Response:
     return response(error, request_id_of(request), error.headers)
 

@@ -143,6 +143,11 @@ def entity_tag(standings: list[Standing], members: Members) -> str:
     return f'"{total}-{hashlib.sha256(encoded(members)).hexdigest()[:16]}"'
 
 
+def headers_of(found: SubjectSnapshot, tag: str) -> dict[str, str]:
+    """Return the headers of an answer that tells *found* under *tag*."""
+    return {"ETag": tag, POSITION_HEADER: str(found.positions.applied)}
+
+
 def matches(tag: str, header: str | None) -> bool:
     """Whether *tag* is among those of an If-Match or If-None-Match *header*."""
     if header is None:
@@ -161,7 +166,7 @@ def answer_whole(
     """Return *subject* with its stages; 304 where the caller has that already."""
     members = subject_of(subject, standings)
     tag = entity_tag(standings, members)
-    headers = {"ETag": tag, POSITION_HEADER: str(found.positions.applied)}
+    headers = headers_of(found, tag)
     if matches(tag, if_none_match):
         return Response(status_code=304, headers=headers)
     return answer(members, headers=headers)

@@ -15,7 +15,7 @@ from projections.log import NewEvent, Submission
 from service.adapters.memory import memory_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
-from service.ports import Store
+from service.ports import Store, SubjectKey
 from tests.builders import DAY, at
 from tests.contract.judging import assert_true, differences, whole_log
 from tests.contract.saying import SHOP, TEAM, TENANT, VIPS, publish, publish_from_now, sent
@@ -74,8 +74,12 @@ STEPS = st.tuples(st.integers(0, 9), BATCHES | BATCHES | BATCHES | SWEEPS | REBU
 
 
 async def live(store: Store, steps: list[tuple[int, tuple[Any, ...]]]) -> int:
-    """Let *store* live through *steps*, some days apart; return the last instant."""
+    """Let *store* live through *steps*, some days apart; return the last instant.
+
+    Everybody is asked for after each step, so that whatever a reader may keep is there to be wrong.
+    """
     now = at(90)
+    named: set[SubjectKey] = set()
     await publish(store, SHOP, now)
     await publish(store, TEAM, now)
     for days, step in steps:
@@ -85,6 +89,9 @@ async def live(store: Store, steps: list[tuple[int, tuple[Any, ...]]]) -> int:
             await store.append([Submission(sent_events, atomic=atomic)], now)
         else:
             await happen(store, step, now)
+        named |= {event.subject for event in await whole_log(store)}
+        for name in named:
+            assert await store.snapshot(TENANT, name) is not None
     return now
 
 

@@ -56,6 +56,23 @@ def test_a_history_folds_in_any_number_of_pieces(case: Case, cuts: set[int]) -> 
     assert machine.encode(state) == machine.encode(expected)
 
 
+@given(any_cases, st.lists(st.floats(0, 1, exclude_max=True), max_size=5))
+def test_until_the_instant_it_names_a_state_reads_the_same(case: Case, shares: list[float]) -> None:
+    """What was told of somebody may be told again until then, without looking."""
+    machine = machine_of(case.model)
+    state, _ = whole(machine, case.history, case.until)
+    assume(state.stage >= 0)
+    now, until = case.until, min(machine.steady_until(state, case.until), case.until + FAR)
+
+    told = (machine.view(state, now), machine.personas(state, now))
+
+    for share in shares:
+        instant = now + int((until - now) * share)
+        later, recorded = machine.advance(state, instant)
+        assert not recorded
+        assert (machine.view(later, instant), machine.personas(later, instant)) == told
+
+
 _ticks = st.sets(st.builds(at, st.integers(0, 120), st.sampled_from([-1, 0, 0, 1])), max_size=40)
 
 

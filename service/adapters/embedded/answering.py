@@ -18,8 +18,6 @@ from projections.answers import (
     Page,
     ParkedSubject,
     Positions,
-    StageRow,
-    Subject,
     SubjectSnapshot,
     TransitionRecord,
 )
@@ -31,7 +29,7 @@ from projections.history import HistoryPage, counting
 from projections.log import StoredEvent, SubjectKey
 from projections.machines import Catalogue
 from projections.questions import AskBucketLoads, AskProfilesIn
-from projections.records import RECORD_COLUMNS, Projection, entered_by, record_of
+from projections.records import RECORD_COLUMNS, record_of
 from projections.registers import AskEntries
 from projections.subjects import Profile
 from service.adapters.embedded.boards import board
@@ -45,11 +43,12 @@ from service.adapters.embedded.values import (
     in_sequence,
     known_of,
     names_of,
+    positions_at,
     positions_of,
     stored_event,
-    transition_record,
 )
 from service.adapters.embedded.values import newest_first as pages_newest_first
+from service.adapters.embedded.wholes import Asked, Wholes, stages_of, subject_of
 from service.ports import Runner
 
 Answer = TypeVar("Answer")
@@ -70,6 +69,7 @@ class Answering(ReadsSeals):
         """Read from *readings*, where *runner* says."""
         self._readings = readings
         self._runner = runner
+        self._wholes = Wholes()
 
     async def _read(self, work: Callable[[Readings], Answer], *, quick: bool = False) -> Answer:
         def look() -> Answer:
@@ -90,15 +90,16 @@ class Answering(ReadsSeals):
     def _snapshot(
         self, readings: Readings, tenant: str, key: SubjectKey, model: str | None
     ) -> SubjectSnapshot | None:
+        head = readings.head()
+        if head.is_level:
+            asked = Asked(tenant, key, model)
+            return self._wholes.snapshot(readings, head, self.catalogue, asked)
         profile = self._profile(readings, tenant, key)
         if profile is None:
             return None
         projections = self.catalogue.active(tenant, model)
-        return SubjectSnapshot(
-            self._subject(readings, profile),
-            tuple(self._stages(readings, profile, projections)),
-            positions_of(readings),
-        )
+        stages = stages_of(readings, profile, projections)
+        return SubjectSnapshot(subject_of(readings, profile), stages, positions_at(head))
 
     def _profile(self, readings: Readings, tenant: str, key: SubjectKey) -> Profile | None:
         identity = readings.identity(tenant, key)
@@ -112,58 +113,6 @@ class Answering(ReadsSeals):
         if not found or (not is_level and identity.ref not in found[0].members):
             return None
         return found[0]
-
-    def _subject(self, readings: Readings, profile: Profile) -> Subject:
-        others = [ref for ref in profile.members if ref != profile.ref]
-        names = readings.identities(others) if others else []
-        return Subject(
-            subject_id=profile.subject_id,
-            key=profile.key,
-            aliases=tuple(
-                sorted(
-                    (SubjectKey(one.kind, one.name) for one in names),
-                    key=lambda name: (name.kind, name.id),
-                )
-            ),
-            first_seen_at=profile.first_seen_at,
-            last_event_at=profile.last_at if profile.events else None,
-            events=profile.events,
-            traits=profile.traits,
-            parked="its events cannot be folded at present" if profile.parked else None,
-        )
-
-    def _stages(
-        self, readings: Readings, profile: Profile, projections: Sequence[Projection]
-    ) -> list[StageRow]:
-        found = (self._stage(readings, profile, projection) for projection in projections)
-        return [row for row in found if row is not None]
-
-    def _stage(
-        self, readings: Readings, profile: Profile, projection: Projection
-    ) -> StageRow | None:
-        standing = profile.standings.get(projection.generation)
-        if standing is None or projection.is_account != profile.is_account:
-            return None
-        row = readings.latest(projection.generation, profile.ref)
-        if row is None:
-            return None
-        latest = transition_record(row, projection, profile.key)
-        return StageRow(
-            model=projection.model,
-            version=projection.version,
-            generation=projection.generation,
-            lineage=projection.lineage,
-            machine=projection.machine,
-            state=standing.bytes_by(projection.machine),
-            stage=latest.to_stage,
-            entered_at=entered_by(latest.effective_at, latest.cause.rule, latest.time_in_previous),
-            due_at=profile.due_at,
-            sequence=latest.sequence,
-            cycle=latest.cycle,
-            last_effective_at=profile.last_at,
-            last_position=profile.last_position,
-            latest=latest,
-        )
 
     async def transitions(
         self,
@@ -316,8 +265,8 @@ class Answering(ReadsSeals):
             found = {one.ref: one for one in readings.profiles([line.ref for line in lines])}
             rows = tuple(
                 CustomerRow(
-                    self._subject(readings, found[line.ref]),
-                    tuple(self._stages(readings, found[line.ref], projections)),
+                    subject_of(readings, found[line.ref]),
+                    stages_of(readings, found[line.ref], projections),
                 )
                 for line in lines
             )

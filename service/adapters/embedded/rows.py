@@ -23,7 +23,7 @@ from projections.ranges import Built
 from projections.records import RecordRow
 from projections.registers import AskEntries
 from projections.seals import Seal
-from projections.subjects import Identity, Profile
+from projections.subjects import Identity, Profile, ProfileRow
 
 NEWEST_LOOKED_AT = 5_000
 """So many events back an import of the past shows that it is under way: more than a batch of it."""
@@ -117,6 +117,10 @@ class Readings(Protocol):
         ...
 
     def profiles(self, refs: Sequence[Ref]) -> list[Profile]: ...
+
+    def profile_row(self, tenant: str, key: SubjectKey) -> ProfileRow | None:
+        """Return the row of whom that name belongs to by the log: `PROFILE_COLUMNS`."""
+        ...
 
     def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]: ...
 

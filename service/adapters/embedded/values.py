@@ -13,7 +13,7 @@ from projections.asking import Ref
 from projections.changes import EVENT_COLUMNS, Row
 from projections.history import HistoryPage, SubjectHistory, counting
 from projections.log import ApiFormat, StoredEvent, SubjectKey, SubjectKind
-from projections.questions import AskBucketLoads, AskProfilesIn, HistoryOf
+from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RECORD_COLUMNS, Projection, record_of
 from projections.subjects import Profile
 from service.adapters.embedded.rows import Readings
@@ -62,7 +62,11 @@ def history_page(
 
 def positions_of(readings: Readings) -> Positions:
     """Return how far everything has come."""
-    head = readings.head()
+    return positions_at(readings.head())
+
+
+def positions_at(head: Head) -> Positions:
+    """Return how far everything has come where *head* is."""
     return Positions(head.position, head.projected, head.feed, head.recorded_at)
 
 

@@ -19,7 +19,15 @@ from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RECORD_COLUMNS, STAY_COLUMNS, RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
-from projections.subjects import DAY, PROFILE_COLUMNS, Identity, Profile, identity_of, traits_of
+from projections.subjects import (
+    DAY,
+    PROFILE_COLUMNS,
+    Identity,
+    Profile,
+    ProfileRow,
+    identity_of,
+    traits_of,
+)
 from service.adapters.embedded.rows import NEWEST_LOOKED_AT
 from service.adapters.memory.rows import MemoryRows
 
@@ -80,6 +88,10 @@ class MemoryReadings:
 
     def profiles(self, refs: Sequence[Ref]) -> list[Profile]:
         return self._rows.profiles_of(refs)
+
+    def profile_row(self, tenant: str, key: SubjectKey) -> ProfileRow | None:
+        found = self.identity(tenant, key)
+        return None if found is None else self._rows.profiles.get(found.root)
 
     def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]:
         return self._rows.histories(requests)

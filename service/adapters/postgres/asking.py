@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import TypeAlias
 
+from domain.buckets import bucket_of
 from projections.asking import Ref
 from projections.changes import Row
 from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.ranges import Load
 from projections.records import RecordRow
-from projections.subjects import Identity, Profile, identity_of, profile_of
+from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of
 from service.adapters.postgres import lookups
 from service.adapters.postgres.compiled import statement
-from service.adapters.postgres.connections import Link
+from service.adapters.postgres.connections import Link, is_storable
 from service.adapters.turns import by_turns
+
+Name: TypeAlias = tuple[str, str, str]
+"""Tenant, kind and id of a subject."""
 
 ALWAYS = 1 << 62
 """Later than any position or instant."""
@@ -27,9 +32,23 @@ def head_of(row: Row) -> Head:
     return Head(position, row[1] or 0, row[2] or 0, position if row[3] is None else row[3] - 1)
 
 
+def ends(link: Link) -> tuple[Head, int]:
+    """Return where everything ends, and how often models or generations have changed."""
+    row = link.row(statement(lookups.head))
+    assert row is not None  # noqa: S101 -- a SELECT without FROM has one row
+    return head_of(row), row[4] or 0
+
+
 def identities_of(link: Link, refs: Sequence[Ref]) -> list[Identity]:
     """Return the subjects that *refs* name."""
     return [identity_of(row) for row in link.listed(statement(lookups.identities_of), refs)]
+
+
+def rows_by_name(link: Link, names: Collection[Name]) -> dict[Name, ProfileRow]:
+    """Return the rows of those that *names* belong to by the log."""
+    keys = [(bucket_of(name[0], name[2]), *name) for name in names if is_storable(name[2])]
+    found = link.listed(statement(lookups.profiles_by_name), keys)
+    return {(row[0], row[1], row[2]): row[3:] for row in found}
 
 
 def profiles_of(link: Link, refs: Sequence[Ref]) -> list[Profile]:

@@ -30,7 +30,7 @@ from service.adapters.postgres.compiled import (
     same,
     words,
 )
-from service.adapters.postgres.tables import turns
+from service.adapters.postgres.tables import catalogue_changes, turns
 from service.adapters.sql.tables import (
     account_events,
     event_keys,
@@ -48,6 +48,7 @@ from service.adapters.sql.waiting import backlog
 REF = ("bucket", "subject_id")
 STANDING = ("bucket", "generation", "subject_id")
 KEY = ("bucket", "event_id", "subject_id", "source")
+_NAME = ("bucket", "tenant", "kind", "name")
 
 _CONTENT = RECORD_COLUMNS[RECORD_COLUMNS.index("kind") : RECORD_COLUMNS.index("recorded_at")]
 
@@ -60,8 +61,9 @@ def turn() -> str:
 
 
 def head() -> str:
-    """Return the statement for where the log and the feed end."""
-    return for_postgres(select(*_newest(), _feed_end(), first_waiting()))
+    """Return the statement for where everything ends, and how often the catalogue has changed."""
+    changes = select(catalogue_changes.c.count).scalar_subquery()
+    return for_postgres(select(*_newest(), _feed_end(), first_waiting(), changes))
 
 
 def _newest() -> list[ColumnElement[Any]]:
@@ -85,13 +87,26 @@ def _feed_end() -> ColumnElement[int | None]:
 
 def identities() -> str:
     """Return the statement for subjects by bucket, tenant, kind and name."""
-    key = ("bucket", "tenant", "kind", "name")
-    return for_postgres(_found_by(subjects, NAME_COLUMNS, key), *key)
+    return for_postgres(_found_by(subjects, NAME_COLUMNS, _NAME), *_NAME)
 
 
 def identities_of() -> str:
     """Return the statement for subjects by bucket and number."""
     return for_postgres(_found_by(subjects, NAME_COLUMNS, REF), *REF)
+
+
+def profiles_by_name() -> str:
+    """Return the statement for names, each followed by the profile that it belongs to."""
+    rows = rows_of(subjects, *_NAME)
+    found = select(*columns(subjects, *_NAME[1:]), *columns(profiles, *PROFILE_COLUMNS))
+    return for_postgres(
+        found.select_from(rows, subjects, profiles).where(
+            *same(subjects, rows, *_NAME),
+            profiles.c.bucket == subjects.c.root_bucket,
+            profiles.c.subject_id == subjects.c.root_id,
+        ),
+        *_NAME,
+    )
 
 
 def profiles_of() -> str:

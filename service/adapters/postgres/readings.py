@@ -19,7 +19,7 @@ from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
-from projections.subjects import Identity, Profile, identity_of, profile_of, traits_of
+from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of, traits_of
 from service.adapters.postgres import asking, boards, lookups, sealed, views, waiting
 from service.adapters.postgres.asking import ALWAYS
 from service.adapters.postgres.compiled import statement
@@ -42,10 +42,11 @@ class PostgresReadings:
 
     kind: Literal["memory", "sqlite", "postgresql"] = "postgresql"
 
-    def __init__(self, link: Link, place: str) -> None:
-        """Read the database at *place*."""
+    def __init__(self, link: Link, place: str, head: Head) -> None:
+        """Read the database at *place*, where everything ends at *head*."""
         self.link = link
         self._place = place
+        self._head = head
 
     def _rows(self, write: Callable[[], str], *bound: object) -> list[Row]:
         return self.link.rows(statement(write), *bound)
@@ -54,7 +55,7 @@ class PostgresReadings:
         return self.link.row(statement(write), *bound)
 
     def head(self) -> Head:
-        return asking.head_of(self._row(lookups.head) or (0, 0, 0, None))
+        return self._head
 
     def position_at(self, instant: int) -> int:
         low, high = 0, self.head().position
@@ -103,6 +104,10 @@ class PostgresReadings:
         if len(refs) == 1:
             return [profile_of(row) for row in self._rows(views.profile, *refs[0])]
         return asking.profiles_of(self.link, refs)
+
+    def profile_row(self, tenant: str, key: SubjectKey) -> ProfileRow | None:
+        name = (tenant, key.kind, key.id)
+        return asking.rows_by_name(self.link, [name]).get(name)
 
     def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]:
         return asking.histories(self.link, requests)

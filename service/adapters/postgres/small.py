@@ -22,12 +22,6 @@ def note_change(link: Link) -> None:
     link.rows(statement(_note_change))
 
 
-def change_count(link: Link) -> int:
-    """Return how often models or generations have changed."""
-    row = link.row(statement(_change_count))
-    return row[0] if row else 0
-
-
 def _all_versions() -> str:
     key = (model_versions.c.tenant, model_versions.c.model, model_versions.c.version)
     return for_postgres(select(model_versions).order_by(*key))
@@ -36,10 +30,6 @@ def _all_versions() -> str:
 def _note_change() -> str:
     count = catalogue_changes.c.count
     return for_postgres(update(catalogue_changes).values({count: count + _ONE}))
-
-
-def _change_count() -> str:
-    return for_postgres(select(catalogue_changes.c.count))
 
 
 _ONE = literal_column("1", WHOLE)

@@ -26,13 +26,13 @@ from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.postgres.archive import PostgresArchive
-from service.adapters.postgres.connections import Database
+from service.adapters.postgres.asking import ends
+from service.adapters.postgres.connections import Database, Link
 from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.readings import PostgresReadings
 from service.adapters.postgres.rebuilds import ranges_left
 from service.adapters.postgres.rows import PostgresRows
 from service.adapters.postgres.runner import GreenletRunner
-from service.adapters.postgres.small import change_count
 from service.adapters.postgres.together import Answers, ReadingsOfMany, Together, Wanted
 
 Result = TypeVar("Result")
@@ -91,25 +91,28 @@ class PostgresStore(Answering):
         What is to be known about *wanted* is looked up at once.
         """
         with self._database.reading() as link:
-            readings = PostgresReadings(link, self._database.place)
-            token = self._of_this_read.set(self._catalogue_of(readings))
+            readings, catalogue = self._moment(link)
+            if wanted:
+                readings = ReadingsOfMany(link, self._database.place, readings.head(), wanted)
+            token = self._of_this_read.set(catalogue)
             try:
-                yield ReadingsOfMany(link, self._database.place, wanted) if wanted else readings
+                yield readings
             finally:
                 self._of_this_read.reset(token)
 
-    def _catalogue_of(self, readings: PostgresReadings) -> Catalogue:
-        """Return the catalogue as of the transaction that *readings* are in."""
-        changes = change_count(readings.link)
+    def _moment(self, link: Link) -> tuple[PostgresReadings, Catalogue]:
+        """Return readings of the transaction that *link* is in, and the catalogue as of it."""
+        head, changes = ends(link)
         while changes < self._newest[0]:  # begun before a change that others have seen already
-            readings.link.execute("COMMIT; BEGIN")
-            changes = change_count(readings.link)
+            link.execute("COMMIT; BEGIN")
+            head, changes = ends(link)
+        readings = PostgresReadings(link, self._database.place, head)
         if changes == self._newest[0]:
-            return self._newest[1]
+            return readings, self._newest[1]
         found = self._newest[1].renewed(readings.versions(), readings.generations())
         if changes > self._newest[0]:
             self._newest = (changes, found)
-        return found
+        return readings, found
 
     async def _level(self) -> None:
         await self._read(lambda _: None)
@@ -172,7 +175,7 @@ class PostgresStore(Answering):
 
         def look() -> list[BucketRange]:
             with self._database.reading() as link:
-                catalogue = self._catalogue_of(PostgresReadings(link, self._database.place))
+                _, catalogue = self._moment(link)
                 projection = catalogue.projection(generation)
                 if projection is None:
                     return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from domain.buckets import bucket_of
@@ -17,7 +17,7 @@ from projections.asking import Ref
 from projections.changes import Row
 from projections.log import SubjectKey
 from projections.questions import Head
-from projections.subjects import Identity, Profile, identity_of
+from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of
 from service.adapters.postgres import asking, lookups, views, waiting
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link, is_storable
@@ -39,27 +39,26 @@ class Wanted:
 class ReadingsOfMany(PostgresReadings):
     """Readings that have looked up everything about some subjects beforehand."""
 
-    def __init__(self, link: Link, place: str, wanted: Sequence[Wanted]) -> None:
-        """Look up whatever may be asked about *wanted*."""
-        super().__init__(link, place)
+    def __init__(self, link: Link, place: str, head: Head, wanted: Sequence[Wanted]) -> None:
+        """Look up whatever may be asked about *wanted*, records only once one is asked for."""
+        super().__init__(link, place, head)
+        self._latest: dict[tuple[int, Ref], Row] | None = None
         names = {(one.tenant, one.key.kind, one.key.id) for one in wanted}
+        self._rows_by_name = asking.rows_by_name(link, names) if head.is_level else {}
+        self._profiles = {} if head.is_level else self._behind(names)
+
+    def _behind(self, names: Collection[asking.Name]) -> dict[Ref, Profile]:
+        """Look up whom *names* belonged to when what has been folded was stored."""
+        link = self.link
         keys = [(bucket_of(name[0], name[2]), *name) for name in names if is_storable(name[2])]
         named = [identity_of(row) for row in link.listed(statement(lookups.identities), keys)]
         self._named = {(one.tenant, one.kind, one.name): one for one in named}
-        self._end = super().head()
-        refs = [one.ref for one in named]
-        self._former = {} if self._end.is_level else waiting.former_roots_of(link, refs)
+        self._former = waiting.former_roots_of(link, [one.ref for one in named])
         roots = list({self._former.get(one.ref, one.root) for one in named})
-        self._profiles = {one.ref: one for one in asking.profiles_of(link, roots)}
-        profiles = self._profiles.values()
-        others = [ref for one in profiles if len(one.members) > 1 for ref in one.members]
-        self._members = {one.ref: one for one in asking.identities_of(link, others)}
-        standings = [(one.bucket, gen, one.subject_id) for one in profiles for gen in one.standings]
-        rows = link.listed(statement(views.latest_of), standings)
-        self._latest = {(row[1], (row[0], row[2])): row for row in rows}
+        return {one.ref: one for one in asking.profiles_of(link, roots)}
 
-    def head(self) -> Head:
-        return self._end
+    def profile_row(self, tenant: str, key: SubjectKey) -> ProfileRow | None:
+        return self._rows_by_name.get((tenant, key.kind, key.id))
 
     def identity(self, tenant: str, key: SubjectKey) -> Identity | None:
         return self._named.get((tenant, key.kind, key.id))
@@ -67,13 +66,20 @@ class ReadingsOfMany(PostgresReadings):
     def former_root(self, ref: Ref) -> Ref | None:
         return self._former.get(ref)
 
-    def identities(self, refs: Sequence[Ref]) -> list[Identity]:
-        return [self._members[ref] for ref in refs if ref in self._members]
-
     def profiles(self, refs: Sequence[Ref]) -> list[Profile]:
         return [self._profiles[ref] for ref in refs if ref in self._profiles]
 
     def latest(self, generation: int, ref: Ref) -> Row | None:
+        if self._latest is None:
+            found = {(row[0], row[1]): row for row in self._rows_by_name.values()}
+            profiles = [profile_of(row) for row in found.values()] or self._profiles.values()
+            standings = [
+                (one.bucket, generation, one.subject_id)
+                for one in profiles
+                for generation in one.standings
+            ]
+            rows = self.link.listed(statement(views.latest_of), standings)
+            self._latest = {(row[1], (row[0], row[2])): row for row in rows}
         return self._latest.get((generation, ref))
 
 

@@ -40,6 +40,7 @@ from service.adapters.sql.tables import (
     subjects,
     transitions,
 )
+from service.adapters.sql.waiting import backlog
 
 _CONTENT = RECORD_COLUMNS[RECORD_COLUMNS.index("kind") : RECORD_COLUMNS.index("recorded_at")]
 _KNOWN_AT, _AFTER_AT, _AFTER_POSITION = 4, 2, 3
@@ -71,14 +72,15 @@ def columns(table: Table, *names: str) -> list[ColumnElement[Any]]:
 
 
 def head() -> str:
-    """Return the statement for the newest event: position and recorded_at."""
-    newest = select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc())
-    return for_sqlite(limited(newest))
+    """Return the statement for where everything ends: one row, of NULLs where there is nothing.
 
-
-def feed_head() -> str:
-    """Return the statement for the position of the newest feed record."""
-    return for_sqlite(select(func.max(feed.c.position)))
+    Position and recorded_at of the newest event, position of the newest feed record, and the first
+    position that waits to be folded.
+    """
+    newest = select(func.max(events.c.position)).scalar_subquery()
+    recorded = select(events.c.recorded_at).where(events.c.position == newest).scalar_subquery()
+    ends = (select(func.max(feed.c.position)), select(func.min(backlog.c.first)))
+    return for_sqlite(select(newest, recorded, *(one.scalar_subquery() for one in ends)))
 
 
 def identities() -> str:
@@ -98,6 +100,19 @@ def identities_of() -> str:
 def profiles_of() -> str:
     """Return the statement for profiles by bucket and number."""
     return for_sqlite(_by_ref(profiles, *PROFILE_COLUMNS), "rows")
+
+
+def profile_by_name() -> str:
+    """Return the statement for the profile that a name belongs to."""
+    key = ("bucket", "tenant", "kind", "name")
+    found = select(*columns(profiles, *PROFILE_COLUMNS))
+    found = found.select_from(CrossJoin(subjects, profiles)).where(
+        subjects.c.bucket == bindparam("bucket", type_=Integer),
+        *(subjects.c[name] == bindparam(name, type_=Text) for name in key[1:]),
+        profiles.c.bucket == subjects.c.root_bucket,
+        profiles.c.subject_id == subjects.c.root_id,
+    )
+    return for_sqlite(found, *key)
 
 
 def snapshots_of() -> str:

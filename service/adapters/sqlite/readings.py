@@ -20,7 +20,14 @@ from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
-from projections.subjects import PROFILE_COLUMNS, Identity, Profile, identity_of, profile_of
+from projections.subjects import (
+    PROFILE_COLUMNS,
+    Identity,
+    Profile,
+    ProfileRow,
+    identity_of,
+    profile_of,
+)
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
 from service.adapters.sqlite import lookups, sealed, views, waiting
@@ -116,6 +123,10 @@ class SqliteReadings:
         if len(refs) == 1:
             return [profile_of(row) for row in self._rows(views.profile, *refs[0])]
         return profiles_of(self._connection, refs)
+
+    def profile_row(self, tenant: str, key: SubjectKey) -> ProfileRow | None:
+        bucket = bucket_of(tenant, key.id)
+        return self._row(lookups.profile_by_name, bucket, tenant, key.kind, key.id)
 
     def histories(self, requests: Sequence[HistoryOf]) -> Mapping[Ref, list[LoggedEvent]]:
         return histories(self._connection, requests)

@@ -264,10 +264,9 @@ def answers(
 
 def head(connection: sqlite3.Connection) -> Head:
     """Return where the log and the feed end."""
-    newest = connection.execute(statement(lookups.head)).fetchone() or (0, 0)
-    feed = connection.execute(statement(lookups.feed_head)).fetchone()
-    projected = waiting.projected(connection, newest[0])
-    return Head(newest[0], newest[1], feed[0] or 0, projected)
+    position, recorded_at, feed, waits = connection.execute(statement(lookups.head)).fetchone()
+    position = position or 0
+    return Head(position, recorded_at or 0, feed or 0, position if waits is None else waits - 1)
 
 
 def identities_of(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Identity]:

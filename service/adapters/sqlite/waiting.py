@@ -23,12 +23,6 @@ from service.adapters.sqlite.statements import statement
 _ROOTS = tuple(former_roots.c.keys())
 
 
-def projected(connection: sqlite3.Connection, newest: int) -> int:
-    """Return up to which position events have been folded, the log's *newest* if all have."""
-    row = connection.execute(statement(_first_waiting)).fetchone()
-    return newest if row is None else row[0] - 1
-
-
 def batches(connection: sqlite3.Connection, asked: AskBacklog) -> list[Row]:
     """Return the oldest batches that wait."""
     found: list[Row] = []
@@ -95,10 +89,6 @@ def joined() -> str:
     found = select(*columns(subjects, *_ROOTS)).select_from(CrossJoin(rows, subjects))
     found = found.where(*keyed(rows, subjects, "root_bucket", "root_id"))
     return for_sqlite(found.where(subjects.c.root_id != subjects.c.subject_id), "rows")
-
-
-def _first_waiting() -> str:
-    return for_sqlite(limited(select(backlog.c.first).order_by(backlog.c.first)))
 
 
 def _oldest() -> str:
