@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.servers.kafka import Broker, broking, why_not
 from tests.servers.postgres import CURE, Databases, is_available, serving
 
 # The suite gives one verdict for one tree; `--hypothesis-profile=deep` goes looking for news.
@@ -50,6 +51,16 @@ def databases() -> Iterator[Databases]:
         made = Databases(server)
         yield made
         asyncio.run(made.close())
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """Lend a Kafka broker, or leave the test out with the cure."""
+    trouble = why_not()
+    if trouble is not None:
+        pytest.skip(trouble)
+    with broking() as lent:
+        yield lent
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
