@@ -34,6 +34,8 @@ def settings_of(folder: Path | str, port: int, database_url: str = "") -> dict[s
         "STAGEFOLD_MODELS": "none",
         "STAGEFOLD_PORT": str(port),
         "STAGEFOLD_LOG_LEVEL": "error",
+        "STAGEFOLD_KEY_EVENTS_PER_SECOND": "0",
+        "STAGEFOLD_KEY_REQUESTS_PER_SECOND": "0",
     }
 
 

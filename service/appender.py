@@ -26,7 +26,7 @@ BATCH_EVENTS_MAX = 2_000
 
 QUEUED_EVENTS_MAX = 50_000
 CROWDED_BATCHES = 4
-"""So many full batches behind the one that is being written are a queue that does not go away."""
+"""So many full batches behind the one that is being written are a crowd; or half a full queue."""
 
 CROWDED_TURNS = 3
 """So many times in a row; once is a client that sent much at once."""
@@ -84,6 +84,7 @@ class Appender:
         self._crowded = 0
         self._queued_max = queued_events_max
         self._batch_max = batch_events_max
+        self._crowd = min(CROWDED_BATCHES * batch_events_max, queued_events_max // 2)
         self._queue: deque[_Waiting] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
@@ -163,7 +164,7 @@ class Appender:
             events += count
             taken.append(self._queue.popleft())
         self._queued -= events
-        is_crowded = self._queued >= CROWDED_BATCHES * self._batch_max
+        is_crowded = self._queued >= self._crowd
         self._crowded = self._crowded + 1 if is_crowded else 0
         return taken
 

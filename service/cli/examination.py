@@ -108,10 +108,15 @@ def _of_health(health: StoreHealth, now: int) -> Iterator[Check]:
     place = f"{health.kind} {health.place}, schema {health.revision or '-'}"
     yield Check("store", "ok", f"{place}, {health.size_bytes >> 20:,} MiB")
     lag = positions.head - positions.applied
+    since = health.waiting_since
+    waits = (
+        "" if since is None else f", {lag} events wait, the oldest for {(now - since) // SECOND} s"
+    )
     yield Check(
         "projection",
         "warning" if lag else "ok",
-        f"log position {positions.head}, applied {positions.applied}, feed {positions.feed}",
+        f"log position {positions.head}, applied {positions.applied}, feed {positions.feed}{waits}",
+        "is stagefold serve running? it folds what waits" if lag else "",
     )
     if positions.recorded_at > now + _AHEAD_MAX:
         newest = format_instant(positions.recorded_at)
