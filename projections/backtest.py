@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from domain.transitions import Cause, CauseKind, RecordKind
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 CHANGES_MAX = 100_000
 """Changed subjects that are kept by name; those beyond are only counted."""
-
 
 News = Counter[RecordKind]
 
@@ -118,22 +117,54 @@ class Tally:
         if pair[0] != pair[1] and len(self._kept) < self._changes_max:
             self._kept.append((*pair, _packed(history.subject, old, new)))
 
-    def changes(
-        self, *, first: int, limit: int, old: str | None = None, new: str | None = None
-    ) -> tuple[list[Change], int | None]:
-        """Return changes from number *first* on, and where to go on; None at the end.
+    def take_changes(self) -> list[tuple[str | None, str | None, str]]:
+        """Return who stands elsewhere: old stage, new stage, and the change as text."""
+        kept, self._kept = self._kept, []
+        return kept
 
-        *old* and *new* narrow to those who leave or reach a stage.
-        """
-        found: list[Change] = []
-        for number in range(first, len(self._kept)):
-            left, reached, packed = self._kept[number]
-            if old not in (None, left) or new not in (None, reached):
-                continue
-            if len(found) == limit:
-                return found, number
-            found.append(_unpacked(packed))
-        return found, None
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a backtest has found by some page, as it is kept between pages.
+
+    Attributes:
+        kept: How many of those who change are kept by name.
+    """
+
+    matrix: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
+    old_news: News = field(default_factory=Counter)
+    new_news: News = field(default_factory=Counter)
+    failed: int = 0
+    kept: int = 0
+
+    @property
+    def changed(self) -> int:
+        """How many subjects the candidate puts elsewhere."""
+        return sum(count for (old, new), count in self.matrix.items() if old != new)
+
+    def plus(self, tally: Tally) -> Found:
+        """Return this and what *tally* has counted."""
+        return Found(
+            self.matrix + tally.matrix,
+            self.old_news + tally.old_news,
+            self.new_news + tally.new_news,
+            self.failed + tally.failed,
+            self.kept + tally.kept,
+        )
+
+    @property
+    def text(self) -> str:
+        """It as JSON."""
+        matrix = sorted(([*pair, count] for pair, count in self.matrix.items()), key=str)
+        told = [matrix, self.old_news, self.new_news, self.failed, self.kept]
+        return json.dumps(told, separators=(",", ":"))
+
+    @classmethod
+    def of(cls, text: str) -> Found:
+        """Return what *text* holds."""
+        matrix, old_news, new_news, failed, kept = json.loads(text)
+        pairs = Counter({(old, new): count for old, new, count in matrix})
+        return cls(pairs, Counter(old_news), Counter(new_news), failed, kept)
 
 
 def _place(lineage: Lineage, events: Sequence[Event], trial: Trial, news: News) -> Place | None:
@@ -152,7 +183,7 @@ def _place(lineage: Lineage, events: Sequence[Event], trial: Trial, news: News) 
     return Place(told.state.stage_id, told.state.entered_at, cause)
 
 
-# A hundred thousand changes are kept; as text each takes a third of what its objects would take.
+# Changes are kept as text: that is what a row holds.
 
 
 def _packed(subject: SubjectKey, old: Place | None, new: Place | None) -> str:
@@ -167,7 +198,8 @@ def _parts(place: Place | None) -> list[object] | None:
     return [place.stage, place.entered_at, *told]
 
 
-def _unpacked(packed: str) -> Change:
+def change_of(packed: str) -> Change:
+    """Return the change that a text holds."""
     kind, name, old, new = json.loads(packed)
     return Change(SubjectKey(cast("SubjectKind", kind), name), _place_of(old), _place_of(new))
 

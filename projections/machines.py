@@ -55,7 +55,7 @@ class Catalogue:
         return renewed
 
     def _projection(self, generation: Generation) -> Projection:
-        lineage = self._lineage(generation)
+        lineage = self.lineage_of(generation)
         machine = lineage.machine
         return Projection(
             generation=generation.generation,
@@ -69,7 +69,8 @@ class Catalogue:
             built=generation.built if generation.status == "building" else EVERY_BUCKET,
         )
 
-    def _lineage(self, generation: Generation) -> Lineage:
+    def lineage_of(self, generation: Generation) -> Lineage:
+        """Return what tells of history by *generation*, whatever has become of it."""
         return Lineage(
             [
                 Era(
@@ -117,6 +118,15 @@ class Catalogue:
     def projection(self, generation: int) -> Projection | None:
         """Return the projection with that number, if it is being folded."""
         return next((one for one in self.projections if one.generation == generation), None)
+
+    @property
+    def has_rows_to_remove(self) -> bool:
+        """Whether rows are left of a generation that nobody reads any more."""
+        return any(one.has_rows_to_remove for one in self.generations.values())
+
+    def has_stood_by(self, now: int) -> bool:
+        """Tell whether a generation has stood by for long enough."""
+        return any(one.has_stood_by(now) for one in self.generations.values())
 
     def of_model(self, tenant: str, model: str, *statuses: GenerationStatus) -> list[Generation]:
         """Return the generations of a model that have one of *statuses*, oldest first."""

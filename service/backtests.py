@@ -1,69 +1,47 @@
-"""Backtests: a candidate model tried on all of history, beside the live models, without writing.
+"""Backtests: a candidate model tried on all of history, beside the live models.
 
-A job reads everybody's history page by page and folds it by the candidate and by the active
-version. Jobs and their results live in this process: they end with it, and only it can tell them.
+A job reads everybody's history page by page and folds it by the candidate and by what was active.
+Jobs and what they find are rows: where a process stops, is killed or loses the database, another
+one, or the next, goes on with the page that was not written. Nothing that is live is touched.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import structlog
 
 from domain.buckets import BUCKETS
+from domain.document import parse_model
 from domain.instants import SECOND
 from domain.lineage import of_one
 from domain.machine import compile_model
 from domain.model import Model
-from projections.backtest import Tally, Trial
-from service.catalogue import Catalogue
+from projections import trials
+from projections.backtest import CHANGES_MAX, Change, Tally, Trial, change_of
+from projections.folding import FOLD_FAILURES
+from projections.trials import Backtest, BacktestStatus
 from service.errors import Problem
-from service.ports import Clock, ModelVersion, Randomness, Store, StoreError
+from service.ports import Clock, Randomness, Store, StoreError, StoreUnavailable
 
 EVENTS_AT_ONCE = 5_000
 """Events that one page of a backtest reads and folds."""
-JOBS_KEPT_MAX = 4
+JOBS_KEPT_MAX = 20
 """Of a tenant; the oldest that has ended is forgotten for a new one."""
 JOBS_AT_ONCE_MAX = 2
-NOTIFY_MAX_AGE = 72 * 3_600 * SECOND
-"""Transitions older than this are announced to nobody."""
+LEASE = 10 * SECOND
+"""How long a process that does not say so again keeps a job from others."""
+
+HOUR = 3_600 * SECOND
+LOOK_AGAIN_SECONDS = 0.25
+PAUSE_SECONDS_MAX = 30.0
+ROWS_FORGOTTEN_AT_ONCE = 5_000
+_TRIALS_MAX = 4
 
 _log = structlog.get_logger("stagefold.backtests")
-
-BacktestStatus = Literal["running", "done", "failed", "cancelled"]
-
-
-@dataclass(slots=True)
-class Backtest:
-    """One backtest and how far it has come.
-
-    Attributes:
-        candidate: The model on trial.
-        against: The active version that it is compared with; None where none is active.
-        sample: The share of subjects that is folded, by bucket.
-        known_at: Log position up to which history counts.
-        end: Buckets from it on are not in the sample.
-        done, total: Events.
-        tally: What it has found; whole once the status is `done`.
-    """
-
-    id: str
-    tenant: str
-    candidate: Model
-    against: ModelVersion | None
-    sample: float
-    known_at: int
-    end: int
-    total: int
-    started_at: int
-    tally: Tally
-    done: int = 0
-    status: BacktestStatus = "running"
-    finished_at: int | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +60,20 @@ class Order:
 
 
 class Backtests:
-    """The backtests of this process."""
+    """The backtests that this process takes and carries on."""
 
     def __init__(
-        self, store: Store, clock: Clock, randomness: Randomness, catalogue: Catalogue
+        self, store: Store, clock: Clock, randomness: Randomness, *, notify_max_age_hours: int = 72
     ) -> None:
-        """Read histories from *store*, and the active models from *catalogue*."""
+        """Count as news what is not older than *notify_max_age_hours*."""
         self._store = store
         self._clock = clock
         self._randomness = randomness
-        self._catalogue = catalogue
-        self._jobs: dict[str, Backtest] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._notify_max_age = notify_max_age_hours * HOUR
+        self._holder = ""
+        self._trials: dict[str, Trial] = {}
+        self._turn = asyncio.Lock()
+        self._drive: asyncio.Task[None] | None = None
 
     async def begin(self, order: Order) -> Backtest:
         """Return the job that tries the candidate of *order*.
@@ -102,123 +82,188 @@ class Backtests:
             Problem: `backtest_refused` where the active version has other subjects, or while as
                 many are running as may.
         """
-        self._expect_room()
         job = await self._prepared(order)
-        self._expect_room()
-        self._forget_oldest(order.tenant)
-        self._jobs[job.id] = job
-        task = asyncio.create_task(self._run(job), name=f"backtest {job.id}")
-        self._tasks[job.id] = task
-        task.add_done_callback(lambda ended: self._end(job, ended))
-        return job
-
-    def _expect_room(self) -> None:
-        if len(self._tasks) >= JOBS_AT_ONCE_MAX:
+        script = trials.begin(job, at_once_max=JOBS_AT_ONCE_MAX, kept_max=JOBS_KEPT_MAX)
+        if not await self._store.keep(script):
             message = f"{JOBS_AT_ONCE_MAX} backtests are running; wait for one or cancel it"
             raise Problem("backtest_refused", message)
+        self.nudge()
+        return job
 
     async def _prepared(self, order: Order) -> Backtest:
-        now = self._clock.now()
-        candidate, as_of = order.candidate, now if order.as_of is None else order.as_of
-        newest = await self._store.model(order.tenant, candidate.key)
-        is_active = newest is not None and newest.active_generation is not None
-        against = newest if is_active else None
-        active = None if against is None else self._catalogue.model_of(against)
-        if active is not None and active.subject != candidate.subject:
-            message = f"subject: the active version has {active.subject}s, the candidate"
-            raise Problem("backtest_refused", f"{message} {candidate.subject}s")
-        trial = Trial(
-            candidate=of_one(0, compile_model(candidate)),
-            active=None if active is None else of_one(1, compile_model(active)),
-            as_of=as_of,
-            news_since=as_of - NOTIFY_MAX_AGE,
-        )
+        now, candidate = self._clock.now(), order.candidate
+        as_of = now if order.as_of is None else order.as_of
+        active = await self._store.model(order.tenant, candidate.key)
+        against = None if active is None else active.active_generation
+        if active is not None and against is not None:
+            subject = parse_model(json.loads(active.document)).subject
+            if subject != candidate.subject:
+                message = f"subject: the active version has {subject}s, the candidate"
+                raise Problem("backtest_refused", f"{message} {candidate.subject}s")
         end = math.ceil(order.sample * BUCKETS)
         accounts = candidate.subject == "account"
         return Backtest(
-            id=f"bt_{self._randomness.token(12).hex()}",
             tenant=order.tenant,
-            candidate=candidate,
+            id=f"bt_{self._randomness.token(12).hex()}",
+            model=candidate.key,
+            hash=candidate.hash,
+            document=json.dumps(candidate.document, ensure_ascii=False, separators=(",", ":")),
+            accounts=int(accounts),
             against=against,
-            sample=order.sample,
+            against_version=None if active is None or against is None else active.version,
+            as_of=as_of,
+            news_since=as_of - self._notify_max_age,
+            sample=repr(order.sample),
             known_at=(await self._store.positions()).head,
             end=end,
             total=await self._store.history_load(order.tenant, accounts=accounts, end=end),
             started_at=now,
-            tally=Tally(trial),
         )
 
-    def _forget_oldest(self, tenant: str) -> None:
-        ours = [each for each in self._jobs.values() if each.tenant == tenant]
-        ended = [each.id for each in ours if each.id not in self._tasks]
-        for name in ended[: max(0, len(ours) - JOBS_KEPT_MAX + 1)]:
-            del self._jobs[name]
+    # ------------------------------------------------------------ carrying on
 
-    async def _run(self, job: Backtest) -> None:
-        bucket = 0
-        while bucket < job.end:
-            page = await self._store.histories(
-                job.tenant,
-                accounts=job.candidate.subject == "account",
-                first=bucket,
-                end=job.end,
-                known_at=job.known_at,
-                limit=EVENTS_AT_ONCE,
-            )
-            # Folding on a thread lets requests through, however long one subject's history is.
-            await asyncio.to_thread(job.tally.take, page.rows)
-            job.done += page.load
-            bucket = page.end
+    def nudge(self) -> None:
+        """Go on at once, not only when the loop looks next."""
+        if self._drive is None or self._drive.done():
+            self._drive = asyncio.create_task(self._drive_on(), name="backtests")
 
-    def _end(self, job: Backtest, task: asyncio.Task[None]) -> None:
-        del self._tasks[job.id]
-        job.finished_at = self._clock.now()
-        if task.cancelled():
-            job.status = "cancelled"
-            return
-        error = task.exception()
-        if error is None:
-            job.status, job.total = "done", job.done
-            _log.info("backtest_done", backtest=job.id, model=job.candidate.key, events=job.done)
-            return
-        job.status = "failed"
-        job.error = (
-            str(error) if isinstance(error, StoreError) else "a mistake of ours; see the log"
+    async def _drive_on(self) -> None:
+        pause = LOOK_AGAIN_SECONDS
+        while True:
+            try:
+                if not await self.round():
+                    return
+                pause = LOOK_AGAIN_SECONDS
+                await asyncio.sleep(0)
+            except StoreUnavailable as error:
+                _log.warning("backtest_waits", error=str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, PAUSE_SECONDS_MAX)
+
+    async def round(self) -> bool:
+        """Carry the oldest job that nobody else holds a page on; return whether there was one.
+
+        Raises:
+            StoreUnavailable: The job stands where it stood; the next round goes on.
+        """
+        async with self._turn:
+            if not await self._store.look(trials.running()):
+                return await self._store.keep(trials.forget(ROWS_FORGOTTEN_AT_ONCE)) > 1
+            now = self._clock.now()
+            self._holder = self._holder or self._randomness.token(12).hex()
+            job = await self._store.keep(trials.claim(self._holder, now, until=now + LEASE))
+            if job is None:
+                return False
+            try:
+                await self._fold_page(job)
+            except StoreUnavailable:
+                raise
+            except (StoreError, *FOLD_FAILURES) as error:
+                await self._end(job, "failed", f"{type(error).__name__}: {error}"[:500])
+            return True
+
+    async def _fold_page(self, job: Backtest) -> None:
+        page = await self._store.histories(
+            job.tenant,
+            accounts=bool(job.accounts),
+            first=job.buckets_done,
+            end=job.end,
+            known_at=job.known_at,
+            limit=EVENTS_AT_ONCE,
         )
-        _log.warning("backtest_failed", backtest=job.id, exc_info=error)
+        result = job.result
+        tally = Tally(await self._trial(job), CHANGES_MAX - result.kept)
+        # Folding on a thread lets requests through, however long one subject's history is.
+        await asyncio.to_thread(tally.take, page.rows)
+        now = self._clock.now()
+        after = replace(
+            job,
+            buckets_done=page.end,
+            done=job.done + page.load,
+            found=result.plus(tally).text,
+            lease_until=now + LEASE,
+        )
+        if page.end >= job.end:
+            after = replace(after, status="done", total=after.done, finished_at=now, holder=None)
+        written = await self._store.keep(trials.carry_on(job, after, tally.take_changes()))
+        if written and after.status == "done":
+            self._trials.pop(job.id, None)
+            await self._store.note_backtested(job.tenant, job.model, job.hash, now)
+            _log.info("backtest_done", backtest=job.id, model=job.model, events=after.done)
 
-    def of_model(self, tenant: str, key: str) -> list[Backtest]:
+    async def _trial(self, job: Backtest) -> Trial:
+        found = self._trials.get(job.id)
+        if found is None:
+            against = job.against
+            active = None if against is None else await self._store.lineage(job.tenant, against)
+            candidate = compile_model(parse_model(json.loads(job.document)))
+            found = Trial(of_one(0, candidate), active, job.as_of, job.news_since)
+            while len(self._trials) >= _TRIALS_MAX:
+                del self._trials[next(iter(self._trials))]
+            self._trials[job.id] = found
+        return found
+
+    async def _end(self, job: Backtest, status: BacktestStatus, error: str | None) -> Backtest:
+        ended = await self._store.keep(trials.end(job, status, self._clock.now(), error))
+        if ended.status == "failed":
+            _log.warning("backtest_failed", backtest=job.id, model=job.model, error=error)
+        return ended
+
+    # ------------------------------------------------------------ being asked
+
+    async def of_model(self, tenant: str, key: str) -> list[Backtest]:
         """Return the jobs for that model, the newest first."""
-        found = [
-            job for job in self._jobs.values() if (job.tenant, job.candidate.key) == (tenant, key)
-        ]
-        return found[::-1]
+        found = await self._store.look(trials.of_tenant(tenant))
+        return [job for job in found if job.model == key]
 
-    def find(self, tenant: str, key: str, name: str) -> Backtest:
+    async def find(self, tenant: str, key: str, name: str) -> Backtest:
         """Return the job with that id.
 
         Raises:
             Problem: `backtest_not_found`.
         """
-        job = self._jobs.get(name)
-        if job is None or (job.tenant, job.candidate.key) != (tenant, key):
+        job = await self._store.look(trials.find(tenant, name))
+        if job is None or job.model != key:
             raise Problem("backtest_not_found", f"there is no backtest {name[:40]!a} here")
         return job
 
-    async def settle(self, job: Backtest) -> None:
-        """Wait until *job* has ended."""
-        task = self._tasks.get(job.id)
-        if task is not None:
-            await asyncio.wait([task])
+    async def changes(
+        self,
+        job: Backtest,
+        *,
+        limit: int,
+        after: int | None = None,
+        old: str | None = None,
+        new: str | None = None,
+    ) -> tuple[list[Change], int | None]:
+        """Return those who change behind number *after*, and where to go on; None at the end."""
+        script = trials.changes_of(job, after=after, limit=limit + 1, old=old, new=new)
+        rows = await self._store.look(script)
+        following = rows[limit - 1].number if len(rows) > limit else None
+        return [change_of(row.change) for row in rows[:limit]], following
 
-    async def cancel(self, job: Backtest) -> None:
-        """Stop *job*, if it is running, and wait until it has."""
-        task = self._tasks.get(job.id)
-        if task is not None:
-            task.cancel()
-            await self.settle(job)
+    async def settle(self, job: Backtest) -> Backtest:
+        """Return *job* at its end, whoever carries it on."""
+        while True:
+            found = await self._store.look(trials.find(job.tenant, job.id))
+            if found is None or found.status != "running":
+                return found or job
+            self.nudge()
+            assert self._drive is not None  # noqa: S101 -- made by `nudge`
+            await asyncio.wait([self._drive], timeout=LOOK_AGAIN_SECONDS)
+            if self._drive.done():
+                await asyncio.sleep(LOOK_AGAIN_SECONDS if await self._is_held(job) else 0)
+
+    async def _is_held(self, job: Backtest) -> bool:
+        found = await self._store.look(trials.find(job.tenant, job.id))
+        return found is not None and found.holder not in (None, self._holder)
+
+    async def cancel(self, job: Backtest) -> Backtest:
+        """Return *job*, given up if it was running."""
+        return await self._end(job, "cancelled", None)
 
     async def close(self) -> None:
-        """Stop all jobs."""
-        for job in [self._jobs[name] for name in self._tasks]:
-            await self.cancel(job)
+        """Stop; another process, or the next one, goes on."""
+        if self._drive is not None:
+            self._drive.cancel()
+            await asyncio.gather(self._drive, return_exceptions=True)

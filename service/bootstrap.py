@@ -93,7 +93,9 @@ def assemble(
         rates=rates,
         catalogue=catalogue,
         rebuilds=rebuilds,
-        backtests=Backtests(store, clock, randomness, catalogue),
+        backtests=Backtests(
+            store, clock, randomness, notify_max_age_hours=settings.notify_max_age_hours
+        ),
         follower=follower,
         metrics=Metrics(),
         cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
@@ -246,6 +248,7 @@ def _start_loops(services: Services) -> None:
     services.loops.start("sweeper", sweep, pause_seconds=SWEEP_PAUSE_SECONDS)
 
     services.loops.start("rebuild", services.rebuilds.round, pause_seconds=REBUILD_PAUSE_SECONDS)
+    services.loops.start("backtest", services.backtests.round, pause_seconds=REBUILD_PAUSE_SECONDS)
 
     forget = while_held(services.leases, "rejected-events", services.rejections.forget_old)
     services.loops.start("rejected-events", forget, pause_seconds=FORGET_PAUSE_SECONDS)

@@ -14,6 +14,7 @@ from domain.check import Finding, check_model
 from domain.document import ModelError, parse_model
 from domain.document import Problem as DocumentProblem
 from domain.model import Model
+from projections import trials
 from service import notes
 from service.activation import Plan, expect_valid, one_before, terms_of
 from service.errors import Place, Problem
@@ -116,6 +117,9 @@ class Catalogue:
             created_at=now,
             created_by=author,
             validated_at=now if draft.is_valid else None,
+            backtested_at=trials.tried_at(
+                await self._store.look(trials.of_tenant(tenant)), model.key, model.hash
+            ),
         )
         if notes.pending() is not None:
             notes.tell(before=await self._newest(tenant, model.key))

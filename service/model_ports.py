@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from domain.lineage import Lineage
 from projections.catalogue import ANEW, Generation, ModelVersion, Terms
 
 
@@ -33,6 +34,14 @@ class KeepsModels(Protocol):
 
     async def model_versions(self, tenant: str, key: str) -> list[ModelVersion]:
         """Return all versions of a model, newest first."""
+        ...
+
+    async def note_backtested(self, tenant: str, key: str, digest: str, now: int) -> None:
+        """Note that versions of a model with that hash have been tried on history."""
+        ...
+
+    async def lineage(self, tenant: str, generation: int) -> Lineage | None:
+        """Return what tells of history by that generation; None where the tenant has no such."""
         ...
 
     async def begin_generation(

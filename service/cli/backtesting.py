@@ -14,8 +14,8 @@ from service.cli.printing import counted, print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
-    from projections.backtest import Change, Tally
-    from service.backtests import Backtest
+    from projections.backtest import Change, Found
+    from projections.trials import Backtest
     from service.services import Services
 
 _NONE = "-"
@@ -55,22 +55,22 @@ def backtest(
     settings = settings_now()
     require_database(settings)
 
-    async def run(services: Services) -> tuple[Backtest, dict[str, object]]:
+    async def run(services: Services) -> tuple[Backtest, dict[str, object], list[Change]]:
         draft = services.catalogue.read(file.read_bytes(), file.suffix)
         order = Order(DEFAULT_TENANT, draft.model, instant, sample)
         job = await _watched(services, await services.backtests.begin(order))
-        return job, backtest_of(job, services.clock.now())
+        found, _ = await services.backtests.changes(job, limit=max(1, changes))
+        return job, backtest_of(job, services.clock.now()), found[:changes]
 
-    job, members = use(run, settings=settings)
+    job, members, found = use(run, settings=settings)
     if job.status != "done":
         raise CommandError(
             f"the backtest ended early: {job.error or job.status}",
             code="backtest_failed",
             status=Exit.UNAVAILABLE,
         )
-    found, _ = job.tally.changes(first=0, limit=changes)
     if as_json:
-        name = "account_id" if job.candidate.subject == "account" else "customer_id"
+        name = "account_id" if job.accounts else "customer_id"
         print_json({**members, "changes": [change_of(each, name) for each in found]})
         return
     _tell(job, found)
@@ -89,20 +89,22 @@ async def _watched(services: Services, job: Backtest) -> Backtest:
         while not ended.done():
             await asyncio.wait([ended], timeout=LOOK_AGAIN_SECONDS)
             seconds = max(0, services.clock.now() - job.started_at) / SECOND
+            job = await services.backtests.find(job.tenant, job.model, job.id)
             share = job.done / job.total if job.total else 1.0
             pace = Pace(min(share, 1.0), job.done / max(seconds, 0.001), seconds)
-            meter.show_job(f"backtest of {job.candidate.key}", pace)
-    return job
+            meter.show_job(f"backtest of {job.model}", pace)
+    return ended.result()
 
 
 def _tell(job: Backtest, found: list[Change]) -> None:
-    tally = job.tally
-    against = "no active version" if job.against is None else f"version {job.against.version}"
-    subjects = counted(sum(tally.matrix.values()), job.candidate.subject)
-    typer.echo(f"{job.candidate.key} against {against}: {subjects}, {tally.changed:,} would change")
-    if tally.failed:
-        typer.echo(f"{tally.failed:,} cannot be folded")
-    print_table(("OLD STAGE", "NEW STAGE", "COUNT"), _matrix(job, tally))
+    result = job.result
+    against = "no active version" if job.against is None else f"version {job.against_version}"
+    subject = "account" if job.accounts else "customer"
+    subjects = counted(sum(result.matrix.values()), subject)
+    typer.echo(f"{job.model} against {against}: {subjects}, {result.changed:,} would change")
+    if result.failed:
+        typer.echo(f"{result.failed:,} cannot be folded")
+    print_table(("OLD STAGE", "NEW STAGE", "COUNT"), _matrix(job, result))
     if found:
         print_table(
             ("ID", "OLD STAGE", "BY", "NEW STAGE", "BY"),
@@ -117,11 +119,16 @@ def _tell(job: Backtest, found: list[Change]) -> None:
         )
 
 
-def _matrix(job: Backtest, tally: Tally) -> list[list[str]]:
+def _matrix(job: Backtest, result: Found) -> list[list[str]]:
     """Return the lines of the matrix in the order of the candidate's stages."""
-    order = {stage.id: place for place, stage in enumerate(job.candidate.stages)}
+    import json
+
+    from domain.document import parse_model
+
+    stages = parse_model(json.loads(job.document)).stages
+    order = {stage.id: place for place, stage in enumerate(stages)}
     cells = sorted(
-        tally.matrix.items(),
+        result.matrix.items(),
         key=lambda cell: (order.get(cell[0][0] or "", -1), order.get(cell[0][1] or "", -1)),
     )
     return [[old or _NONE, new or _NONE, f"{count:,}"] for (old, new), count in cells]

@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from domain.instants import SECOND
 from projections.backtest import Change, News, Place
-from service.backtests import NOTIFY_MAX_AGE, Backtest, Order
+from projections.trials import Backtest
+from service.activation import expect_valid
+from service.backtests import Order
 from service.http.answers import Members, answer, cause_of, instant, listed, pace_of
 from service.http.bodies import read_body
 from service.http.models import DOCUMENT, Key, kind_of
@@ -33,6 +35,9 @@ OldStage = Annotated[
 NewStage = Annotated[
     str | None, Query(alias="to", max_length=64, description="Only those who reach this stage.")
 ]
+Version = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="Try this stored version; send no body.")
+]
 _PATH = "/v1/models/{key}/backtests"
 
 
@@ -40,15 +45,25 @@ _PATH = "/v1/models/{key}/backtests"
     _PATH, status_code=202, summary="Try a document on all of history", openapi_extra=DOCUMENT
 )
 async def begin(
-    *, call: MayChangeModels, key: Key, as_of: InstantText = None, sample: Sample = 1.0
+    *,
+    call: MayChangeModels,
+    key: Key,
+    as_of: InstantText = None,
+    sample: Sample = 1.0,
+    version: Version = None,
 ) -> Response:
     """Begin to fold history by the document beside the active version; nothing is changed.
 
-    The job and its result live in the process that took it, and end with it.
+    The job outlives the process that took it: another one goes on with it.
     """
-    text = await read_body(call.request, call.services.settings)
-    draft = call.services.catalogue.read(text, kind_of(call.request), key=key)
-    order = Order(call.tenant, draft.model, instant_of("as_of", as_of), sample)
+    if version is None:
+        text = await read_body(call.request, call.services.settings)
+        candidate = call.services.catalogue.read(text, kind_of(call.request), key=key).model
+    else:
+        found = await call.services.catalogue.find(call.tenant, key, version)
+        expect_valid(found)
+        candidate = call.services.catalogue.model_of(found)
+    order = Order(call.tenant, candidate, instant_of("as_of", as_of), sample)
     job = await call.services.backtests.begin(order)
     headers = {"Location": f"/v1/models/{key}/backtests/{job.id}"}
     return answer(backtest_of(job, call.now), status=202, headers=headers)
@@ -56,15 +71,15 @@ async def begin(
 
 @router.get(_PATH, summary="Backtests of a model")
 async def list_backtests(*, call: MaySeeMetrics, key: Key) -> Response:
-    """Return the backtests that this process remembers, newest first."""
-    found = call.services.backtests.of_model(call.tenant, key)
+    """Return the backtests that are remembered, newest first."""
+    found = await call.services.backtests.of_model(call.tenant, key)
     return answer(listed([backtest_of(each, call.now) for each in found], None))
 
 
 @router.get(f"{_PATH}/{{backtest}}", summary="Progress and result of a backtest")
 async def get_backtest(*, call: MaySeeMetrics, key: Key, backtest: BacktestId) -> Response:
     """Return how far it has come; at its end the matrix of old and new stages."""
-    job = call.services.backtests.find(call.tenant, key, backtest)
+    job = await call.services.backtests.find(call.tenant, key, backtest)
     return answer(backtest_of(job, call.now))
 
 
@@ -80,13 +95,14 @@ async def list_changes(
     new: NewStage = None,
 ) -> Response:
     """Return those whom the document puts into another stage, with both stages and both causes."""
-    job = call.services.backtests.find(call.tenant, key, backtest)
+    job = await call.services.backtests.find(call.tenant, key, backtest)
     cursors = call.cursors(old=old, new=new)
     after = cursors.read(cursor)
-    first = int(after[0]) if after else 0
-    found, following = job.tally.changes(first=first, limit=limit, old=old, new=new)
-    is_account = job.candidate.subject == "account"
-    name = "account_id" if is_account else "customer_id"
+    last = int(after[0]) if after else None
+    found, following = await call.services.backtests.changes(
+        job, after=last, limit=limit, old=old, new=new
+    )
+    name = "account_id" if job.accounts else "customer_id"
     rows = [change_of(each, name) for each in found]
     return answer(listed(rows, cursors.write(None if following is None else (following,))))
 
@@ -94,20 +110,20 @@ async def list_changes(
 @router.delete(f"{_PATH}/{{backtest}}", summary="Cancel a backtest")
 async def cancel(*, call: MayChangeModels, key: Key, backtest: BacktestId) -> Response:
     """Stop it; one that has ended stays as it is."""
-    job = call.services.backtests.find(call.tenant, key, backtest)
-    await call.services.backtests.cancel(job)
-    return answer(backtest_of(job, call.now))
+    job = await call.services.backtests.find(call.tenant, key, backtest)
+    ended = await call.services.backtests.cancel(job)
+    return answer(backtest_of(ended, call.now))
 
 
 def backtest_of(job: Backtest, now: int) -> Members:
     """Return the progress of a backtest and, once it is done, its result."""
     return {
         "id": job.id,
-        "model": job.candidate.key,
-        "hash": job.candidate.hash,
-        "against_version": None if job.against is None else job.against.version,
-        "as_of": instant(job.tally.trial.as_of),
-        "sample": job.sample,
+        "model": job.model,
+        "hash": job.hash,
+        "against_version": job.against_version,
+        "as_of": instant(job.as_of),
+        "sample": float(job.sample),
         "log_position": job.known_at,
         "status": job.status,
         "done": job.done,
@@ -121,18 +137,18 @@ def backtest_of(job: Backtest, now: int) -> Members:
 
 
 def _result(job: Backtest) -> Members:
-    tally = job.tally
-    matrix = sorted(tally.matrix.items(), key=lambda cell: (-cell[1], str(cell[0])))
+    found = job.result
+    matrix = sorted(found.matrix.items(), key=lambda cell: (-cell[1], str(cell[0])))
     return {
-        "subjects": sum(tally.matrix.values()),
-        "changed": tally.changed,
-        "changes_kept": tally.kept,
-        "failed": tally.failed,
+        "subjects": sum(found.matrix.values()),
+        "changed": found.changed,
+        "changes_kept": found.kept,
+        "failed": found.failed,
         "matrix": [{"from": old, "to": new, "count": count} for (old, new), count in matrix],
         "news": {
-            "window_seconds": NOTIFY_MAX_AGE // SECOND,
-            "old": _news(tally.old_news),
-            "new": _news(tally.new_news),
+            "window_seconds": (job.as_of - job.news_since) // SECOND,
+            "old": _news(found.old_news),
+            "new": _news(found.new_news),
         },
     }
 

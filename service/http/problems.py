@@ -60,7 +60,7 @@ KINDS: Mapping[str, Kind] = {
     "model_not_found": Kind(404, "Model not found", "See /v1/models for the models there are."),
     "alias_not_found": Kind(404, "Alias not found", "See `aliases` of the customer."),
     "api_key_not_found": Kind(404, "API key not found", "See /v1/api-keys for the keys there are."),
-    "backtest_not_found": Kind(404, "Backtest not found", "It ended with its process; begin anew."),
+    "backtest_not_found": Kind(404, "Backtest not found", "The oldest are forgotten; begin anew."),
     "rebuild_not_found": Kind(404, "Rebuild not found", "See /v1/rebuilds for the jobs there are."),
     "method_not_allowed": Kind(405, "Method not allowed", "Use a method of the Allow header."),
     "request_timeout": Kind(408, "Request too slow", "Send the request without long pauses."),

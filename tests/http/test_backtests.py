@@ -41,7 +41,7 @@ async def begun(api: Api, document: bytes = EAGER, query: str = "") -> dict[str,
 async def ended(api: Api, name: str) -> dict[str, Any]:
     """Return the backtest *name* once it has ended."""
     backtests = api.services.backtests
-    await backtests.settle(backtests.find("default", "shop", name))
+    await backtests.settle(await backtests.find("default", "shop", name))
     answer = await api.get(f"{PATH}/{name}")
     BacktestOut.model_validate(answer.json())
     found: dict[str, Any] = answer.json()

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar, cast
 
 from domain.events import Event
+from domain.lineage import Lineage
 from projections.answers import (
     Board,
     BoardQuery,
@@ -291,6 +292,10 @@ class Answering(ReadsSeals):
     async def model_versions(self, tenant: str, key: str) -> list[ModelVersion]:
         return self.catalogue.all_versions(tenant, key)
 
+    async def lineage(self, tenant: str, generation: int) -> Lineage | None:
+        found = self.catalogue.generations.get(generation)
+        return self.catalogue.lineage_of(found) if found and found.tenant == tenant else None
+
     async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
         found = [one for one in self.catalogue.generations.values() if one.tenant == tenant]
         return sorted(found, key=lambda one: one.generation, reverse=True)[:limit]
@@ -340,7 +345,7 @@ class Answering(ReadsSeals):
             parked=readings.parked_count(),
             due=due,
             oldest_due_at=oldest,
-            retired_rows=any(one.has_rows_to_remove for one in self.catalogue.generations.values()),
-            standby_over=any(one.has_stood_by(now) for one in self.catalogue.generations.values()),
+            retired_rows=self.catalogue.has_rows_to_remove,
+            standby_over=self.catalogue.has_stood_by(now),
             details=readings.details(),
         )

@@ -68,8 +68,8 @@ class Rows(Protocol):
         """Remove the notes about its ranges."""
         ...
 
-    def add_version(self, version: ModelVersion) -> None:
-        """Insert it."""
+    def put_version(self, version: ModelVersion) -> None:
+        """Insert or replace it."""
         ...
 
     def remove_rows(self, generation: int, limit: int) -> int:

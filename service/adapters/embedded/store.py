@@ -142,11 +142,23 @@ class EmbeddedStore(Keeping, Restoring, Answering):
             raise VersionMismatch(message, newest=newest)
         if not versions or versions[-1].hash != offered.hash:
             newest += 1
-            self._rows.add_version(replace(offered, version=newest))
+            self._rows.put_version(replace(offered, version=newest))
             self._renew_catalogue()
         stored = self.catalogue.version(offered.tenant, offered.model, newest)
         assert stored is not None  # noqa: S101 -- it was there, or has just been written
         return stored
+
+    async def note_backtested(self, tenant: str, key: str, digest: str, now: int) -> None:
+        await self._write(lambda: self._note_backtested(tenant, key, digest, now))
+
+    def _note_backtested(self, tenant: str, key: str, digest: str, now: int) -> None:
+        tried = [
+            one for one in self.catalogue.versions.get((tenant, key), []) if one.hash == digest
+        ]
+        for one in tried:
+            self._rows.put_version(replace(one, backtested_at=now))
+        if tried:
+            self._renew_catalogue()
 
     async def begin_generation(
         self, tenant: str, key: str, version: int, now: int, *, terms: Terms = ANEW

@@ -141,8 +141,10 @@ class MemoryRows:
     def forget_ranges(self, generation: int) -> None:
         pass
 
-    def add_version(self, version: ModelVersion) -> None:
-        self.all_versions.append(version)
+    def put_version(self, version: ModelVersion) -> None:
+        key = (version.tenant, version.model, version.version)
+        others = [one for one in self.all_versions if (one.tenant, one.model, one.version) != key]
+        self.all_versions = [*others, version]
 
     def save_key(self, key: ApiKey) -> None:
         self.api_keys[key.id] = key

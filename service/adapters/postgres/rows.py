@@ -214,8 +214,8 @@ class PostgresRows:
     def forget_ranges(self, generation: int) -> None:
         rebuilds.forget_ranges(self.link, generation)
 
-    def add_version(self, version: ModelVersion) -> None:
-        self._run((writes.add_version, [version_row(version)]))
+    def put_version(self, version: ModelVersion) -> None:
+        self._run((writes.put_version, [version_row(version)]))
         note_change(self.link)
 
     def save_key(self, key: ApiKey) -> None:

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TypeVar
 
+from domain.lineage import Lineage
 from projections.answers import SubjectSnapshot
 from projections.asking import Ref, Script
 from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
@@ -159,6 +160,13 @@ class PostgresStore(Answering):
         self, version: ModelVersion, *, expected_version: int | None = None
     ) -> ModelVersion:
         return await self._writing.put_model(version, expected_version=expected_version)
+
+    async def lineage(self, tenant: str, generation: int) -> Lineage | None:
+        await self._level()
+        return await super().lineage(tenant, generation)
+
+    async def note_backtested(self, tenant: str, key: str, digest: str, now: int) -> None:
+        await self._writing.note_backtested(tenant, key, digest, now)
 
     async def begin_generation(
         self, tenant: str, key: str, version: int, now: int, *, terms: Terms = ANEW

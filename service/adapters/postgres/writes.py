@@ -169,7 +169,7 @@ add_feed: Write = partial(_add, table=feed, names=_all_of(feed))
 put_snapshots: Write = partial(_upsert, table=snapshots, names=_all_of(snapshots))
 park: Write = partial(_upsert, table=parked, names=_all_of(parked))
 unpark: Write = partial(_delete, table=parked, keys=STANDING)
-add_version: Write = partial(_add, table=model_versions, names=_all_of(model_versions))
+put_version: Write = partial(_upsert, table=model_versions, names=_all_of(model_versions))
 put_key: Write = partial(_upsert, table=api_keys, names=_all_of(api_keys))
 
 

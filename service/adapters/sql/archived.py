@@ -25,7 +25,7 @@ from projections.asking import Ref
 from projections.changes import Row
 from projections.restoring import Cluster
 from projections.subjects import identity_of
-from service.adapters.sql import access, rebuilds, refused, sealed, tables, waiting
+from service.adapters.sql import access, rebuilds, refused, sealed, tables, trials, waiting
 
 KEPT: tuple[Table, ...] = (
     access.tenants,
@@ -56,7 +56,7 @@ SECRET = (tables.api_keys,)
 """Left out where the copy is to open nothing."""
 
 DERIVED = (tables.profiles, tables.stages, tables.stage_counts, tables.snapshots, tables.parked)
-PASSING = (access.kept_answers,)
+PASSING = (access.kept_answers, trials.backtests, trials.backtest_changes)
 
 FOLDED = ("canonical", "folded_bucket", "folded_id")
 """Columns of subjects in copies only: 1 for one whom the projections know, and who it is to them.

@@ -164,8 +164,8 @@ class SqliteRows:
     def forget_ranges(self, generation: int) -> None:
         rebuilds.forget_ranges(self.connection, generation)
 
-    def add_version(self, version: ModelVersion) -> None:
-        self._run(writes.add_version, [version_row(version)])
+    def put_version(self, version: ModelVersion) -> None:
+        self._run(writes.put_version, [version_row(version)])
 
     def save_key(self, key: ApiKey) -> None:
         self._run(writes.put_key, [key_row(key)])

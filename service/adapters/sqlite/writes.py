@@ -146,9 +146,9 @@ def unpark() -> str:
     return _delete(parked, _STANDING)
 
 
-def add_version() -> str:
-    """Return the statement that adds a model version."""
-    return _insert(model_versions)
+def put_version() -> str:
+    """Return the statement that writes a model version."""
+    return _upsert(model_versions)
 
 
 def put_key() -> str:
