@@ -97,6 +97,10 @@ class Catalogue:
             machine = self._machines[version.hash] = self._compile(version.document)
         return machine
 
+    def is_of_accounts(self, generation: Generation) -> bool:
+        """Tell whether that generation's model is about accounts."""
+        return self._machine(generation).model.subject == "account"
+
     def version_at(self, generation: int, instant: int) -> int:
         """Return the version by which that generation tells of *instant*."""
         told_by = self._ancestry(self.generations[generation])

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from domain.lineage import Lineage
 from projections.catalogue import ANEW, Generation, ModelVersion, Terms
+from projections.diffs import After, Diff
 
 
 class KeepsModels(Protocol):
@@ -61,12 +62,33 @@ class KeepsModels(Protocol):
         ...
 
     async def activate_generation(
-        self, generation: int, now: int, *, standby_until: int | None = None
+        self,
+        generation: int,
+        now: int,
+        *,
+        standby_until: int | None = None,
+        report: str | None = None,
     ) -> Generation:
         """Fold what is left and let readers see it, in one transaction.
 
         The one before stands by until *standby_until*, or retires; it retires as well where both
-        tell the same.
+        tell the same. *report* is kept with it: what it changes, as `projections.diffs` writes it.
+        """
+        ...
+
+    async def diff(
+        self,
+        tenant: str,
+        generation: int,
+        now: int,
+        *,
+        after: After | None = None,
+        limit: int = 100,
+    ) -> Diff | None:
+        """Return what a generation changes; None where it is no tenant's, or not whole.
+
+        Until it is active that is drawn now, later as it was kept at the activation; the changes
+        are always those of now, behind *after*.
         """
         ...
 

@@ -14,6 +14,7 @@ import structlog
 
 from domain.instants import SECOND
 from projections.catalogue import ANEW, Terms
+from projections.diffs import After, Diff, report_text
 from projections.folding import FOLD_FAILURES
 from service import notes
 from service.errors import Problem
@@ -155,9 +156,7 @@ class Rebuilds:
         number, now = job.generation, self._clock.now()
         try:
             if job.status == "ready":
-                until = self.standby_until(now)
-                job = await self._store.activate_generation(number, now, standby_until=until)
-                _log.info("rebuild_ended", generation=number, model=job.model, status=job.status)
+                await self._activate(job)
             elif self._builders is None:
                 await self._store.build_generation(number, now, limit=EVENTS_AT_ONCE)
             else:
@@ -167,6 +166,59 @@ class Rebuilds:
         except (StoreError, *FOLD_FAILURES) as error:
             _log.warning("rebuild_failed", generation=number, model=job.model, error=str(error))
             await self._fail(job, f"{type(error).__name__}: {error}")
+
+    async def _activate(self, job: Generation) -> Generation:
+        """Return the generation that readers see from now on, with what it changes noted."""
+        number, now = job.generation, self._clock.now()
+        found = await self._store.diff(job.tenant, number, now, limit=1)
+        report = None if found is None else report_text(found.as_of, found.matrix)
+        until = self.standby_until(now)
+        ended = await self._store.activate_generation(
+            number, now, standby_until=until, report=report
+        )
+        _log.info("rebuild_ended", generation=number, model=job.model, status=ended.status)
+        return ended
+
+    async def activate(self, tenant: str, generation: int) -> Generation:
+        """Return the rebuild, now what readers see; one that is already stays as it is.
+
+        Raises:
+            Problem: `rebuild_not_found`; `rebuild_not_ready` where it is not whole, or given up.
+        """
+        found = await self.find(tenant, generation)
+        if found.status == "ready":
+            found = await self._activate(found)
+        if found.status != "active":
+            message = f"rebuild {generation}: expected one that is ready, it is {found.status}"
+            raise Problem("rebuild_not_ready", message)
+        return found
+
+    async def diff(
+        self, tenant: str, generation: int, *, after: After | None = None, limit: int = 100
+    ) -> Diff:
+        """Return what a rebuild changes.
+
+        Raises:
+            Problem: `rebuild_not_found`; `rebuild_not_ready` where it is not whole, or given up.
+        """
+        now = self._clock.now()
+        diff = await self._store.diff(tenant, generation, now, after=after, limit=limit)
+        if diff is not None:
+            return diff
+        found = await self.find(tenant, generation)
+        message = f"rebuild {generation}: expected one that is whole, it is {found.status}"
+        raise Problem("rebuild_not_ready", message)
+
+    async def find(self, tenant: str, generation: int) -> Generation:
+        """Return that rebuild.
+
+        Raises:
+            Problem: `rebuild_not_found`.
+        """
+        found = await self._store.generation(tenant, generation)
+        if found is None:
+            raise Problem("rebuild_not_found", f"there is no rebuild {generation}")
+        return found
 
     async def _fail(self, job: Generation, error: str) -> None:
         await self._store.fail_generation(job.generation, error, self._clock.now())
@@ -196,9 +248,7 @@ class Rebuilds:
         Raises:
             Problem: `rebuild_not_found`; `rebuild_ended` where it has become active.
         """
-        found = await self._store.generation(tenant, generation)
-        if found is None:
-            raise Problem("rebuild_not_found", f"there is no rebuild {generation}")
+        found = await self.find(tenant, generation)
         notes.tell(before=found)
         ended = await self._store.fail_generation(generation, CANCELLED, self._clock.now())
         if ended.status != "failed":

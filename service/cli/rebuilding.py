@@ -14,6 +14,7 @@ from service.cli.printing import counted, print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
+    from projections.diffs import Diff, Stay
     from service.ports import Generation
     from service.services import Services
 
@@ -23,7 +24,8 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of the model.")]
 RebuildId = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the rebuild.")]
 
 LOOK_AGAIN_SECONDS = 0.1
-_UNDER_WAY = ("building", "ready")
+SHOWN = 20
+"""How many of those who stand elsewhere are told."""
 
 
 @guarded(
@@ -86,17 +88,20 @@ def start(
     version: Annotated[
         int | None, typer.Option("--version", min=1, help="This version; otherwise the active.")
     ] = None,
+    activates: Annotated[
+        bool, typer.Option("--activate/--no-activate", help="Put it to use when it is ready.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Fold all of history anew, and wait for it.
 
     Readers see the old projection until the new one is whole. Ctrl-C stops it here; a server, or
-    the next command, goes on with it.
+    the next command, goes on with it. With --no-activate it waits to be looked at.
     """
     from service.keys import DEFAULT_TENANT
 
     async def begin(services: Services) -> Generation:
-        return await services.catalogue.rebuild(DEFAULT_TENANT, key, version)
+        return await services.catalogue.rebuild(DEFAULT_TENANT, key, version, activates=activates)
 
     _fold(begin, as_json=as_json)
 
@@ -115,7 +120,8 @@ def _fold(begin: Callable[[Services], Awaitable[Generation]], *, as_json: bool) 
         return found, members | ({"at_once": True} if begun.status == "active" else {})
 
     found, members = use(run, settings=settings)
-    if found.status != "active":
+    expected = "active" if found.activates else "ready"
+    if found.status != expected:
         raise CommandError(
             f"rebuild {found.generation} of {found.model}: {found.error or found.status}",
             code="rebuild_failed",
@@ -128,7 +134,11 @@ def _fold(begin: Callable[[Services], Awaitable[Generation]], *, as_json: bool) 
     folded = f"{counted(found.done, 'event')} folded"
     if "at_once" in members:
         folded = "it stood by, so nothing had to be folded"
-    typer.echo(f"{found.model} version {found.version} is active; {folded}")
+    typer.echo(f"{found.model} version {found.version} is {found.status}; {folded}")
+    if found.status == "ready":
+        number = found.generation
+        typer.echo(f"look at it: stagefold rebuild diff {number}")
+        typer.echo(f"put it to use: stagefold rebuild activate {number}")
 
 
 async def _watched(services: Services, begun: Generation) -> Generation:
@@ -137,6 +147,7 @@ async def _watched(services: Services, begun: Generation) -> Generation:
 
     from domain.instants import SECOND
     from service.cli.progress import Meter, Pace
+    from service.rebuilds import is_under_way
 
     name = f"rebuild {begun.generation} of {begun.model}"
     ended = asyncio.ensure_future(services.rebuilds.settle())
@@ -144,7 +155,7 @@ async def _watched(services: Services, begun: Generation) -> Generation:
         while True:
             await asyncio.wait([ended], timeout=LOOK_AGAIN_SECONDS)
             found = await services.store.generation(begun.tenant, begun.generation)
-            if found is None or found.status not in _UNDER_WAY or ended.done():
+            if found is None or not is_under_way(found) or ended.done():
                 return found or begun
             seconds = max(0, services.clock.now() - found.started_at) / SECOND
             share = found.done / found.total if found.total else 0.0
@@ -220,3 +231,56 @@ def cancel(*, rebuild: RebuildId, as_json: Json = False) -> None:
         print_json(members)
     else:
         typer.echo(f"rebuild {rebuild} of {members['model']}: {members['error']}")
+
+
+@app.command()
+@guarded("stagefold rebuild diff 7", "stagefold rebuild diff 7 --json")
+def diff(*, rebuild: RebuildId, as_json: Json = False) -> None:
+    """Tell what a rebuild changes.
+
+    How many stand in which stage before and after, and the first of those who stand elsewhere.
+    """
+    from service.http.rebuilds import diff_of
+    from service.keys import DEFAULT_TENANT
+
+    async def look(services: Services) -> Diff:
+        return await services.rebuilds.diff(DEFAULT_TENANT, rebuild, limit=SHOWN)
+
+    found = use(look)
+    if as_json:
+        print_json(diff_of(found, None))
+        return
+    print_table(
+        ("BEFORE", "AFTER", "HOW MANY"),
+        [[old or "-", new or "-", str(count)] for old, new, count in found.matrix],
+    )
+    rows = found.changes.rows if found.changes else ()
+    if rows:
+        typer.echo()
+        shown = [[one.subject.text, _stage(one.old), _stage(one.new)] for one in rows]
+        print_table(("WHO", "BEFORE", "AFTER"), shown)
+
+
+@app.command("activate")
+@guarded("stagefold rebuild activate 7")
+def put_to_use(*, rebuild: RebuildId, as_json: Json = False) -> None:
+    """Let readers see a rebuild that is ready.
+
+    It was begun with --no-activate; nothing is announced.
+    """
+    from service.http.answers import rebuild_of
+    from service.keys import DEFAULT_TENANT
+
+    async def take_over(services: Services) -> dict[str, object]:
+        found = await services.rebuilds.activate(DEFAULT_TENANT, rebuild)
+        return rebuild_of(found, services.clock.now())
+
+    members = use(take_over, settings=settings_now())
+    if as_json:
+        print_json(members)
+    else:
+        typer.echo(f"rebuild {rebuild} of {members['model']} is {members['status']}")
+
+
+def _stage(stay: Stay | None) -> str:
+    return "-" if stay is None else stay[0]

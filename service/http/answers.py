@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from starlette.responses import Response
 
+from domain.buckets import BUCKETS
 from domain.instants import SECOND, format_instant
 from domain.machine.explain import RuleExplanation
 from domain.transitions import Cause
@@ -239,8 +240,11 @@ def rebuild_of(generation: Generation, now: int) -> Members:
         "mode": "rebuild" if generation.since is None else "from_now",
         "since": instant(generation.since),
         "standby_until": instant(generation.standby_until),
+        "activate": generation.activates,
         "done": generation.done,
         "total": generation.total,
+        "buckets_done": generation.buckets_done,
+        "buckets_total": BUCKETS,
         **pace_of(one.done, one.total, one.started_at, one.finished_at, now),
         "started_at": instant(generation.started_at),
         "finished_at": instant(generation.finished_at),

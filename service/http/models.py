@@ -26,7 +26,6 @@ from service.http.parameters import (
 from service.http.requests import (
     Call,
     MayChangeModels,
-    MayRebuild,
     MaySeeCustomers,
     MaySeeMetrics,
     only_known_parameters,
@@ -42,7 +41,6 @@ StageName = Annotated[str, Field(min_length=1, max_length=64)]
 STAGES_MAX = 64
 Key = Annotated[str, Path(max_length=64, description="Key of the model.")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Version of the model.")]
-RebuildId = Annotated[str, Path(max_length=15)]
 DOCUMENT = {
     "requestBody": {
         "required": True,
@@ -69,15 +67,6 @@ class Activation(BaseModel):
     mode: Literal["rebuild", "from_now"] = "rebuild"
     stage_map: Annotated[dict[StageName, StageName], Field(max_length=STAGES_MAX)] = {}
     announce: bool = False
-
-
-class RebuildOrder(BaseModel):
-    """Which model to fold anew."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    model: str
-    version: int | None = None
 
 
 def tag_of(version: ModelVersion) -> str:
@@ -301,38 +290,3 @@ async def board(
         "total": found.total,
     }
     return answer(members, headers={POSITION_HEADER: str(positions.applied)})
-
-
-@router.post("/v1/rebuilds", status_code=202, tags=["rebuilds"], summary="Fold a model anew")
-async def begin_rebuild(*, call: MayRebuild, body: RebuildOrder) -> Response:
-    """Begin to fold all history by the model's active version, or by the one named."""
-    begun = await call.services.catalogue.rebuild(call.tenant, body.model, body.version)
-    headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
-    return answer(rebuild_of(begun, call.now), status=202, headers=headers)
-
-
-@router.get("/v1/rebuilds", tags=["rebuilds"], summary="Rebuilds")
-async def list_rebuilds(*, call: MaySeeMetrics) -> Response:
-    """Return the newest rebuilds first, at most 100."""
-    found = await call.services.store.generations(call.tenant, limit=100)
-    return answer(listed([rebuild_of(each, call.now) for each in found], None))
-
-
-@router.get("/v1/rebuilds/{rebuild}", tags=["rebuilds"], summary="Progress of a rebuild")
-async def get_rebuild(*, call: MaySeeMetrics, rebuild: RebuildId) -> Response:
-    """Return how far it has come and how long it will take."""
-    found = await call.services.store.generation(call.tenant, _number_of(rebuild))
-    if found is None:
-        raise Problem("rebuild_not_found", f"there is no rebuild {rebuild[:40]!a}")
-    return answer(rebuild_of(found, call.now))
-
-
-@router.delete("/v1/rebuilds/{rebuild}", tags=["rebuilds"], summary="Cancel a rebuild")
-async def cancel_rebuild(*, call: MayRebuild, rebuild: RebuildId) -> Response:
-    """Give it up; readers go on with what they see. One that has failed stays as it is."""
-    found = await call.services.rebuilds.cancel(call.tenant, _number_of(rebuild))
-    return answer(rebuild_of(found, call.now))
-
-
-def _number_of(rebuild: str) -> int:
-    return int(rebuild) if rebuild.isascii() and rebuild.isdigit() else 0

@@ -173,6 +173,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/v1/rebuilds"): _of(s.Listed[m.RebuildOut]),
     ("GET", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found"),
+    ("GET", "/v1/rebuilds/{rebuild}/diff"): _of(
+        m.DiffOut, *_PAGED, "rebuild_not_found", "rebuild_not_ready"
+    ),
+    ("POST", "/v1/rebuilds/{rebuild}/activate"): _of(
+        m.RebuildOut, "rebuild_not_found", "rebuild_not_ready"
+    ),
     ("DELETE", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found", "rebuild_ended"),
     ("POST", "/v1/api-keys"): _of(m.NewApiKeyOut, *_BODY, status=201),
     ("GET", "/v1/api-keys"): _of(s.Listed[m.ApiKeyOut]),

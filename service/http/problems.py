@@ -68,6 +68,7 @@ KINDS: Mapping[str, Kind] = {
     "alias_refused": Kind(409, "Alias refused", "Unmerge first, or join other subjects."),
     "rotation_refused": Kind(409, "Rotation refused", "Make a new key instead."),
     "tenant_exists": Kind(409, "Tenant exists", "Choose another id."),
+    "rebuild_not_ready": Kind(409, "Rebuild is not ready", "Wait until its status is ready."),
     "rebuild_ended": Kind(409, "Rebuild has ended", "Roll the model back instead."),
     "activation_refused": Kind(409, "Activation refused", "Do as the message says."),
     "rollback_refused": Kind(409, "Rollback refused", "Activate a version by its number."),

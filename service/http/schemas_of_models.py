@@ -96,8 +96,11 @@ class RebuildOut(Answer):
     mode: Literal["rebuild", "from_now"]
     since: Instant | None
     standby_until: Instant | None
+    activate: bool
     done: int
     total: int
+    buckets_done: int
+    buckets_total: int
     events_per_second: float | None
     seconds_left: float | None
     started_at: Instant
@@ -117,6 +120,37 @@ class Cell(Answer):
     from_: Annotated[StageId | None, Field(alias="from")]
     to: StageId | None
     count: int
+
+
+class Place(Answer):
+    """Where a generation has a subject."""
+
+    stage: StageId
+    entered_at: Instant
+
+
+class RestagedOut(Answer):
+    """A subject that a rebuild puts elsewhere."""
+
+    customer_id: str | None = None
+    account_id: str | None = None
+    old: Place | None
+    new: Place | None
+
+
+class DiffOut(Answer):
+    """What a rebuild changes: how many stand where before and after, and who stands elsewhere."""
+
+    rebuild: str
+    replaces: str | None
+    as_of: Instant
+    subjects: int
+    changed: int
+    matrix: list[Cell]
+    changes_available: bool
+    data: list[RestagedOut]
+    next_cursor: str | None
+    has_more: bool
 
 
 class News(Answer):

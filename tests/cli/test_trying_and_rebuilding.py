@@ -139,6 +139,25 @@ def test_a_rebuild_is_run_to_its_end_and_listed(shop: Shop) -> None:
     assert words[1].split()[:6] == [made["id"], "shop", "1", "active", "10", "10"]
 
 
+def test_a_rebuild_is_looked_at_and_then_put_to_use(shop: Shop) -> None:
+    shop.call("model", "put", shop.folder / "eager.yaml")
+    began = shop.call("rebuild", "start", "shop", "--version", "2", "--no-activate").splitlines()
+    number = began[1].rsplit(" ", 1)[1]
+
+    diff = shop.answer("rebuild", "diff", number)
+    words = shop.call("rebuild", "diff", number).splitlines()
+    before = shop.stage("c2")
+    told = shop.call("rebuild", "activate", number)
+
+    assert began[0] == "shop version 2 is ready; 10 events folded"
+    assert diff["changed"] == sum(
+        cell["count"] for cell in diff["matrix"] if cell["from"] != cell["to"]
+    )
+    assert words[0].split() == ["BEFORE", "AFTER", "HOW", "MANY"]
+    assert told == f"rebuild {number} of shop is active\n"
+    assert (before, shop.stage("c2")) == ("buyer", "loyal")
+
+
 def test_a_rebuild_that_has_ended_cannot_be_cancelled(shop: Shop) -> None:
     ended = shop.answer("rebuild", "cancel", "1", status=1)["error"]
     missing = shop.answer("rebuild", "cancel", "99", status=4)["error"]

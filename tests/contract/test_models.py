@@ -9,6 +9,7 @@ import pytest
 
 from projections.answers import BoardQuery
 from projections.catalogue import ApiKey
+from projections.diffs import report_text
 from projections.log import SubjectKey
 from service.ports import Store, UnknownModel, VersionMismatch
 from tests.builders import at
@@ -135,6 +136,40 @@ async def test_a_retired_generation_is_removed_bit_by_bit(store: Store) -> None:
     feed = await store.feed(TENANT)
     assert [record.transition.to_stage for record in feed.rows] == ["lead", "buyer"]
     assert await told(store) == [("lead", 0), ("buyer", 0)]
+
+
+async def test_a_rebuild_tells_what_it_changes(store: Store) -> None:
+    """Before it is active from the rows, later as it was noted then; who changed, page by page."""
+    await publish(store, SHOP)
+    await post(store, *(sent(f"e{n}", "visited", 1, f"c{n}") for n in range(5)), now=at(2))
+    await post(store, sent("o1", "ordered", 1, "c0"), now=at(2))
+    version = await store.put_model(version_of(EAGER))
+    begun = await store.begin_generation(TENANT, "shop", version.version, at(3))
+    number = begun.generation
+    assert await store.diff(TENANT, number, at(3)) is None
+    while begun.status == "building":
+        begun = await store.build_generation(number, at(3), limit=2)
+
+    diff = await store.diff(TENANT, number, at(3), limit=3)
+
+    assert diff is not None
+    matrix = [("buyer", "buyer", 1), ("lead", "buyer", 4)]
+    assert list(map(tuple, diff.matrix)) == matrix
+    assert diff.changes is not None
+    text = report_text(diff.as_of, diff.matrix)
+    await store.activate_generation(number, at(4), report=text)
+    later = await store.diff(TENANT, number, at(9), after=diff.changes.next_after)
+    assert later is not None
+    assert (later.as_of, list(map(tuple, later.matrix))) == (at(3), matrix)
+    assert later.changes is not None
+    both = [*diff.changes.rows, *later.changes.rows]
+    assert {one.subject.id for one in both} == {"c1", "c2", "c3", "c4"}
+    assert {(one.old, one.new) for one in both} == {(("lead", at(1)), ("buyer", at(1)))}
+    await store.remove_retired(1_000)
+    await store.remove_retired(1_000)
+    gone = await store.diff(TENANT, number, at(9))
+    assert gone is not None
+    assert gone.changes is None
 
 
 async def test_a_failed_generation_leaves_the_active_one_alone(store: Store) -> None:

@@ -34,6 +34,7 @@ from projections.records import RECORD_COLUMNS, record_of
 from projections.registers import AskEntries
 from projections.subjects import Profile
 from service.adapters.embedded.boards import board
+from service.adapters.embedded.diffs import ReadsDiffs
 from service.adapters.embedded.lists import customers
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.seals import ReadsSeals
@@ -61,7 +62,7 @@ EVERY_EVENT = 1 << 62
 _EFFECTIVE_AT = RECORD_COLUMNS.index("effective_at")
 
 
-class Answering(ReadsSeals):
+class Answering(ReadsSeals, ReadsDiffs):
     """The reading half of a store inside this process."""
 
     catalogue: Catalogue

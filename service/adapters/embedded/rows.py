@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Question, Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
+from projections.diffs import Matrix, Restaged
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed
@@ -24,6 +25,9 @@ from projections.records import RecordRow
 from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, ProfileRow
+
+if TYPE_CHECKING:
+    from service.adapters.embedded.diffs import Sides
 
 NEWEST_LOOKED_AT = 5_000
 """So many events back an import of the past shows that it is under way: more than a batch of it."""
@@ -270,6 +274,14 @@ class Readings(Protocol):
         self, query: CustomerQuery, generation: int | None, without: Sequence[Ref]
     ) -> list[Listed]:
         """Return one line more than the limit, if there are, *without* some subjects."""
+        ...
+
+    def stage_matrix(self, sides: Sides) -> Matrix:
+        """Return how many stand where by two generations; by neither is left out."""
+        ...
+
+    def stage_changes(self, sides: Sides, after: Ref, limit: int) -> list[tuple[Ref, Restaged]]:
+        """Return those behind *after* who stand elsewhere by the new one, in order of storage."""
         ...
 
     # -------------------------------------------------------- condition

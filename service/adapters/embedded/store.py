@@ -233,11 +233,26 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         return self._save(found.grown(built))
 
     async def activate_generation(
-        self, generation: int, now: int, *, standby_until: int | None = None
+        self,
+        generation: int,
+        now: int,
+        *,
+        standby_until: int | None = None,
+        report: str | None = None,
     ) -> Generation:
-        return await self._write(
-            lambda: self._activate(generation, now, standby_until), is_long=True
-        )
+        def activate() -> Generation:
+            self._note_replaced(generation, report)
+            return self._activate(generation, now, standby_until)
+
+        return await self._write(activate, is_long=True)
+
+    def _note_replaced(self, number: int, report: str | None) -> None:
+        """Keep with a generation what it takes the place of, and what it changes."""
+        found = self._generation(number)
+        active = self.catalogue.of_model(found.tenant, found.model, "active")
+        if found.status in {"building", "ready"}:
+            old = active[0].generation if active else None
+            self._save(replace(found, replaces=old, report=report))
 
     def _activate(self, number: int, now: int, standby_until: int | None) -> Generation:
         found = self._generation(number)

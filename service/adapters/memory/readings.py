@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from domain.buckets import BUCKETS
 from domain.transitions import ACTIVATION_RULE
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Row
+from projections.diffs import Matrix, Restaged, Stay
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed, merged, trait_matches
@@ -28,6 +30,7 @@ from projections.subjects import (
     identity_of,
     traits_of,
 )
+from service.adapters.embedded.diffs import Sides
 from service.adapters.embedded.rows import NEWEST_LOOKED_AT
 from service.adapters.memory.rows import MemoryRows
 
@@ -342,6 +345,28 @@ class MemoryReadings:
 
     # ------------------------------------------------------------ condition
 
+    def stage_matrix(self, sides: Sides) -> Matrix:
+        counted = Counter(
+            (_stage(one.old), _stage(one.new)) for _, one in self._side_by_side(sides)
+        )
+        return [(*cell, count) for cell, count in counted.items()]
+
+    def stage_changes(self, sides: Sides, after: Ref, limit: int) -> list[tuple[Ref, Restaged]]:
+        found = [
+            (ref, one)
+            for ref, one in self._side_by_side(sides)
+            if ref > after and _stage(one.old) != _stage(one.new)
+        ]
+        return found[:limit]
+
+    def _side_by_side(self, sides: Sides) -> Iterable[tuple[Ref, Restaged]]:
+        asked = AskProfilesIn(sides.tenant, sides.is_account, 0, BUCKETS)
+        for profile in self._rows.profiles_in(asked):
+            old = self._rows.stages.get((sides.old, profile.ref))
+            new = self._rows.stages.get((sides.new, profile.ref))
+            if old or new:
+                yield profile.ref, Restaged(profile.key, old, new)
+
     def place(self) -> str:
         return "memory"
 
@@ -374,3 +399,7 @@ def _stands(query: CustomerQuery, stage: str, entered_at: int) -> bool:
         and (query.entered_before is None or entered_at < query.entered_before)
         and (query.entered_after is None or entered_at >= query.entered_after)
     )
+
+
+def _stage(stay: Stay | None) -> str | None:
+    return None if stay is None else stay[0]

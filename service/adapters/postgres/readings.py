@@ -11,6 +11,7 @@ from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
+from projections.diffs import Matrix, Restaged
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed, trait_matches
@@ -20,6 +21,7 @@ from projections.records import RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of, traits_of
+from service.adapters.embedded.diffs import Sides
 from service.adapters.postgres import asking, boards, lookups, sealed, views, waiting
 from service.adapters.postgres.asking import ALWAYS
 from service.adapters.postgres.compiled import statement
@@ -29,6 +31,7 @@ from service.adapters.postgres.listing import listing
 from service.adapters.postgres.rebuilds import read_generations
 from service.adapters.postgres.registers import read_entries
 from service.adapters.postgres.small import read_versions
+from service.adapters.sql.diffs import restaged
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
 
@@ -279,6 +282,14 @@ class PostgresReadings:
             if len(page) < limit:
                 break
         return found
+
+    def stage_matrix(self, sides: Sides) -> Matrix:
+        bound = (sides.old, sides.new, sides.tenant, int(sides.is_account))
+        return [(old, new, count) for old, new, count in self._rows(views.stage_matrix, *bound)]
+
+    def stage_changes(self, sides: Sides, after: Ref, limit: int) -> list[tuple[Ref, Restaged]]:
+        bound = (sides.old, sides.new, sides.tenant, int(sides.is_account), *after, limit)
+        return [restaged(row) for row in self._rows(views.stage_changes, *bound)]
 
     # ------------------------------------------------------------ condition
 

@@ -192,9 +192,16 @@ class PostgresStore(Answering):
         return await self._runner.read(look)
 
     async def activate_generation(
-        self, generation: int, now: int, *, standby_until: int | None = None
+        self,
+        generation: int,
+        now: int,
+        *,
+        standby_until: int | None = None,
+        report: str | None = None,
     ) -> Generation:
-        return await self._writing.activate_generation(generation, now, standby_until=standby_until)
+        return await self._writing.activate_generation(
+            generation, now, standby_until=standby_until, report=report
+        )
 
     async def swap_standby(
         self, tenant: str, key: str, now: int, *, standby_until: int | None = None

@@ -30,6 +30,7 @@ from service.adapters.postgres.compiled import (
     words,
 )
 from service.adapters.postgres.lookups import REF, STANDING
+from service.adapters.sql import diffs
 from service.adapters.sql.tables import (
     account_events,
     api_keys,
@@ -310,3 +311,13 @@ def size() -> str:
 def setting() -> str:
     """Return the statement for a setting of the server."""
     return for_postgres(select(func.current_setting(words("name"))), "name")
+
+
+def stage_matrix() -> str:
+    """Return the statement for stages before and after, and how many subjects have both."""
+    return for_postgres(diffs.matrix(), *diffs.MATRIX_BOUND)
+
+
+def stage_changes() -> str:
+    """Return the statement for subjects that stand elsewhere by another generation."""
+    return for_postgres(diffs.changes(), *diffs.CHANGES_BOUND)

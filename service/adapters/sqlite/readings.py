@@ -12,6 +12,7 @@ from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
+from projections.diffs import Matrix, Restaged
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed
@@ -28,6 +29,8 @@ from projections.subjects import (
     identity_of,
     profile_of,
 )
+from service.adapters.embedded.diffs import Sides
+from service.adapters.sql.diffs import restaged
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
 from service.adapters.sqlite import lookups, sealed, views, waiting
@@ -287,6 +290,14 @@ class SqliteReadings:
         sql, bound = listing(query, generation, lookups.as_rows(without))
         rows = self._connection.execute(sql, bound)
         return [Listed((bucket, number), *line) for bucket, number, *line in rows]
+
+    def stage_matrix(self, sides: Sides) -> Matrix:
+        bound = (sides.old, sides.new, sides.tenant, int(sides.is_account))
+        return [(old, new, count) for old, new, count in self._rows(views.stage_matrix, *bound)]
+
+    def stage_changes(self, sides: Sides, after: Ref, limit: int) -> list[tuple[Ref, Restaged]]:
+        bound = (sides.old, sides.new, sides.tenant, int(sides.is_account), *after, limit)
+        return [restaged(row) for row in self._rows(views.stage_changes, *bound)]
 
     # ------------------------------------------------------------ condition
 

@@ -24,6 +24,7 @@ from domain.transitions import ACTIVATION_RULE
 from projections.changes import EVENT_COLUMNS
 from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS, STAY_COLUMNS
 from projections.subjects import DAY, NAME_COLUMNS, PROFILE_COLUMNS
+from service.adapters.sql import diffs
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.tables import (
     account_events,
@@ -383,3 +384,13 @@ def entered_and_left(*, until: bool = False) -> str:
         began <= _number("last"),
     )
     return for_sqlite(found, *_open_names(until=until), "stage", "first", "last")
+
+
+def stage_matrix() -> str:
+    """Return the statement for stages before and after, and how many subjects have both."""
+    return for_sqlite(diffs.matrix(), *diffs.MATRIX_BOUND)
+
+
+def stage_changes() -> str:
+    """Return the statement for subjects that stand elsewhere by another generation."""
+    return for_sqlite(diffs.changes(), *diffs.CHANGES_BOUND)
