@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from domain.buckets import BUCKETS
 from domain.transitions import ACTIVATION_RULE
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Row
-from projections.diffs import Matrix, Restaged, Stay
+from projections.diffs import Matrix, Restaged
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed, merged, trait_matches
@@ -32,6 +31,7 @@ from projections.subjects import (
 )
 from service.adapters.embedded.diffs import Sides
 from service.adapters.embedded.rows import NEWEST_LOOKED_AT
+from service.adapters.memory import diffs
 from service.adapters.memory.rows import MemoryRows
 
 _EVENT = {name: place for place, name in enumerate(EVENT_COLUMNS)}
@@ -346,26 +346,10 @@ class MemoryReadings:
     # ------------------------------------------------------------ condition
 
     def stage_matrix(self, sides: Sides) -> Matrix:
-        counted = Counter(
-            (_stage(one.old), _stage(one.new)) for _, one in self._side_by_side(sides)
-        )
-        return [(*cell, count) for cell, count in counted.items()]
+        return diffs.stage_matrix(self._rows, sides)
 
     def stage_changes(self, sides: Sides, after: Ref, limit: int) -> list[tuple[Ref, Restaged]]:
-        found = [
-            (ref, one)
-            for ref, one in self._side_by_side(sides)
-            if ref > after and _stage(one.old) != _stage(one.new)
-        ]
-        return found[:limit]
-
-    def _side_by_side(self, sides: Sides) -> Iterable[tuple[Ref, Restaged]]:
-        asked = AskProfilesIn(sides.tenant, sides.is_account, 0, BUCKETS)
-        for profile in self._rows.profiles_in(asked):
-            old = self._rows.stages.get((sides.old, profile.ref))
-            new = self._rows.stages.get((sides.new, profile.ref))
-            if old or new:
-                yield profile.ref, Restaged(profile.key, old, new)
+        return diffs.stage_changes(self._rows, sides, after, limit)
 
     def place(self) -> str:
         return "memory"
@@ -399,7 +383,3 @@ def _stands(query: CustomerQuery, stage: str, entered_at: int) -> bool:
         and (query.entered_before is None or entered_at < query.entered_before)
         and (query.entered_after is None or entered_at >= query.entered_after)
     )
-
-
-def _stage(stay: Stay | None) -> str | None:
-    return None if stay is None else stay[0]
