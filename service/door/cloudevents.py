@@ -92,7 +92,7 @@ class CloudEventReading:
             if first(item.get(name)) is None
         ]
         version = item.get("specversion")
-        if version not in {None, "", VERSION}:
+        if first(version) is not None and version != VERSION:
             message = f"specversion: expected {VERSION!r}, found {shown(version)}"
             found.append(Fault("/specversion", "wrong_specversion", message))
         found += [_bad_name(name) for name in item if not _is_attribute(name) and name != _PACKED]

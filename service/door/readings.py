@@ -6,6 +6,7 @@ for the same reasons, whichever way it came in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -54,5 +55,6 @@ def renamed(fault: Fault, names: Iterable[tuple[str, str]], needs: str) -> Fault
         return Fault(fault.pointer, fault.code, f"an event needs {needs}")
     for ours, theirs in names:
         if fault.pointer == ours or fault.pointer.startswith(f"{ours}/"):
-            return Fault(theirs + fault.pointer[len(ours) :], fault.code, fault.message)
+            message = re.sub(rf"\b{ours[1:]}\b", theirs[1:], fault.message, count=1)
+            return Fault(theirs + fault.pointer[len(ours) :], fault.code, message)
     return fault

@@ -120,7 +120,7 @@ class SegmentReading:
         if call == "track" and isinstance(event, str) and event.strip().startswith("$"):
             message = f"event {shown(event)}: names that begin with $ are ours; leave the $ out"
             return [Fault("/event", "unknown_control_type", message)]
-        if call == "alias" and as_name(item.get("previousId")) in {None, ""}:
+        if call == "alias" and first(as_name(item.get("previousId"))) is None:
             return [Fault("/previousId", "missing_property", "an alias needs previousId")]
         return []
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import zlib
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from tests.http.conftest import Api, MakeApi, did
 
+zstd: Any = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 pytestmark = pytest.mark.anyio
 
 EVENT: dict[str, object] = {
@@ -170,6 +173,7 @@ async def test_lines_may_be_packed(api: Api) -> None:
     [
         (gzip.compress(json.dumps(EVENT).encode(), mtime=0), "gzip"),
         (zlib.compress(json.dumps(EVENT).encode()), "deflate"),
+        (zstd.compress(json.dumps(EVENT).encode()), "zstd"),
         (json.dumps(EVENT).encode(), "identity"),
     ],
 )
@@ -219,6 +223,35 @@ BAD_BODIES: list[tuple[str, bytes, dict[str, str], int, str]] = [
         "malformed_encoding",
     ),
     ("brotli", b"{}", {"Content-Encoding": "br"}, 415, "unsupported_encoding"),
+    ("not zstd", b"{}", {"Content-Encoding": "zstd"}, 400, "malformed_encoding"),
+    (
+        "zstd cut off",
+        zstd.compress(b"[]")[:-1],
+        {"Content-Encoding": "zstd"},
+        400,
+        "malformed_encoding",
+    ),
+    (
+        "zstd and more",
+        zstd.compress(b"[]") * 2,
+        {"Content-Encoding": "zstd"},
+        400,
+        "malformed_encoding",
+    ),
+    (
+        "a bomb of zstd",
+        zstd.compress(b"[" + b" " * 200_000_000 + b"]"),
+        {"Content-Encoding": "zstd"},
+        413,
+        "body_too_large",
+    ),
+    (
+        "a window of 128 MiB",
+        zstd.compress(b"[]" * 50_000_000, options={zstd.CompressionParameter.window_log: 27}),
+        {"Content-Encoding": "zstd"},
+        400,
+        "malformed_encoding",
+    ),
     ("packed twice", b"{}", {"Content-Encoding": "gzip, gzip"}, 415, "unsupported_encoding"),
     ("XML", b"<x/>", {"Content-Type": "application/xml"}, 415, "unsupported_media_type"),
     (
