@@ -67,36 +67,52 @@ class World:
 
 def append(world: World, submissions: Sequence[Submission]) -> Script[list[list[Receipt]]]:
     """Store and fold *submissions*; the receipts are in their order."""
-    receipts: dict[Place, Receipt] = {}
+    answers: dict[int, list[Receipt]] = {}
     for segment in _segments(submissions):
-        drafts = [
-            Draft((number, place), event)
-            for number in segment
-            for place, event in enumerate(submissions[number].events)
-        ]
-        is_atomic = len(segment) == 1 and submissions[segment[0]].atomic
-        if is_atomic:
-            receipts |= yield from _append_all_or_none(world, drafts)
-            continue
-        while drafts:
-            judged, found = yield from _append_some(world, drafts, is_atomic=False)
-            receipts |= found
-            drafts = drafts[judged:]
-    return [
-        [receipts[number, place] for place in range(len(submission.events))]
-        for number, submission in enumerate(submissions)
+        first = submissions[segment[0]]
+        if first.companion is not None:
+            yield from first.companion.check()
+        receipts = yield from _append_segment(world, submissions, segment)
+        for number in segment:
+            places = range(len(submissions[number].events))
+            answers[number] = [receipts[number, place] for place in places]
+        if first.companion is not None:
+            yield from first.companion.write(answers[segment[0]])
+    return [answers[number] for number in range(len(submissions))]
+
+
+def _append_segment(
+    world: World, submissions: Sequence[Submission], segment: Sequence[int]
+) -> Script[dict[Place, Receipt]]:
+    """Append the submissions of *segment* together."""
+    drafts = [
+        Draft((number, place), event)
+        for number in segment
+        for place, event in enumerate(submissions[number].events)
     ]
+    if drafts and submissions[segment[0]].atomic:
+        return (yield from _append_all_or_none(world, drafts))
+    receipts: dict[Place, Receipt] = {}
+    while drafts:
+        judged, found = yield from _append_some(world, drafts, is_atomic=False)
+        receipts |= found
+        drafts = drafts[judged:]
+    return receipts
 
 
 def _segments(submissions: Sequence[Submission]) -> Iterable[list[int]]:
     """Yield numbers of submissions that go together.
 
-    One that must be all or none, or that expects a state, is judged by itself: after everything
-    before it has been folded.
+    One that must be all or none, that expects a state or that has a companion is judged by itself:
+    after everything before it has been folded.
     """
     together: list[int] = []
     for number, submission in enumerate(submissions):
-        alone = submission.atomic or any(event.expected for event in submission.events)
+        alone = (
+            submission.atomic
+            or submission.companion is not None
+            or any(event.expected for event in submission.events)
+        )
         if not alone:
             together.append(number)
             continue

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from projections.asking import Script
 
 SubjectKind = Literal["customer", "anonymous", "account"]
 ApiFormat = Literal["native", "cloudevents", "segment", "posthog"]
@@ -106,10 +109,24 @@ class Submission:
         events: In the order in which they take their positions.
         atomic: Store all or none: one conflict or rejection rejects the others
             (`batch_rejected`). Duplicates do no harm.
+        companion: What is checked before them and written with them, though there be no events.
     """
 
     events: Sequence[NewEvent]
     atomic: bool = False
+    companion: Companion | None = None
+
+
+class Companion(Protocol):
+    """Something small that is checked and written in the same transaction as a submission."""
+
+    def check(self) -> Script[None]:
+        """Raise an error of the caller's own where the events must not be stored any more."""
+        ...
+
+    def write(self, receipts: Sequence[Receipt]) -> Script[None]:
+        """Write what belongs to the events, now that it is known what became of each."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

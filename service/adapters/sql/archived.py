@@ -25,7 +25,16 @@ from projections.asking import Ref
 from projections.changes import Row
 from projections.restoring import Cluster
 from projections.subjects import identity_of
-from service.adapters.sql import access, rebuilds, refused, sealed, tables, trials, waiting
+from service.adapters.sql import (
+    access,
+    consumed,
+    rebuilds,
+    refused,
+    sealed,
+    tables,
+    trials,
+    waiting,
+)
 
 KEPT: tuple[Table, ...] = (
     access.tenants,
@@ -34,6 +43,7 @@ KEPT: tuple[Table, ...] = (
     access.audit_log,
     access.usage,
     refused.rejected_events,
+    consumed.consumed_offsets,
     tables.model_versions,
     tables.generations,
     rebuilds.rebuilds,

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from service.adapters.sql import access, rebuilds, refused, sealed, tables, trials, waiting
+from service.adapters.sql import (
+    access,
+    consumed,
+    rebuilds,
+    refused,
+    sealed,
+    tables,
+    trials,
+    waiting,
+)
 from service.adapters.sql.columns import metadata
 
-__all__ = ["access", "metadata", "rebuilds", "refused", "sealed", "tables", "trials", "waiting"]
+__all__ = [
+    "access",
+    "consumed",
+    "metadata",
+    "rebuilds",
+    "refused",
+    "sealed",
+    "tables",
+    "trials",
+    "waiting",
+]
