@@ -252,6 +252,44 @@ def test_a_key_is_shown_once_and_can_be_taken_back(shop: Installation) -> None:
     assert f"revoked {made['created_at'][:10]}" in shop.call("keys", "list")[0]
 
 
+def test_a_key_is_rotated_and_held_to_what_it_was_told(shop: Installation) -> None:
+    terms = ("--event-type", "order.*", "--network", "10.0.0.0/8", "--events-per-second", "5")
+    made = shop.answer("keys", "create", "--name", "till", *terms)
+
+    rotated = shop.answer("keys", "rotate", made["id"], "--overlap", "1h")
+
+    assert rotated["id"] == made["id"]
+    assert rotated["key"] != made["key"]
+    assert (rotated["event_types"], rotated["events_per_second"]) == (["order.*"], 5)
+    assert rotated["overlap_until"] is not None
+
+
+def test_a_tenant_is_made_and_has_keys_of_its_own(shop: Installation) -> None:
+    made = shop.answer("tenants", "create", "acme", "--name", "Acme Inc.")
+    shop.answer("keys", "create", "--name", "till", "--tenant", "acme")
+
+    listed = shop.answer("keys", "list", "--tenant", "acme")["data"]
+
+    assert [each["name"] for each in listed] == ["first", "till"]
+    assert made["admin_key"]["key"].startswith("sfk_")
+    tenants = shop.answer("tenants", "list")["data"]
+    assert [each["id"] for each in tenants] == ["default", "acme"]
+    missing = shop.answer("keys", "create", "--name", "x", "--tenant", "nobody", status=4)
+    assert missing["error"]["code"] == "tenant_not_found"
+
+
+def test_commands_are_noted_too(shop: Installation) -> None:
+    made = shop.answer("keys", "create", "--name", "till")
+    shop.answer("keys", "revoke", made["id"])
+    shop.answer("keys", "list")
+
+    revoked, created = shop.answer("audit-log")["data"][:2]
+
+    assert revoked["actor"].startswith("cli:")
+    assert revoked["before"] == created["after"]
+    assert "REVOKE" not in shop.call("audit-log", "--since", "2000-01-01")[0].upper().split("\n")[0]
+
+
 def test_only_the_key_itself_stands_on_standard_output(shop: Installation) -> None:
     out, err = shop.call("keys", "create", "--name", "till")
 

@@ -26,7 +26,8 @@ from projections.access import (
 )
 from projections.asking import Script, ask
 from projections.registers import AskEntries, entries, entry, put, remove
-from service.ports import Store
+from service import notes
+from service.ports import ApiKey, Store
 from tests.contract.saying import OpenStore
 
 pytestmark = pytest.mark.anyio
@@ -143,3 +144,66 @@ async def test_registers_of_two_stores_are_two(open_store: OpenStore) -> None:
     await one.keep(add_tenant(Tenant("acme", "Acme", 1)))
 
     assert await other.look(entries(TENANTS)) == []
+
+
+KEY = ApiKey("AAAAAAAA", "default", "ci", bytes(32), ("admin",), created_at=1)
+
+
+async def test_a_change_and_its_note_are_one(store: Store) -> None:
+    """The first change of a call takes its note along; what follows is part of the same call."""
+    note = notes.Note(CALL)
+
+    with notes.noting(note):
+        await store.create_key(KEY)
+        await store.keep(add_tenant(Tenant("acme", "Acme", 1)))
+    await store.revoke_key("default", KEY.id, 2)
+
+    (noted,) = await store.look(entries(AUDIT_LOG, "default"))
+    assert (noted.number, noted.action, noted.outcome) == (1, CALL.action, "done")
+
+
+async def test_a_change_that_fails_leaves_no_note_and_a_note_that_fails_no_change(
+    store: Store,
+) -> None:
+    def broken() -> Script[None]:
+        yield from put(TENANTS, Tenant("acme", "Acme", 1))
+        raise ValueError("broken")
+
+    with notes.noting(notes.Note(CALL)) as note, pytest.raises(ValueError, match="broken"):
+        await store.keep(broken())
+
+    assert not note.is_written
+    assert await store.look(entries(AUDIT_LOG)) == []
+
+
+async def test_a_call_that_finds_nothing_to_change_is_not_noted_as_a_change(store: Store) -> None:
+    await store.create_key(KEY)
+    revoked = await store.revoke_key("default", KEY.id, 2)
+
+    with notes.noting(notes.Note(CALL)) as note:
+        note.tell(before=revoked)
+        await store.revoke_key("default", KEY.id, 3)
+
+    assert not note.is_written
+
+
+async def test_a_key_is_kept_with_all_that_it_is_held_to(store: Store) -> None:
+    key = replace(
+        KEY,
+        event_types=("order.*", "a b"),
+        networks=("10.0.0.0/8",),
+        origins=("https://shop.example",),
+        events_per_second=0,
+        requests_per_second=7,
+        former_hash=bytes(range(32)),
+        former_until=9,
+    )
+    await store.create_key(key)
+
+    rotated = await store.rotate_key("default", KEY.id, b"x" * 32, former_until=5)
+
+    assert rotated == replace(key, secret_hash=b"x" * 32, former_hash=bytes(32), former_until=5)
+    assert await store.key(KEY.id) == rotated
+    assert await store.rotate_key("other", KEY.id, b"y" * 32, former_until=5) is None
+    await store.revoke_key("default", KEY.id, 2)
+    assert await store.rotate_key("default", KEY.id, b"y" * 32, former_until=5) is None

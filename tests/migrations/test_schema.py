@@ -40,7 +40,7 @@ def connection(made: Path, tmp_path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(made)) as source, closing(sqlite3.connect(path)) as copy:
         source.backup(copy)
     with closing(open_writer(path)) as writer:
-        for table in ("events", "event_keys", "feed", "transitions"):
+        for table in ("events", "event_keys", "feed", "transitions", "audit_log"):
             _add_row(writer, table)
         yield writer
 
@@ -183,3 +183,16 @@ def test_each_table_is_copied_or_known_to_be_left_behind() -> None:
 
     assert {table.name for table in decided} == set(metadata.tables)
     assert len(decided) == len(metadata.tables)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_log SET actor = 'nobody'",
+        "DELETE FROM audit_log",
+        "REPLACE INTO audit_log SELECT * FROM audit_log",
+    ],
+)
+def test_what_was_noted_stays_noted(connection: sqlite3.Connection, statement: str) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="audit_log is append-only"):
+        connection.execute(statement)

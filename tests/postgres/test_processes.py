@@ -8,15 +8,20 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from projections.access import KeptAnswer
 from projections.answers import BoardQuery, CustomerQuery
 from projections.log import SubjectKey
 from service.adapters.postgres import leases
 from service.adapters.postgres.store import PostgresStore
+from service.errors import Problem
+from service.kept_answers import Answered, KeptAnswers
+from service.keys import Principal
 from service.leases import Alone, while_held
 from service.ports import StoreUnavailable
 from tests.builders import at
 from tests.contract.judging import assert_true, whole_log
 from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent, told, version_of
+from tests.http.conftest import SeededRandomness, TurnedClock
 from tests.postgres.telling import OpenStore, Operator
 
 pytestmark = pytest.mark.anyio
@@ -187,3 +192,25 @@ async def test_many_readers_hear_of_a_trouble_each(store: PostgresStore) -> None
     )
 
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 5
+
+
+async def test_of_all_processes_one_carries_a_request_out(
+    store: PostgresStore, other: PostgresStore
+) -> None:
+    """The claim is a row; the answer of one process is given again by the other."""
+    clock, chance = TurnedClock(), SeededRandomness()
+    one, another = (KeptAnswers(each, clock, chance) for each in (store, other))
+    ann = Principal("k1", TENANT, frozenset({"admin"}), None)
+    wanted = ("POST /v1/api-keys", "once", "print")
+
+    begun = await asyncio.gather(
+        *(each.begin(ann, "secret", wanted) for each in (one, another) * 4),
+        return_exceptions=True,
+    )
+    (claimed,) = [each for each in begun if isinstance(each, KeptAnswer)]
+    await one.end(claimed, Answered(201, {"location": "/x"}, b"{}"), "secret")
+
+    refused = [each.code for each in begun if isinstance(each, Problem)]
+    assert refused == ["idempotency_running"] * 7
+    again = await another.begin(ann, "secret", wanted)
+    assert again == Answered(201, {"location": "/x"}, b"{}")

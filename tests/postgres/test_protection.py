@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
+from projections.access import AuditEntry, write_down
 from service.adapters.postgres.store import PostgresStore
-from tests.contract.saying import SHOP, TEAM, post, publish, sent
+from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent
 from tests.postgres.telling import Operator
 
 pytestmark = pytest.mark.anyio
@@ -19,6 +20,7 @@ async def written(store: PostgresStore) -> PostgresStore:
     await publish(store, TEAM)
     await post(store, sent("e1", "ordered", 5), sent("e2", "visited", 9))
     await post(store, sent("e3", "ordered", 1))
+    await store.keep(write_down(AuditEntry(TENANT, 0, 1, "k1", "POST /v1/x", "/v1/x", "done")))
     return store
 
 
@@ -36,6 +38,9 @@ async def written(store: PostgresStore) -> PostgresStore:
         "DELETE FROM feed",
         "TRUNCATE feed",
         "TRUNCATE transitions",
+        "UPDATE audit_log SET actor = 'nobody'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
         "UPDATE transitions SET to_stage = 'buyer'",
         "UPDATE transitions SET retracted_position = NULL WHERE retracted_position IS NOT NULL",
         "UPDATE transitions SET retracted_position = 9 WHERE retracted_position IS NOT NULL",
