@@ -20,6 +20,7 @@ SubjectKind = Literal["customer", "account"]
 StageKind = Literal["active", "final", "stopped"]
 Scope = Literal["all", "cycle", "stage"]
 SignalKind = Literal["count", "sum", "avg", "min", "max", "distinct", "first", "last", "latest"]
+UpcastKind = Literal["rename", "default", "move", "drop", "convert"]
 TriggerKind = Literal["on", "after", "at", "when"]
 
 ANY = "*"
@@ -138,12 +139,46 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class UpcastStep:
+    """One change of an event's properties; what it names may be missing.
+
+    Attributes:
+        path: Names from the properties down.
+        to: For `rename` and `move`: where it stands afterwards.
+        value: For `default`: what a missing or null value becomes; plain JSON.
+        expression: For `convert`: what it becomes, from `properties`.
+    """
+
+    kind: UpcastKind
+    path: tuple[str, ...]
+    to: tuple[str, ...] = ()
+    value: object = None
+    expression: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upcast:
+    """How an event of one schema version is read as of the next.
+
+    Attributes:
+        event: Canonical event type.
+        version: The version it leads on from.
+        steps: In order.
+    """
+
+    event: str
+    version: int
+    steps: tuple[UpcastStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A lifecycle, parsed and whole.
 
     Attributes:
         key: The model's name, `[a-z0-9][a-z0-9_-]{0,63}`.
         events: Other name of an event type -> canonical type.
+        upcasts: How events of older schema versions are read, by event and version.
         timezone: IANA name; calendar months and years are counted on its wall clock.
         document: Canonical JSON form of the document, the source of `hash`.
         hash: SHA-256 of the canonical JSON, 64 hexadecimal digits: the model version's identity.
@@ -164,3 +199,4 @@ class Model:
     metrics: tuple[Metric, ...]
     document: Mapping[str, object]
     hash: str
+    upcasts: tuple[Upcast, ...] = ()

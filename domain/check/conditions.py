@@ -54,6 +54,11 @@ def places(model: Model) -> Iterator[Place]:
         yield from _of_signal(signal, of_event)
     for path, trigger in triggers(model):
         yield from _of_trigger(path, trigger, of_both if trigger.kind == "on" else of_state)
+    for index, upcast in enumerate(model.upcasts):
+        for number, step in enumerate(upcast.steps):
+            if step.expression is not None:
+                path = f"upcasts[{index}].steps[{number}].by"
+                yield Place(path, step.expression, "value", names.of_properties())
     for index, persona in enumerate(model.personas):
         yield Place(f"personas[{index}].when", persona.when, "condition", of_state)
 

@@ -11,7 +11,18 @@ from hashlib import sha256
 
 from domain.cel.syntax import Expression
 from domain.durations import Duration
-from domain.model import Alert, Metric, Model, Persona, Rule, Signal, Stage, Trigger
+from domain.model import (
+    Alert,
+    Metric,
+    Model,
+    Persona,
+    Rule,
+    Signal,
+    Stage,
+    Trigger,
+    Upcast,
+    UpcastStep,
+)
 
 Document = dict[str, object]
 
@@ -27,6 +38,7 @@ def to_document(model: Model) -> Document:
             "initial": model.initial,
             "timezone": model.timezone if model.timezone != "UTC" else None,
             "events": _events(model.events),
+            "upcasts": [_upcast(upcast) for upcast in model.upcasts],
             "signals": {signal.name: _signal(signal) for signal in model.signals},
             "stages": [_stage(stage) for stage in model.stages],
             "transitions": [_transition(rule) for rule in model.transitions],
@@ -51,6 +63,26 @@ def _events(canonical: Mapping[str, str]) -> Document:
     for name, event_type in sorted(canonical.items()):
         events.setdefault(event_type, []).append(name)
     return {event_type: events[event_type] for event_type in sorted(events)}
+
+
+def _upcast(upcast: Upcast) -> Document:
+    steps = [_step(step) for step in upcast.steps]
+    return {"event": upcast.event, "from": upcast.version, "steps": steps}
+
+
+def _step(step: UpcastStep) -> Document:
+    head: Document = {step.kind: ".".join(step.path)}
+    match step.kind:
+        case "rename":
+            return head | {"to": step.to[-1]}
+        case "move":
+            return head | {"to": ".".join(step.to)}
+        case "default":
+            return head | {"value": step.value}
+        case "convert":
+            return head | {"by": _source(step.expression)}
+        case "drop":
+            return head
 
 
 def _signal(signal: Signal) -> Document:

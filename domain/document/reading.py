@@ -13,6 +13,7 @@ from domain.document.rules import Names, parse_alerts, parse_transitions
 from domain.document.section import Section
 from domain.document.signals import parse_signals
 from domain.document.stages import parse_metrics, parse_personas, parse_stages
+from domain.document.upcasts import parse_upcasts
 from domain.model import Direction, Model, Stage, SubjectKind
 
 _KEYS: Final = (
@@ -23,6 +24,7 @@ _KEYS: Final = (
     "initial",
     "timezone",
     "events",
+    "upcasts",
     "signals",
     "stages",
     "transitions",
@@ -79,6 +81,7 @@ def _read(root: Section) -> Model:
         metrics=parse_metrics(root, by_id),
         document={},
         hash="",
+        upcasts=parse_upcasts(root, events),
     )
 
 

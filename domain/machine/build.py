@@ -15,6 +15,7 @@ from domain.machine.handlers import BEHAVIOUR, CONTROL, Handlers
 from domain.machine.recorder import Recorder
 from domain.machine.source import Source, indent
 from domain.machine.state import NEVER, Field, State
+from domain.machine.upcasting import Upcaster
 from domain.machine.watches import Decision, Decisions
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Program:
         settle: Decides everything that may fire at an instant.
         due: Per stage: the next instant at which time alone may change anything.
         read: Per signal: its value at an instant.
+        upcaster: Reads the properties of events.
         personas: Whether a subject answers to each persona.
         steady: The next instant at which time alone changes the value of a signal.
         text: The generated source.
@@ -59,6 +61,7 @@ class Program:
     personas: tuple[tuple[str, Callable[[Any, int], bool]], ...]
     steady: Callable[[Any, int], int]
     copy: Callable[[Any], Any]
+    upcaster: Upcaster
     text: str
 
 
@@ -78,6 +81,7 @@ class _Builder:
         self.places = names.slots(model)
         self.watches = () if is_mute else watches.of_model(model)
         self.source = Source(namespace(model))
+        self.upcaster = Upcaster(model, self.source)
         self.conditions = Conditions(model, self.places, self.source)
         self.decisions = Decisions(self.conditions, self.source)
         self.fields = tuple(_fields(self.places, self.watches))
@@ -105,6 +109,7 @@ class _Builder:
             "_identify": recorder.identify,
         }
         run = self.source.run()
+        self.upcaster.bind(run)
         recorder.enter = run["enter"]
         recorder.evidence = tuple(evidence.of_trigger(readers, run) for readers in found)
         run_by_type = {name: run[function] for name, function in written.items()}
@@ -123,6 +128,7 @@ class _Builder:
             personas=tuple((name, run[function]) for name, function in personas),
             steady=run[steady],
             copy=run[copy],
+            upcaster=self.upcaster,
             text=self.source.text,
         )
 

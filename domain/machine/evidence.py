@@ -8,6 +8,7 @@ from domain.cel.compiler import ERRORS, compile_expression
 from domain.cel.errors import CelCheckError
 from domain.cel.parser import parse
 from domain.machine.runtime import plain
+from domain.machine.upcasting import VIEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,9 +44,11 @@ def of_trigger(found: tuple[Reader, ...], functions: Mapping[str, Any]) -> Evide
     if not bound:
         return _nothing
 
+    view = functions[VIEW]
+
     def evidence(s: Any, e: Event | None) -> Mapping[str, object]:  # noqa: ANN401 - the state's class is generated
         values: dict[str, object] = {}
-        p, now = None if e is None else e.properties, s.at
+        p, now = None if e is None else view(e), s.at
         for name, read, kind in bound:
             try:
                 values[name] = plain(read(s, e, p, now), kind)

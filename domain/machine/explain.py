@@ -18,6 +18,7 @@ from domain.machine.conditions import Conditions
 from domain.machine.runtime import plain
 from domain.machine.source import Source
 from domain.machine.state import NEVER
+from domain.machine.upcasting import Upcaster
 from domain.machine.watches import Decisions, Watch
 
 if TYPE_CHECKING:
@@ -92,10 +93,12 @@ class Explainer:
         """Compile every clause of *model*; *namespace* is what generated code may call."""
         self._model = model
         self._source = Source(namespace)
+        self._upcaster = Upcaster(model, self._source)
         self._conditions = Conditions(model, names.slots(model), self._source)
         self._decisions = Decisions(self._conditions, self._source)
         self._explained = tuple(self._explain(watch) for watch in watches.of_model(model))
         self._functions = self._source.run()
+        self._upcaster.bind(self._functions)
 
     def explain(self, state: State, now: int, event: Event | None) -> tuple[RuleExplanation, ...]:
         """Return every rule and alert that watches the stage of *state*, in document order."""
@@ -145,7 +148,9 @@ class Explainer:
     ) -> RuleExplanation:
         watch, run = explained.watch, self._functions
         arguments = (
-            (state, _NO_EVENT, {}, now) if event is None else (state, event, event.properties, now)
+            (state, _NO_EVENT, {}, now)
+            if event is None
+            else (state, event, self._upcaster.view(event), now)
         )
         due = run[explained.due](*arguments) if explained.due else NEVER
         waits = run[explained.awaiting](state, now) if explained.awaiting else NEVER

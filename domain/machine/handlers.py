@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from domain.events import IDENTIFY, STAGE_SET
 from domain.machine import signals
 from domain.machine.source import indent, when
+from domain.machine.upcasting import VIEW
 from domain.model import ANY
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Handlers:
         self._conditions = conditions
         self._watches = watches
         self._ends = decisions.hold_ends
+        self._properties = f"{VIEW}(e)" if model.upcasts else "e.properties"
         self._timed = tuple(decisions.of(w) for w in watches if not w.is_immediate)
 
     def write(self, source: Source) -> dict[str, str]:
@@ -69,7 +71,7 @@ class Handlers:
         for index, name in enumerate(sorted(named)):
             handler = _Handler(name)
             self._write_body(handler)
-            body = [*_opening(handler), *handler.body]
+            body = [*_opening(handler, self._properties), *handler.body]
             written[name] = source.function(f"on{index}", "s, e, now, out", body)
         return written
 
@@ -185,11 +187,11 @@ def _note_reading(handler: _Handler, reads: tuple[str, ...], source: str) -> Non
         handler.passes_properties = True
 
 
-def _opening(handler: _Handler) -> list[str]:
+def _opening(handler: _Handler, properties: str) -> list[str]:
     if handler.type == IDENTIFY:
         return ["p = e.properties", "_identify(s, p)"]
     if handler.reads_properties or handler.type == STAGE_SET:
-        return ["p = e.properties"]
+        return [f"p = {properties}"]
     return ["p = None"] if handler.passes_properties else []
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from domain.events import Event
     from domain.machine.build import Program
     from domain.machine.explain import RuleExplanation
+    from domain.machine.upcasting import Upcaster
     from domain.model import Model
     from domain.transitions import Transition
 
@@ -111,6 +112,11 @@ class Machine:
     def source(self) -> str:
         """The generated Python, for those who want to read what runs."""
         return self._program.text
+
+    @property
+    def upcaster(self) -> Upcaster:
+        """What reads the properties of events as the newest schema version."""
+        return self._program.upcaster
 
     def initial(self) -> State:
         """Return the state before the first event."""

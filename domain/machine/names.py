@@ -25,6 +25,11 @@ def slots(model: Model) -> tuple[Slot, ...]:
     return tuple(signals.Slot(index, signal) for index, signal in enumerate(model.signals))
 
 
+def of_properties() -> Environment:
+    """Return the one name that an upcast may read: the properties as they are at that step."""
+    return {"properties": Binding("p", _JSON)}
+
+
 def of_event() -> Environment:
     """Return the names an event brings: what a signal's `where` and value may read."""
     return {

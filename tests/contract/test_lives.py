@@ -72,3 +72,31 @@ async def test_a_late_event_in_a_long_life_is_folded_from_a_snapshot(open_store:
         == json.loads(snapshots[1].stages[0].state)[2:7]
     )
     assert snapshots[0].subject.first_seen_at == START - DAY
+
+
+async def test_events_of_older_versions_count_alike_live_late_and_rebuilt(store: Store) -> None:
+    """Upcasts are part of the model, so whoever folds it reads the same."""
+    upcast = {"event": "ordered", "from": 1, "steps": [{"rename": "sum", "to": "amount"}]}
+    rule = {"id": "big", "from": "lead", "to": "loyal", "on": "ordered"}
+    document = {
+        **SHOP,
+        "upcasts": [upcast],
+        "transitions": [{**rule, "when": "properties.amount > 10"}],
+        "alerts": [],
+    }
+    await publish(store, document)
+    for customer, day, fields in (
+        ("ann", 5.0, {"properties": {"sum": 50}}),
+        ("bob", 5.0, {"schema_version": 2, "properties": {"amount": 50}}),
+        ("cid", 5.0, {"schema_version": 2, "properties": {"sum": 50}}),
+    ):
+        item = {"id": f"e-{customer}", **fields}
+        await post(store, sent(f"e-{customer}", "ordered", day, customer, payload=json.dumps(item)))
+        await post(store, sent(f"v-{customer}", "visited", 1, customer))
+    live = {name: await told(store, name) for name in ("ann", "bob", "cid")}
+
+    await publish(store, document)
+
+    assert live["ann"] == live["bob"] == [("lead", 1), ("loyal", 5)]
+    assert live["cid"] == [("lead", 1)]
+    assert {name: await told(store, name) for name in live} == live
