@@ -25,6 +25,7 @@ from service.http import (
     problems,
     rebuilds,
     rejected,
+    seals,
     subjects,
     tenants,
 )
@@ -73,6 +74,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         log.router,
         admin.router,
         rejected.router,
+        seals.router,
         tenants.router,
         audit.router,
         health.router,

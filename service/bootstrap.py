@@ -9,16 +9,19 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import structlog
 
 from service.adapters.memory import memory_store
-from service.adapters.sqlite import sqlite_store
+from service.adapters.sqlite import back_up, sqlite_archive, sqlite_store
 from service.adapters.system import SystemClock, SystemRandomness
 from service.appender import Appender
+from service.archive import Archive
 from service.backtests import Backtests
 from service.catalogue import Catalogue
 from service.door.bounds import Bounds
@@ -215,9 +218,38 @@ async def _open_store(settings: Settings) -> tuple[Store, Leases, Builders | Non
     return store, store.leases, builders
 
 
+async def open_archive(settings: Settings) -> tuple[Store, Archive]:
+    """Return the store and what copies all of it; nothing is started and nothing made sure of.
+
+    Raises:
+        SettingsError: The database is one that nothing is kept in.
+        StoreError: It cannot be opened, or a newer release has written it.
+    """
+    if settings.database.startswith(SQLITE_PREFIX):
+        path = sqlite_path(settings.database)
+        upgrade(path)
+        return sqlite_archive(path)
+    if settings.database.startswith("memory://"):
+        message = "STAGEFOLD_DATABASE_URL: expected a database that is kept, found memory://"
+        raise SettingsError((message,))
+    from service.adapters.postgres import postgres_store  # noqa: PLC0415 -- as above
+
+    store = await postgres_store(settings.database)
+    return store, store.archive
+
+
 def rebuild_processes(wanted: int | None) -> int:
     """Return how many processes rebuild: one core is left to serve, where there are several."""
     return max(1, (os.cpu_count() or 1) - 1) if wanted is None else wanted
+
+
+def copy_database(settings: Settings, target: Path, watch: Callable[[Path], None]) -> None:
+    """Write the embedded database, as it is now, to *target*, which *watch* may look at meanwhile.
+
+    Raises:
+        StoreError: It cannot be read, or the disk is full.
+    """
+    back_up(sqlite_path(settings.database), target, watch)
 
 
 async def migrate(settings: Settings) -> str:

@@ -21,10 +21,11 @@ from service.archive import (
 from service.ports import Store
 from service.schema import NEWEST
 
+EVENTS = "events"
 PACKED_LEVEL = 6
 
-Tell = Callable[[str, int, int], None]
-"""Is told what is being done, how much of it is done, and how much there is."""
+Tell = Callable[[str, float, int], None]
+"""Is told which table it is, which share of everything is done, and how many events that are."""
 
 
 async def write_copy(
@@ -50,7 +51,7 @@ async def write_copy(
 
         def take(name: str, rows: Sequence[Row]) -> None:
             writer.take(name, rows)
-            tell(name, writer.rows["events"], head)
+            tell(name, writer.rows[EVENTS] / max(head, 1), writer.rows[EVENTS])
 
         await archive.copy(take, secrets=secrets)
         writer.end()
@@ -72,8 +73,10 @@ async def restore_copy(archive: Archive, path: Path, *, tell: Tell) -> Restored:
     file.check()
 
     def pages() -> Iterator[tuple[str, Sequence[Row]]]:
+        events = 0
         for name, rows in file.pages(archive.tables(secrets=True)):
             yield name, rows
-            tell(name, file.place, file.size)
+            events += len(rows) if name == EVENTS else 0
+            tell(name, file.place / file.size, events)
 
     return await archive.restore(pages())

@@ -21,6 +21,7 @@ _EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 _GAUGES = {
     "log_position": "Position of the newest event.",
+    "sealed_position": "Position up to which the log is sealed.",
     "feed_position": "Position of the newest record of the feed.",
     "projection_lag_events": "Events stored but not folded yet.",
     "projection_lag_seconds": "Age of the oldest event that is not folded yet.",
@@ -142,12 +143,13 @@ class Metrics:
             self.append_events.observe(batch.events)
             self.append_seconds.observe(batch.seconds)
 
-    def text(self, health: StoreHealth, *, now: int, queued: int) -> bytes:
+    def text(self, health: StoreHealth, *, now: int, queued: int, sealed: int) -> bytes:
         """Return all figures in the text format of Prometheus."""
         positions = health.positions
         oldest, since = health.oldest_due_at, health.waiting_since
         for name, value in (
             ("log_position", positions.head),
+            ("sealed_position", sealed),
             ("feed_position", positions.feed),
             ("projection_lag_events", positions.head - positions.applied),
             ("projection_lag_seconds", max(0, now - since) / SECOND if since is not None else 0),

@@ -20,8 +20,8 @@ SEALS_AT_ONCE = 16
 FOLDED_AT_ONCE = 20_000
 BEFORE_ALL = -ALWAYS
 
-Tell = Callable[[str, int, int], None]
-"""Is told what is being done, how many events of it are done, and how many there are."""
+Tell = Callable[[str, float, int], None]
+"""Is told what is being done, which share of it is done, and how many events that are."""
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ class _Reading:
                     against.add(row)
             self.events += len(rows)
             self._after = rows[-1][0] if len(rows) == EVENTS_AT_ONCE else end
-            self._tell("log", self.events, self._total)
+            self._tell("log", self.events / max(self._total, 1), self.events)
             await asyncio.sleep(0)
 
 
@@ -161,5 +161,5 @@ async def verify_projections(
             verdict.subjects += page.subjects
             verdict.records += page.records
             verdict.digest = (verdict.digest + page.digest) % (1 << 256)
-            tell("projections", done, max(total, done))
+            tell("projections", done / max(total, done, 1), done)
     return verdict

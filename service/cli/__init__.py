@@ -14,6 +14,7 @@ from service.cli import (
     auditing,
     backtesting,
     configuration,
+    copying,
     customers,
     doctoring,
     importing,
@@ -23,6 +24,7 @@ from service.cli import (
     rejecting,
     serving,
     tenants,
+    verifying,
 )
 
 app = typer.Typer(
@@ -58,6 +60,11 @@ app.command()(serving.demo)
 app.command()(serving.migrate)
 app.command("import")(importing.import_file)
 app.command()(doctoring.doctor)
+app.command()(verifying.verify)
+app.command()(verifying.seal)
+app.command()(copying.backup)
+app.command()(copying.export)
+app.command()(copying.restore)
 app.command()(serving.health)
 app.add_typer(customers.app, name="customer")
 models.app.command()(backtesting.backtest)

@@ -17,6 +17,7 @@ from service.keys import DEFAULT_TENANT
 from service.ports import StoreHealth
 from service.services import Services
 from service.settings import Settings
+from service.verifying import verify_projections
 
 _FREE_BYTES_MIN = 1 << 30
 _AHEAD_MAX = 5 * MINUTE
@@ -58,6 +59,9 @@ def examine(*, thorough: bool) -> list[Check]:
         health = await services.store.health(now)
         parked = await services.store.parked(DEFAULT_TENANT, limit=5)
         findings = await services.store.inspect(thorough=thorough)
+        if thorough:
+            folded = await verify_projections(services.store, lambda *_: None)
+            findings = [*findings, *folded.findings]
         return [
             *_of_health(health, now),
             *(

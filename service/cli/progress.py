@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -68,6 +70,19 @@ class Meter:
         elif pace.seconds - self._told_at >= _SECONDS_BETWEEN_LINES:
             self._told_at = pace.seconds
             typer.echo(line(), err=True)
+
+
+@contextmanager
+def parts_shown() -> Iterator[Callable[[str, float, int], None]]:
+    """Lend what shows how far the parts of a job have come: name, share done, events done."""
+    began = time.monotonic()
+
+    def tell(part: str, share: float, events: int) -> None:
+        seconds = time.monotonic() - began
+        meter.show_job(part, Pace(min(share, 1.0), events / seconds if seconds else 0.0, seconds))
+
+    with Meter() as meter:
+        yield tell
 
 
 def _bar() -> Bar:

@@ -15,7 +15,9 @@ from service.cli.exits import CommandError, Exit
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    from service.archive import Archive
     from service.notes import Note
+    from service.ports import Store
     from service.services import Services
 
 Answer = TypeVar("Answer")
@@ -57,6 +59,25 @@ def require_database(settings: Settings) -> None:
         cure="set STAGEFOLD_DATA_DIR or STAGEFOLD_DATABASE_URL to yours,"
         " or begin one: stagefold serve, stagefold import or stagefold migrate",
     )
+
+
+def use_store(work: Callable[[Store, Archive], Awaitable[Answer]], *, settings: Settings) -> Answer:
+    """Return what *work* answers with the store and its archive; nothing else is opened or made."""
+    import asyncio
+
+    from service import logs
+    from service.bootstrap import open_archive
+
+    logs.configure(replace(settings, log_level="warning"), sys.stderr)
+
+    async def run() -> Answer:
+        store, archive = await open_archive(settings)
+        try:
+            return await work(store, archive)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
 
 
 def use(

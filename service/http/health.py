@@ -84,5 +84,11 @@ async def metrics(services: ServicesOf) -> Response:
     measured = services.appender.measured
     services.metrics.count_batches(measured.popleft() for _ in range(len(measured)))
     health = await services.store.health(now)
-    text = services.metrics.text(health, now=now, queued=services.appender.queued)
+    newest = await services.store.newest_seals(limit=1)
+    text = services.metrics.text(
+        health,
+        now=now,
+        queued=services.appender.queued,
+        sealed=newest[0].to_position if newest else 0,
+    )
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -16,6 +16,7 @@ from service.http import compat_schema
 from service.http import schemas as s
 from service.http import schemas_of_models as m
 from service.http.schemas_of_rejected import RejectedOut, RetriedOut
+from service.http.seals import SealOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/rejected-events/retry"): _of(RetriedOut, *_BODY),
     ("GET", "/v1/audit-log"): _of(s.Listed[m.AuditEntryOut], *_PAGED),
     ("GET", "/v1/limits"): _of(m.Limits),
+    ("GET", "/v1/seals"): _of(s.Listed[SealOut], *_PAGED),
     ("GET", "/problems/{code}"): Operation(
         {200: None}, ("not_found",), is_open=True, media_type="text/plain"
     ),

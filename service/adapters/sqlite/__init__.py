@@ -9,12 +9,14 @@ from pathlib import Path
 from projections.machines import Compile, compile_document
 from service.adapters.embedded.rows import Readings
 from service.adapters.runners import ThreadRunner
-from service.adapters.sqlite.archive import SqliteArchive
+from service.adapters.sqlite.archive import SqliteArchive, back_up
 from service.adapters.sqlite.connections import Readers, open_writer
 from service.adapters.sqlite.readings import SqliteReadings
 from service.adapters.sqlite.rows import SqliteRows
 from service.adapters.sqlite.store import SqliteStore
 from service.ports import Runner
+
+__all__ = ["back_up", "sqlite_archive", "sqlite_store"]
 
 
 def sqlite_store(
