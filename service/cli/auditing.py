@@ -32,7 +32,7 @@ def audit_log(
     tenant: Annotated[str, typer.Option("--tenant", help="Whose calls.")] = "default",
     as_json: Json = False,
 ) -> None:
-    """Tell every management call, the newest first: who did what, when, from where."""
+    """Tell every management call, the newest first."""
     from projections.access import AUDIT_LOG
     from projections.registers import AskEntries
     from service.http.answers import audit_entry_of, instant
