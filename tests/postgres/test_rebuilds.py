@@ -55,7 +55,7 @@ async def lived(store: PostgresStore) -> PostgresStore:
     return store
 
 
-def drawn(chance: random.Random, prefix: str, count: int) -> list[NewEvent]:
+def drawn(chance: random.Random, prefix: str, count: int, customers: int = 25) -> list[NewEvent]:
     """Return events of a few customers, and of whom they belong to."""
     found = []
     for place in range(count):
@@ -63,7 +63,7 @@ def drawn(chance: random.Random, prefix: str, count: int) -> list[NewEvent]:
         if chance.random() < 0.3:
             fields["account_id"] = f"team{chance.randrange(3)}"
         name = chance.choice(("visited", "ordered", "ordered", "cancelled"))
-        customer = f"c{chance.randrange(25)}"
+        customer = f"c{chance.randrange(customers)}"
         day = chance.randrange(100)
         found.append(sent(f"{prefix}-{place}", name, day, customer, **fields))
     return found

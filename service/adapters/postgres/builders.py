@@ -30,6 +30,8 @@ from service.looping import loop_factory
 from service.ports import StoreUnavailable
 
 RANGE_EVENTS = 20_000
+"""What a process reads and folds in one transaction, about."""
+
 RANGE_SUBJECTS = 1_000
 """What is updated under the lock at once; appends wait that long, tens of milliseconds."""
 
@@ -46,13 +48,20 @@ class PostgresBuilders:
     """The processes of one service process; none until they are needed."""
 
     def __init__(
-        self, url: str, store: PostgresStore, processes: int, *, small_events: int = SMALL_EVENTS
+        self,
+        url: str,
+        store: PostgresStore,
+        processes: int,
+        *,
+        small_events: int = SMALL_EVENTS,
+        range_subjects: int = RANGE_SUBJECTS,
     ) -> None:
         """Build in so many *processes*; what has few events left is built here, by *store*."""
         self._url = url
         self._store = store
         self._processes = processes
         self._small_events = small_events
+        self._range_subjects = range_subjects
         self._pool: ProcessPoolExecutor | None = None
         self._generation = 0
         self._waiting: deque[BucketRange] = deque()
@@ -86,7 +95,9 @@ class PostgresBuilders:
         """Note what is left to build, by the ledger."""
         self._generation = generation
         self._waiting = deque(
-            await self._store.ranges_left(generation, events=RANGE_EVENTS, subjects=RANGE_SUBJECTS)
+            await self._store.ranges_left(
+                generation, events=RANGE_EVENTS, subjects=self._range_subjects
+            )
         )
 
     def _begin(self, found: BucketRange, now: int) -> None:
