@@ -163,7 +163,7 @@ async def test_a_full_disk_refuses_writes_serves_reads_and_recovers(path: Path) 
     store = sqlite_store(path, DirectRunner())
     await publish(store, SHOP)
     await post(store, sent("e1", "ordered", 0), now=at(1))
-    writer = store._rows._connection  # type: ignore[attr-defined] # noqa: SLF001 -- to fill its disk
+    writer = store._rows.connection  # type: ignore[attr-defined] # noqa: SLF001 -- to fill its disk
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"{rows_limit} = {pages}")
     big = [sent(f"x{n}", "visited", 2, payload='{"x":"' + "y" * 9_000 + '"}') for n in range(50)]
@@ -193,6 +193,26 @@ async def test_what_another_process_wrote_is_not_overlooked(path: Path) -> None:
     assert await told(one) == [("lead", 0), ("buyer", 2), ("loyal", 4)]
     await one.close()
     await other.close()
+
+
+async def test_what_another_process_activates_is_answered_with_at_the_next_request(
+    path: Path,
+) -> None:
+    """A command beside a server publishes a model; nothing has to be written in between."""
+    server, command = sqlite_store(path, DirectRunner()), sqlite_store(path, DirectRunner())
+    await post(server, sent("e1", "ordered", 1), now=at(1))
+    assert await server.models(TENANT) == []
+
+    await publish(command, SHOP)
+
+    snapshot = await server.snapshot(TENANT, SubjectKey("customer", "ann"))
+    assert snapshot is not None
+    assert [row.stage for row in snapshot.stages] == ["buyer"]
+    assert (await server.board(BoardQuery(TENANT, "shop", at(2)))).total == 1
+    assert [model.model for model in await server.models(TENANT)] == ["shop"]
+    assert [one.status for one in await server.generations(TENANT)] == ["active"]
+    await server.close()
+    await command.close()
 
 
 async def test_a_closed_store_takes_nothing(path: Path) -> None:

@@ -284,25 +284,33 @@ class Answering(ReadsSeals, ReadsDiffs):
 
     # ------------------------------------------------------------ models, keys, condition
 
+    async def _listed(self, look: Callable[[Catalogue], Answer]) -> Answer:
+        """Return what the catalogue of this moment says: another process may have changed it."""
+        return await self._read(lambda _: look(self.catalogue), quick=True)
+
     async def models(self, tenant: str) -> list[ModelVersion]:
-        return self.catalogue.models(tenant)
+        return await self._listed(lambda catalogue: catalogue.models(tenant))
 
     async def model(self, tenant: str, key: str, version: int | None = None) -> ModelVersion | None:
-        return self.catalogue.version(tenant, key, version)
+        return await self._listed(lambda catalogue: catalogue.version(tenant, key, version))
 
     async def model_versions(self, tenant: str, key: str) -> list[ModelVersion]:
-        return self.catalogue.all_versions(tenant, key)
+        return await self._listed(lambda catalogue: catalogue.all_versions(tenant, key))
 
     async def lineage(self, tenant: str, generation: int) -> Lineage | None:
-        found = self.catalogue.generations.get(generation)
-        return self.catalogue.lineage_of(found) if found and found.tenant == tenant else None
+        def look(catalogue: Catalogue) -> Lineage | None:
+            found = catalogue.generations.get(generation)
+            return catalogue.lineage_of(found) if found and found.tenant == tenant else None
+
+        return await self._listed(look)
 
     async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
-        found = [one for one in self.catalogue.generations.values() if one.tenant == tenant]
+        every = await self._listed(lambda catalogue: list(catalogue.generations.values()))
+        found = [one for one in every if one.tenant == tenant]
         return sorted(found, key=lambda one: one.generation, reverse=True)[:limit]
 
     async def generation(self, tenant: str, generation: int) -> Generation | None:
-        found = self.catalogue.generations.get(generation)
+        found = await self._listed(lambda catalogue: catalogue.generations.get(generation))
         return found if found is not None and found.tenant == tenant else None
 
     async def keys(self, tenant: str) -> list[ApiKey]:

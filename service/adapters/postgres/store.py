@@ -13,7 +13,6 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TypeVar
 
-from domain.lineage import Lineage
 from projections.answers import SubjectSnapshot
 from projections.asking import Ref, Script
 from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
@@ -115,22 +114,7 @@ class PostgresStore(Answering):
             self._newest = (changes, found)
         return readings, found
 
-    async def _level(self) -> None:
-        await self._read(lambda _: None)
-
     # ------------------------------------------------------------ what the catalogue answers
-
-    async def models(self, tenant: str) -> list[ModelVersion]:
-        await self._level()
-        return await super().models(tenant)
-
-    async def model(self, tenant: str, key: str, version: int | None = None) -> ModelVersion | None:
-        await self._level()
-        return await super().model(tenant, key, version)
-
-    async def model_versions(self, tenant: str, key: str) -> list[ModelVersion]:
-        await self._level()
-        return await super().model_versions(tenant, key)
 
     async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
         found = await self._read(lambda readings: readings.generations())
@@ -160,10 +144,6 @@ class PostgresStore(Answering):
         self, version: ModelVersion, *, expected_version: int | None = None
     ) -> ModelVersion:
         return await self._writing.put_model(version, expected_version=expected_version)
-
-    async def lineage(self, tenant: str, generation: int) -> Lineage | None:
-        await self._level()
-        return await super().lineage(tenant, generation)
 
     async def note_backtested(self, tenant: str, key: str, digest: str, now: int) -> None:
         await self._writing.note_backtested(tenant, key, digest, now)

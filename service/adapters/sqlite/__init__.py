@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from projections.machines import Compile, compile_document
-from service.adapters.embedded.rows import Readings
 from service.adapters.runners import ThreadRunner
 from service.adapters.sqlite.archive import SqliteArchive, back_up
 from service.adapters.sqlite.connections import Readers, open_writer
@@ -45,7 +44,7 @@ def _opened(path: Path, runner: Runner, compile_one: Compile) -> tuple[SqliteSto
     rows = SqliteRows(open_writer(path), path, on_close=readers.close)
 
     @contextmanager
-    def readings() -> Iterator[Readings]:
+    def readings() -> Iterator[SqliteReadings]:
         with readers.lent() as connection:
             yield SqliteReadings(connection, path)
 

@@ -36,7 +36,7 @@ from service.adapters.sql.tables import feed
 from service.adapters.sqlite import lookups, sealed, views, waiting
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
-from service.adapters.sqlite.rebuilds import read_generations
+from service.adapters.sqlite.rebuilds import change_count, read_generations
 from service.adapters.sqlite.registers import read_entries
 from service.adapters.sqlite.removals import EVERY_BUCKET
 from service.adapters.sqlite.rows import (
@@ -68,6 +68,10 @@ class SqliteReadings:
         """Read the database at *path*."""
         self._connection = connection
         self._path = path
+
+    def change_count(self) -> int:
+        """Return how often models and generations have changed."""
+        return change_count(self._connection)
 
     def _rows(self, write: Callable[[], str], *bound: object) -> list[Row]:
         return self._connection.execute(statement(write), bound).fetchall()

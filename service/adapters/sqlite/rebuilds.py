@@ -22,6 +22,8 @@ from service.adapters.sql.tables import generations
 from service.adapters.sqlite.statements import statement
 from service.adapters.sqlite.writes import upsert_into
 
+_CHANGES_MAX = 1 << 31
+
 
 def read_generations(connection: sqlite3.Connection) -> list[Generation]:
     """Return every generation, oldest first."""
@@ -33,6 +35,21 @@ def save_generation(connection: sqlite3.Connection, generation: Generation) -> N
     """Insert or replace it, with what was ordered."""
     connection.execute(statement(_put_generation), generation_row(generation))
     connection.execute(statement(_put_rebuild), rebuild_row(generation))
+
+
+def note_change(connection: sqlite3.Connection) -> None:
+    """Let every process see, at its next read, that models or generations are others now.
+
+    The number is in the file's header: part of the transaction, and read at hardly any cost.
+    """
+    number = (change_count(connection) + 1) % _CHANGES_MAX
+    connection.execute(f"PRAGMA user_version = {number}")
+
+
+def change_count(connection: sqlite3.Connection) -> int:
+    """Return how often models and generations have changed."""
+    number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return number
 
 
 def add_built(connection: sqlite3.Connection, generation: int, built: Built) -> None:

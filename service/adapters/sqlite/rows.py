@@ -157,15 +157,19 @@ class SqliteRows:
 
     def save_generation(self, generation: Generation) -> None:
         rebuilds.save_generation(self.connection, generation)
+        rebuilds.note_change(self.connection)
 
     def add_built(self, generation: int, built: Built) -> None:
         rebuilds.add_built(self.connection, generation, built)
+        rebuilds.note_change(self.connection)
 
     def forget_ranges(self, generation: int) -> None:
         rebuilds.forget_ranges(self.connection, generation)
+        rebuilds.note_change(self.connection)
 
     def put_version(self, version: ModelVersion) -> None:
         self._run(writes.put_version, [version_row(version)])
+        rebuilds.note_change(self.connection)
 
     def save_key(self, key: ApiKey) -> None:
         self._run(writes.put_key, [key_row(key)])

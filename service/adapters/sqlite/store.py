@@ -10,19 +10,25 @@ turns out to be long, a late event in a long history, it gives others a turn now
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from projections.machines import Compile, compile_document
-from service.adapters.embedded.answering import OpenReadings
+from projections.machines import Catalogue, Compile, compile_document
+from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.sqlite.connections import BUSY_SECONDS
+from service.adapters.sqlite.readings import SqliteReadings
 from service.adapters.sqlite.rows import SqliteRows
 from service.ports import Runner, StoreUnavailable
 
 Answer = TypeVar("Answer")
+
+OpenSqlite = Callable[[], AbstractContextManager[SqliteReadings]]
 
 BUSY_PAUSE_SECONDS = 0.02
 
@@ -33,16 +39,51 @@ class SqliteStore(EmbeddedStore):
     def __init__(
         self,
         rows: SqliteRows,
-        readings: OpenReadings,
+        readings: OpenSqlite,
         runner: Runner,
         *,
         compile_one: Compile = compile_document,
     ) -> None:
         """Write to *rows*, read from *readings*, commit where *runner* says."""
-        super().__init__(rows, readings, runner, compile_one=compile_one)
+        compile_once = cache(compile_one)
+        self._open_readings = readings
+        self._newest = (-1, Catalogue(compile_once))
+        self._of_this_read: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
+        super().__init__(rows, self._level_readings, runner, compile_one=compile_once)
         self._file = rows
         self._turn = asyncio.Lock()
         self._begun: set[asyncio.Task[Any]] = set()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Models and generations: to a reader as they are at its moment, else as we write by."""
+        return self._of_this_read.get() or self._written_by
+
+    @catalogue.setter
+    def catalogue(self, found: Catalogue) -> None:
+        self._written_by = found
+
+    @contextmanager
+    def _level_readings(self) -> Iterator[Readings]:
+        """Lend readings of one moment, with the catalogue of the same moment.
+
+        Another process may have changed it: a command beside a server activates a model.
+        """
+        with self._open_readings() as readings:
+            token = self._of_this_read.set(self._catalogue_of(readings))
+            try:
+                yield readings
+            finally:
+                self._of_this_read.reset(token)
+
+    def _catalogue_of(self, readings: SqliteReadings) -> Catalogue:
+        changes = readings.change_count()
+        known, newest = self._newest
+        if changes == known:
+            return newest
+        found = newest.renewed(readings.versions(), readings.generations())
+        self._newest = (changes, found)
+        return found
 
     async def _write(self, work: Callable[[], Answer], *, is_long: bool = False) -> Answer:
         self._expect_open()
