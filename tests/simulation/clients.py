@@ -18,7 +18,9 @@ import httpx
 from domain.instants import format_instant
 from tests.builders import DAY
 from tests.simulation.claims import Answered, Claim, Ledger
-from tests.simulation.process import ConnectionLost, Host
+from tests.simulation.hosts import Hosts
+from tests.simulation.operators import Operator
+from tests.simulation.process import ConnectionLost
 
 CUSTOMERS = ("ann", "bob", "cyd", "dee")
 VISITORS = ("a1", "a2", "a3")
@@ -43,11 +45,12 @@ class Sent:
 class Client:
     """One client with its own chance."""
 
-    def __init__(self, name: str, host: Host, ledger: Ledger, chance: random.Random) -> None:
+    def __init__(self, name: str, host: Hosts, ledger: Ledger, chance: random.Random) -> None:
         self.name = name
         self._host = host
         self._ledger = ledger
         self._chance = chance
+        self._operator = Operator(self._request, chance)
         self._made = 0
         self._kept: list[Sent] = []
         self._log_position = 0
@@ -70,7 +73,7 @@ class Client:
             (8, self._ask),
             (4, self._follow),
             (1, self._look_around),
-            (1, self._rebuild),
+            (3, self._operator.act),
         )
         weights = [weight for weight, _ in acts]
         for _ in range(deeds):
@@ -241,10 +244,6 @@ class Client:
         path = f"/v1/customers/{self._chance.choice(CUSTOMERS)}/aliases/{alias}"
         await self._request("DELETE", path)
 
-    async def _rebuild(self) -> None:
-        order = {"model": self._chance.choice(("shop", "team"))}
-        await self._request("POST", "/v1/rebuilds", json=order)
-
     # ------------------------------------------------------------ asking
 
     async def _ask(self) -> None:
@@ -321,10 +320,9 @@ class Client:
         except ConnectionLost:
             return None
         if answer.status_code == 503:
-            is_leaving = host.process is None or host.process.is_leaving
             is_behind = "projection_behind" in answer.text
             is_trouble = host.trouble.strikes > strikes
-            assert is_trouble or is_leaving or is_behind, f"503 without trouble: {path}"
+            assert is_trouble or host.is_leaving or is_behind, f"503 without trouble: {path}"
             return None
         told = f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         assert answer.status_code in EXPECTED, told

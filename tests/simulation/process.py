@@ -10,17 +10,14 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 from fastapi import FastAPI
 
-from service.adapters.memory.rows import MemoryRows
-from service.adapters.runners import DirectRunner
-from service.adapters.sqlite import sqlite_store
 from service.app import create_app
 from service.bootstrap import assemble, close, prepare
+from service.leases import while_held
 from service.ports import Store
 from service.services import Services
 from service.settings import Settings
@@ -28,16 +25,21 @@ from service.workers.follower import Follower
 from service.workers.sweeper import Sweeper
 from tests.builders import at
 from tests.contract.saying import SHOP, TEAM, TENANT
-from tests.simulation import trouble as troubles
 from tests.simulation.loop import OWNER, Owner, SimulatedLoop
 from tests.simulation.trouble import Trouble
 
 Answer = TypeVar("Answer")
+OpenStore = Callable[[], tuple[Store, Callable[[], None]]]
+"""Opens a store, and returns it with what drops its connections as a death would."""
 
 KEY = "a-bootstrap-key-for-simulations-that-opens-nothing-else"
 HOURS_BETWEEN_SWEEPS = 20
 HOURS_BETWEEN_PAGES = 2
 HOURS_BETWEEN_LOOKS = 4
+STANDBY_HOURS = 200
+LEASES_HELD = 0.8
+"""How often a process is told that a lease is its own."""
+
 NOTICE_SECONDS_MAX = 0.05
 """How long at most a process that was told to stop goes on reading for whoever asks."""
 
@@ -53,14 +55,26 @@ class ConnectionLost(Exception):  # noqa: N818 -- it names what a client sees
 
 
 class VirtualClock:
-    """The clock of the loop."""
+    """The clock of the loop, set right or wrong now and then.
+
+    Attributes:
+        latest: The latest instant that it has ever told.
+    """
 
     def __init__(self, loop: SimulatedLoop) -> None:
         self._loop = loop
+        self._error = 0
+        self.latest = BEGIN
 
     def now(self) -> int:
-        """Return the virtual instant."""
-        return BEGIN + self._loop.microseconds
+        """Return the virtual instant, as far as the clock knows it."""
+        found = BEGIN + self._loop.microseconds + self._error
+        self.latest = max(self.latest, found)
+        return found
+
+    def set_wrong(self, microseconds: int) -> None:
+        """Let it tell so much more than is true from now on; less where it is negative."""
+        self._error = microseconds
 
 
 class SeededRandomness:
@@ -74,9 +88,24 @@ class SeededRandomness:
         return self._chance.randbytes(octets)
 
 
+class DoubtfulLeases:
+    """Leases that are had, lost, and held by two at once, as chance has it: they decide nothing."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+
+    async def hold(self, name: str) -> bool:  # noqa: ARG002 -- of the port
+        """Tell whether it is ours; mostly it is."""
+        return self._chance.random() < LEASES_HELD
+
+    async def release(self) -> None:
+        """Let others have them."""
+
+
 @cache
-def application() -> FastAPI:
-    """Return the one application of all runs: making its routes takes longer than a run."""
+def application(slot: int) -> FastAPI:
+    """Return the one application of a slot in all runs: making its routes takes long."""
+    del slot
     return create_app()
 
 
@@ -120,25 +149,26 @@ class Process(Owner):
 
 
 class Host:
-    """Where processes live one after the other over the same rows.
+    """Where processes live one after the other over the same rows, perhaps beside another host's.
 
     Attributes:
         process: The one that lives now; None between two.
         deaths: How many were killed.
     """
 
-    def __init__(self, loop: SimulatedLoop, chance: random.Random, path: Path | None) -> None:
-        """Keep rows in the SQLite file at *path*, or in memory without one."""
-        self.clock = VirtualClock(loop)
-        self.chance = chance
-        self.trouble = Trouble(chance)
+    def __init__(
+        self, slot: int, clock: VirtualClock, trouble: Trouble, open_store: OpenStore
+    ) -> None:
+        """Let each process open its store by *open_store*; nothing lives here yet."""
+        self.clock = clock
+        self.chance = trouble.chance
         self.process: Process | None = None
         self.deaths = 0
-        self._path = path
-        self._rows = MemoryRows()
+        self._open_store = open_store
+        self._application = application(slot)
         self._lives: list[Process] = []
         self._client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=application(), raise_app_exceptions=False),
+            transport=httpx.ASGITransport(app=self._application, raise_app_exceptions=False),
             base_url="http://test",
             headers={"Authorization": f"Bearer {KEY}"},
         )
@@ -154,20 +184,25 @@ class Host:
         process.services = await process.outcome(self._boot(process))
 
     async def _boot(self, process: Process) -> Services:
-        settings = Settings.from_environment({"STAGEFOLD_API_KEY": KEY, "STAGEFOLD_MODELS": "none"})
+        settings = Settings.from_environment(
+            {
+                "STAGEFOLD_API_KEY": KEY,
+                "STAGEFOLD_MODELS": "none",
+                "STAGEFOLD_STANDBY_HOURS": str(STANDBY_HOURS),
+            }
+        )
+        store, process.drop = self._open_store()
         services = assemble(
-            settings, self._store(process), self.clock, SeededRandomness(self.chance)
+            settings,
+            store,
+            self.clock,
+            SeededRandomness(self.chance),
+            leases=DoubtfulLeases(self.chance),
         )
         services.appender.start()
         await prepare(services)
         await self._open(services)
         return services
-
-    def _store(self, process: Process) -> Store:
-        if self._path is None:
-            return troubles.memory_store(self.trouble, self._rows)
-        store, process.drop = troubles.sqlite_store(self.trouble, self._path)
-        return store
 
     async def _open(self, services: Services) -> None:
         for document in (SHOP, TEAM):
@@ -179,9 +214,10 @@ class Host:
                 await services.catalogue.activate_and_wait(version)
         services.loops.start("follower", partial(self._follow, services.follower), pause_seconds=0)
         sweeper = Sweeper(services.store, services.clock, services.progress)
-        services.loops.start("sweeper", partial(self._sweep, sweeper), pause_seconds=1.0)
+        sweep = while_held(services.leases, "sweeper", partial(self._sweep, sweeper))
+        services.loops.start("sweeper", sweep, pause_seconds=1.0)
         services.loops.start("rebuild", partial(self._rebuild, services), pause_seconds=1.0)
-        application().state.services = services
+        self._application.state.services = services
 
     async def _follow(self, follower: Follower) -> bool:
         """Fold a page after a while: at once, or when hours of appends wait for it."""
@@ -252,13 +288,6 @@ class Host:
         await process.outcome(close(process.services))
         process.is_dead = True
         self.process = None
-
-    def reopened(self) -> Store:
-        """Return a store over what all processes left, that takes no time and knows no trouble."""
-        self.trouble.set_in(0)
-        if self._path is None:
-            return troubles.memory_store(self.trouble, self._rows)
-        return sqlite_store(self._path, DirectRunner(), compile_one=troubles.compiled)
 
     def unheard(self) -> list[str]:
         """Return the errors that ended a loop or a job without anybody taking notice.

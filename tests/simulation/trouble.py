@@ -25,6 +25,7 @@ from service.adapters.sqlite.store import SqliteStore
 from service.ports import StoreUnavailable
 
 Answer = TypeVar("Answer")
+Lent = TypeVar("Lent", bound=Readings)
 
 CALL_SECONDS_MAX = 0.004
 BUSY_CHANGES = 0.2
@@ -125,7 +126,12 @@ class TroubledRows(SqliteRows):
         """Begin, unless another holds the lock or the disk is gone."""
         self._trouble.may_strike("busy", retry_after_seconds=1)
         self._trouble.may_strike("it could not be begun")
-        super().begin()
+        self.connection.execute("PRAGMA busy_timeout = 0").fetchone()  # real time stands still
+        try:
+            super().begin()
+        except StoreUnavailable:  # another process writes, and will for as long as we wait
+            self._trouble.strikes += 1
+            raise
 
     def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
         """Answer, unless it fails in the middle of a transaction."""
@@ -189,11 +195,11 @@ def sqlite_store(trouble: Trouble, path: Path) -> tuple[SqliteStore, Callable[[]
     rows = TroubledRows(trouble, path, readers)
 
     @contextmanager
-    def plain() -> Iterator[Readings]:
+    def plain() -> Iterator[SqliteReadings]:
         with readers.lent() as connection:
             yield SqliteReadings(connection, path)
 
-    def readings() -> AbstractContextManager[Readings]:
+    def readings() -> AbstractContextManager[SqliteReadings]:
         return _troubled(trouble, plain)
 
     runner = SlowRunner(trouble, spoils_writes=False)
@@ -209,8 +215,8 @@ def _plain(readings: Readings) -> Iterator[Readings]:
 
 @contextmanager
 def _troubled(
-    trouble: Trouble, open_readings: Callable[[], AbstractContextManager[Readings]]
-) -> Iterator[Readings]:
+    trouble: Trouble, open_readings: Callable[[], AbstractContextManager[Lent]]
+) -> Iterator[Lent]:
     trouble.may_strike("it could not be read")
     with open_readings() as readings:
         yield readings

@@ -11,11 +11,11 @@ from pathlib import Path
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from service.ports import StoreError
+from domain.instants import SECOND
 from tests.simulation.claims import Ledger
 from tests.simulation.clients import Client
+from tests.simulation.hosts import Hosts
 from tests.simulation.loop import SimulatedLoop, simulated_loop
-from tests.simulation.process import ConnectionLost, Host
 from tests.simulation.verdict import assert_kept
 
 CLIENTS = 4
@@ -23,8 +23,8 @@ DEEDS = 18
 REBUILDS_SECONDS = 60.0
 """Within which rebuilds that a dead process left come to their end, once there is no trouble."""
 
-STARTS_MAX = 20
-STARTS_IN_TROUBLE_MAX = 5
+CLOCK_ERRORS = (0, 0, -1, 1, -3_600, 86_400, -86_400)
+"""Seconds by which a clock may be wrong for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ def simulate(seed: int, path: Path | None) -> Run:
 
 def _run(chance: random.Random, path: Path | None) -> Run:
     loop = simulated_loop(chance)
-    host = Host(loop, chance, path)
+    hosts = Hosts(loop, chance, path)
     try:
-        run = loop.run_until_complete(_live(loop, host, chance))
+        run = loop.run_until_complete(_live(loop, hosts, chance))
     finally:
-        host.bury()
+        hosts.bury()
     assert not loop.troubles, loop.troubles
-    unheard = host.unheard()
+    unheard = hosts.unheard()
     assert not unheard, unheard
     assert isinstance(run, Run)
     return run
@@ -84,68 +84,65 @@ def _with_traceback(logger: object, method: str, line: EventDict) -> EventDict:
     return line
 
 
-async def _live(loop: SimulatedLoop, host: Host, chance: random.Random) -> Run:
+async def _live(loop: SimulatedLoop, hosts: Hosts, chance: random.Random) -> Run:
     ledger = Ledger()
-    await host.start()
+    await hosts.start()
     clients = [
-        Client(name, host, ledger, random.Random(chance.random()))  # noqa: S311 -- a run repeats
+        Client(name, hosts, ledger, random.Random(chance.random()))  # noqa: S311 -- a run repeats
         for name in "pqrs"[:CLIENTS]
     ]
     living = [asyncio.ensure_future(client.live(DEEDS)) for client in clients]
-    luck = asyncio.ensure_future(_bad_luck(host, chance))
+    luck = asyncio.ensure_future(_bad_luck(hosts, chance))
     try:
         await asyncio.gather(*living)
     finally:
         luck.cancel()
         await asyncio.gather(luck, return_exceptions=True)
-    host.trouble.set_in(0)
-    host.kill()
-    await _start(host)
-    await asyncio.sleep(REBUILDS_SECONDS)
-    await host.stop()
-    store = host.reopened()
+    await _settle(hosts)
+    store = hosts.reopened()
     while (await store.project()).behind:
         pass
-    log = await assert_kept(store, ledger, host.clock.now())
+    log = await assert_kept(store, ledger, hosts.clock.latest)
     await store.close()
     return Run(
         steps=loop.steps,
         days=loop.time() / 86_400,
         ids=tuple(event.event_id for event in log),
-        strikes=host.trouble.strikes,
-        deaths=host.deaths,
+        strikes=hosts.trouble.strikes,
+        deaths=hosts.deaths,
         answers=len(ledger.answers),
     )
 
 
-async def _bad_luck(host: Host, chance: random.Random) -> None:
-    """Let trouble come and go, kill the process, stop it, and have it started again."""
+async def _settle(hosts: Hosts) -> None:
+    """Let all trouble end and what is under way come to its end."""
+    hosts.trouble.set_in(0)
+    for host in hosts.every:
+        host.kill()
+    for host in hosts.every:
+        await hosts.start_anyhow(host)
+    await asyncio.sleep(REBUILDS_SECONDS)
+    for host in hosts.every:
+        await host.stop()
+
+
+async def _bad_luck(hosts: Hosts, chance: random.Random) -> None:
+    """Let trouble come and go, clocks go wrong, processes be killed, stopped and started again."""
+    kinds = ("trouble", "trouble", "calm", "calm", "kill", "stop", "clock")
     while True:
         await asyncio.sleep(chance.choice((0.01, 100.0, 10_000.0, 400_000.0)) * chance.random())
-        what = chance.choice(("trouble", "trouble", "calm", "calm", "kill", "stop"))
-        if what == "trouble":
-            host.trouble.set_in(chance.choice((2, 10, 40)))
-        elif what == "calm":
-            host.trouble.set_in(0)
-        elif what == "kill":
-            host.kill()
-        else:
-            await host.stop()
+        host = chance.choice(hosts.every)
+        match chance.choice(kinds):
+            case "trouble":
+                hosts.trouble.set_in(chance.choice((2, 10, 40)))
+            case "calm":
+                hosts.trouble.set_in(0)
+            case "clock":
+                hosts.clock.set_wrong(chance.choice(CLOCK_ERRORS) * SECOND)
+            case "kill":
+                host.kill()
+            case _:
+                await host.stop()
         if host.process is None:
             await asyncio.sleep(chance.choice((0.0, 1.0, 3_600.0)))
-            await _start(host)
-
-
-async def _start(host: Host) -> None:
-    """Start a process until one stays, as whoever runs the service does."""
-    for attempt in range(STARTS_MAX):
-        if attempt == STARTS_IN_TROUBLE_MAX:
-            host.trouble.set_in(0)
-        try:
-            await host.start()
-        except (ConnectionLost, StoreError):
-            host.kill()
-            await asyncio.sleep(1.0)
-        else:
-            return
-    raise AssertionError(f"no process stayed up in {STARTS_MAX} starts")
+            await hosts.start_anyhow(host)
