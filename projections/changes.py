@@ -102,8 +102,8 @@ class Changes:
 
     Attributes:
         profiles: Whole rows to insert or replace.
-        touched: Rows of which little changed: last_at, last_position, events, newest_at,
-            settled_at, states, bucket, subject_id.
+        touched: Rows of which little changed: `TOUCHED_COLUMNS`, bucket, subject_id.
+        dated: Rows whose day has changed as well: `DATED_COLUMNS`, bucket, subject_id.
         lost_profiles: Subjects that have become part of another.
         stages: bucket, generation, subject_id, stage, entered_at, sequence, cycle.
         lost_stages: bucket, generation, subject_id.
@@ -123,6 +123,7 @@ class Changes:
 
     __slots__ = (
         "counts",
+        "dated",
         "feed",
         "feed_position",
         "lost_profiles",
@@ -143,6 +144,7 @@ class Changes:
     def __init__(self, feed_position: int) -> None:
         self.profiles: list[Row] = []
         self.touched: list[Row] = []
+        self.dated: list[Row] = []
         self.lost_profiles: list[Ref] = []
         self.stages: list[Row] = []
         self.lost_stages: list[Row] = []

@@ -28,8 +28,10 @@ from projections.subjects import (
     NO_KEY,
     Profile,
     Standing,
+    dated_row,
     encode_standings,
     profile_row,
+    touched_row,
 )
 
 if TYPE_CHECKING:
@@ -274,21 +276,12 @@ class Folder:
         states = self._states(profile)
         if profile.is_thorough or not profile.is_stored:
             self.changes.profiles.append(profile_row(profile, states))
+        elif profile.is_new_day:
+            self.changes.dated.append(dated_row(profile, states))
         else:
-            self.changes.touched.append(
-                (
-                    profile.last_at,
-                    profile.last_position,
-                    profile.events,
-                    profile.newest_at,
-                    profile.settled_at,
-                    states,
-                    profile.bucket,
-                    profile.subject_id,
-                )
-            )
+            self.changes.touched.append(touched_row(profile, states))
         profile.is_stored = True
-        profile.is_thorough = False
+        profile.is_thorough = profile.is_new_day = False
 
     def _set_due(self, profile: Profile) -> None:
         """Keep `due_at` at or below the next deadline, changing it as seldom as that allows.

@@ -144,6 +144,8 @@ class Profile:
         parked: Generations that are not being folded.
         standings: By generation.
         is_stored: Whether a row exists.
+        is_thorough: Whether more of the row has changed than every event changes.
+        is_new_day: Whether the newest event is of another day than the row says.
     """
 
     __slots__ = (
@@ -151,6 +153,7 @@ class Profile:
         "due_at",
         "events",
         "first_seen_at",
+        "is_new_day",
         "is_stored",
         "is_thorough",
         "kind",
@@ -182,6 +185,7 @@ class Profile:
         self.standings: dict[int, Standing] = {}
         self.is_stored = False
         self.is_thorough = True
+        self.is_new_day = False
         self.forget_history()
 
     def forget_history(self) -> None:
@@ -218,7 +222,7 @@ class Profile:
             self.is_thorough = True
         if instant > self.last_at or (instant == self.last_at and position > self.last_position):
             if instant // DAY != self.last_at // DAY:
-                self.is_thorough = True
+                self.is_new_day = True
             self.last_at, self.last_position = instant, position
         if event.type == IDENTIFY:
             self._identify(event)
@@ -324,6 +328,34 @@ def profile_row(profile: Profile, states: bytes) -> ProfileRow:
         int(profile.repeats),
         _text(sorted(profile.parked.items())) if profile.parked else None,
         states,
+    )
+
+
+TOUCHED_COLUMNS = ("last_at", "last_position", "events", "newest_at", "settled_at", "states")
+"""What every event changes; no index has any of it."""
+
+
+DATED_COLUMNS = (*TOUCHED_COLUMNS[:2], "last_day", *TOUCHED_COLUMNS[2:])
+"""What the first event of a day changes: one index has the day."""
+
+
+def dated_row(profile: Profile, states: bytes) -> ProfileRow:
+    """Return `DATED_COLUMNS` of *profile*, then its key."""
+    touched = touched_row(profile, states)
+    return (*touched[:2], profile.last_at // DAY, *touched[2:])
+
+
+def touched_row(profile: Profile, states: bytes) -> ProfileRow:
+    """Return `TOUCHED_COLUMNS` of *profile*, then its key."""
+    return (
+        profile.last_at,
+        profile.last_position,
+        profile.events,
+        profile.newest_at,
+        profile.settled_at,
+        states,
+        profile.bucket,
+        profile.subject_id,
     )
 
 

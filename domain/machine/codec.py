@@ -3,23 +3,24 @@
 The format is a JSON array: format number, model hash, the fields every state has, then the model's
 own in order. What time alone will drop (elements that left a window by the newest event) is left
 out, and so is `due`, which follows from the rest.
+
+Every folded event has a state written, so the code that writes is generated for the model's fields:
+most of them are whole numbers, which need no encoder. It takes two thirds of the time of one.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from domain.machine.source import Source
 from domain.machine.state import NEVER, SCALARS, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from domain.machine.state import Field
-
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 FORMAT = 1
 _HASH_DIGITS = 12
@@ -42,24 +43,15 @@ class StateCodec:
     ) -> None:
         """Mark bytes with *model_hash*; *new* makes an empty state to fill."""
         self._hash = model_hash[:_HASH_DIGITS]
-        self._fields = fields
+        self._width = _HEAD + len(fields)
         self._new = new
-        self._names = (*SCALARS, "entries", "traits", *(field.name for field in fields))
-        self._values_in = attrgetter(*self._names)
-        self._values_of = _values_by_window(fields)
-        self._passing = [
-            (place, field)
-            for place, field in enumerate(fields, start=_HEAD)
-            if field.kind in {"dict", "list"}
-        ]
+        run = _source(self._hash, fields).run()
+        self._written: Callable[[State], str] = run["written"]
+        self._fill: Callable[[State, Sequence[object]], None] = run["fill"]
 
     def encode(self, state: State) -> bytes:
         """Return the canonical bytes of *state*, ASCII."""
-        row = [FORMAT, self._hash, *self._values_in(state)]
-        for place, field in self._passing:
-            if row[place]:
-                row[place] = self._kept(state, field)
-        return _text(row).encode()
+        return self._written(state).encode()
 
     def decode(self, data: bytes | str) -> State:
         """Return the state that *data* holds.
@@ -72,26 +64,53 @@ class StateCodec:
         except ValueError as error:
             message = "state: expected a JSON array, found other bytes"
             raise StateCodecError(message) from error
-        if not isinstance(row, list) or len(row) != _HEAD + len(self._fields):
-            message = f"state: expected an array of {_HEAD + len(self._fields)} values"
+        if not isinstance(row, list) or len(row) != self._width:
+            message = f"state: expected an array of {self._width} values"
             raise StateCodecError(message)
         if row[:2] != [FORMAT, self._hash]:
             message = f"state: expected format and model {FORMAT} {self._hash}, found {row[:2]}"
             raise StateCodecError(message)
         state = self._new()
-        for name, value in zip(self._names, row[2:], strict=True):
-            setattr(state, name, value)
+        self._fill(state, row)
         state.due = NEVER if state.stage < 0 else state.at
         return state
 
-    def _kept(self, state: State, field: Field) -> object:
-        """Return what time alone will not have dropped from a dict or list by the newest event."""
-        value = getattr(state, field.name)
-        if field.kind == "dict":
-            last = state.last_at
-            return {k: leaving for k, leaving in value.items() if leaving == 0 or leaving > last}
-        window = getattr(state, self._values_of.get(field.name, field.name))
-        return value[bisect_right(window, state.last_at) :]
+
+def _source(model_hash: str, fields: tuple[Field, ...]) -> Source:
+    """Return functions that write a state of *fields* as text, and that fill one from a row."""
+    names = {"__builtins__": {}, "int": int, "str": str, "type": type}
+    source = Source({**names, "_text": _text, "_held": _held, "_bisect": bisect_right})
+    beside = _values_by_window(fields)
+    of_all = [f"{{s.{name}}}" for name in SCALARS]
+    own = [_part(field, beside.get(field.name, field.name)) for field in fields]
+    traits = "{_text(s.traits) if s.traits else '{}'}"
+    parts = [str(FORMAT), f'"{model_hash}"', *of_all, _numbers("s.entries"), traits, *own]
+    source.function("written", "s", ["last = s.last_at", f"return f'''[{','.join(parts)}]'''"])
+    slots = ["_", "_", *(f"s.{name}" for name in (*SCALARS, "entries", "traits"))]
+    slots += [f"s.{field.name}" for field in fields]
+    source.function("fill", "s, row", [f"{', '.join(slots)} = row"])
+    return source
+
+
+def _part(field: Field, window: str) -> str:
+    """Return the piece of text that writes *field*; *window* holds when its elements leave."""
+    own = f"s.{field.name}"
+    if field.kind == "dict":
+        return f"{{_text(_held({own}, last)) if {own} else '{{}}'}}"
+    if field.kind == "list":
+        w = f"s.{window}"
+        return _numbers(f"{own}[_bisect({w}, last):] if {w} and {w}[0] <= last else {own}")
+    return f"{{'null' if {own} is None else {own} if type({own}) is int else _text({own})}}"
+
+
+def _numbers(expression: str) -> str:
+    """Return the piece of text that writes a list of numbers: as Python does, without blanks."""
+    return f"{{str({expression}).replace(' ', '')}}"
+
+
+def _held(leaving_of: dict[str, int], last: int) -> dict[str, int]:
+    """Return what time alone will not have dropped from a set of values by the newest event."""
+    return {k: leaving for k, leaving in leaving_of.items() if leaving == 0 or leaving > last}
 
 
 def _values_by_window(fields: tuple[Field, ...]) -> dict[str, str]:

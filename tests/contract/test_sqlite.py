@@ -68,6 +68,7 @@ IN_ORDER = [
     views.days_left_after,
     views.entered,
     writes.touch_profiles,
+    writes.date_profiles,
     writes.retract_records,
     writes.lose_snapshots,
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
@@ -175,6 +176,17 @@ def test_a_merge_is_one_customer_from_the_start(
 
     from_start = sorted([*anonymous, *second], key=lambda event: event.fold_key)
     assert records == whole(machine, from_start, until)[1]
+
+
+@given(any_cases)
+def test_the_bytes_of_a_state_are_json_without_blanks(case: Case) -> None:
+    """They are written by generated code; this is what any encoder would write."""
+    machine = machine_of(case.model)
+    state, _ = whole(machine, case.history, case.until)
+
+    encoded = machine.encode(state)
+
+    assert json.dumps(json.loads(encoded), separators=(",", ":")).encode() == encoded
 
 
 @given(any_cases)

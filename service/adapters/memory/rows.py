@@ -41,7 +41,9 @@ from projections.records import RECORD_COLUMNS, RecordRow
 from projections.registers import AskEntries, WriteEntries
 from projections.seals import Seal
 from projections.subjects import (
+    DATED_COLUMNS,
     PROFILE_COLUMNS,
+    TOUCHED_COLUMNS,
     Identity,
     Profile,
     Snapshot,
@@ -364,12 +366,10 @@ class MemoryRows:
             self.profiles.pop(ref, None)
         for row in changes.profiles:
             self.profiles[row[0], row[1]] = row
-        names = ("last_at", "last_position", "events", "newest_at", "settled_at", "states")
-        for *values, bucket, subject_id in changes.touched:
-            whole = list(self.profiles[bucket, subject_id])
-            for name, value in zip(names, values, strict=True):
-                whole[_PROFILE[name]] = value
-            self.profiles[bucket, subject_id] = tuple(whole)
+        for row in changes.touched:
+            self._change_profile(row, TOUCHED_COLUMNS)
+        for row in changes.dated:
+            self._change_profile(row, DATED_COLUMNS)
         for bucket, subject_id, *key in changes.lost_snapshots:
             ring = self.snapshots.get((bucket, subject_id), {})
             for slot in [slot for slot, one in ring.items() if one.key >= tuple(key)]:
@@ -377,6 +377,14 @@ class MemoryRows:
         for bucket, subject_id, slot, at, position, events, states in changes.snapshots:
             ring = self.snapshots.setdefault((bucket, subject_id), {})
             ring[slot] = Snapshot(slot, (at, position), events, states)
+
+    def _change_profile(self, row: Row, names: Sequence[str]) -> None:
+        """Set the columns *names* by *row*, which ends with the key."""
+        *values, bucket, subject_id = row
+        whole = list(self.profiles[bucket, subject_id])
+        for name, value in zip(names, values, strict=True):
+            whole[_PROFILE[name]] = value
+        self.profiles[bucket, subject_id] = tuple(whole)
 
 
 def fold_key(event: Row) -> tuple[int, int]:

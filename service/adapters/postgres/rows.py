@@ -296,6 +296,7 @@ class PostgresRows:
         self._run((writes.put_profiles, put))
         self._run(
             (writes.touch_profiles, _last(changes.touched, _by_last_two)),
+            (writes.date_profiles, _last(changes.dated, _by_last_two)),
             (writes.put_stages, _last(changes.stages, _by_standing)),
             (writes.add_records, changes.records),
             (writes.add_feed, changes.feed),

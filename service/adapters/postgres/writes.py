@@ -27,7 +27,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from projections.changes import EVENT_COLUMNS
 from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS
-from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
+from projections.subjects import (
+    DATED_COLUMNS,
+    NAME_COLUMNS,
+    PROFILE_COLUMNS,
+    TOUCHED_COLUMNS,
+)
 from service.adapters.postgres.compiled import (
     WHOLE,
     for_postgres,
@@ -59,8 +64,6 @@ Writing: TypeAlias = tuple[Insert | Update | Delete, tuple[str, ...]]
 
 Write: TypeAlias = Callable[[str], Writing]
 """Makes a statement whose parameters begin with a prefix."""
-
-TOUCHED = ("last_at", "last_position", "events", "newest_at", "settled_at", "states")
 
 
 @cache
@@ -149,8 +152,11 @@ def count_types(prefix: str) -> Writing:
 put_profiles: Write = partial(
     _upsert, table=profiles, names=PROFILE_COLUMNS, lasting=("tenant", "kind", "name")
 )
-touch_profiles: Write = partial(_update, table=profiles, names=TOUCHED, keys=REF)
+touch_profiles: Write = partial(_update, table=profiles, names=TOUCHED_COLUMNS, keys=REF)
 """Writes what every event changes; it touches no index."""
+
+date_profiles: Write = partial(_update, table=profiles, names=DATED_COLUMNS, keys=REF)
+"""Writes the same for the first event of a day; it touches one."""
 
 merge_standings: Write = partial(
     _update, table=profiles, names=("due_at", "settled_at", "states"), keys=REF

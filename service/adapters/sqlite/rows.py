@@ -231,6 +231,7 @@ class SqliteRows:
         self._run(writes.lose_profiles, changes.lost_profiles)
         self._run(writes.put_profiles, sorted(changes.profiles, key=_by_key))
         self._run(writes.touch_profiles, sorted(changes.touched, key=_by_last_two))
+        self._run(writes.date_profiles, sorted(changes.dated, key=_by_last_two))
         self._run(writes.lose_stages, changes.lost_stages)
         self._run(writes.put_stages, sorted(changes.stages, key=_by_standing))
         self._run(writes.add_records, changes.records)

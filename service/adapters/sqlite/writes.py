@@ -9,7 +9,12 @@ from sqlalchemy.dialects import sqlite
 
 from projections.changes import EVENT_COLUMNS
 from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS
-from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
+from projections.subjects import (
+    DATED_COLUMNS,
+    NAME_COLUMNS,
+    PROFILE_COLUMNS,
+    TOUCHED_COLUMNS,
+)
 from service.adapters.sql.compiled import for_sqlite
 from service.adapters.sql.tables import (
     account_events,
@@ -30,7 +35,6 @@ from service.adapters.sql.tables import (
 
 _REF = ("bucket", "subject_id")
 _STANDING = ("bucket", "generation", "subject_id")
-_TOUCHED = ("last_at", "last_position", "events", "newest_at", "settled_at", "states")
 
 
 def add_events() -> str:
@@ -80,7 +84,12 @@ def put_profiles() -> str:
 
 def touch_profiles() -> str:
     """Return the statement that writes what every event changes; it touches no index."""
-    return _update(profiles, _TOUCHED, _REF)
+    return _update(profiles, TOUCHED_COLUMNS, _REF)
+
+
+def date_profiles() -> str:
+    """Return the statement that writes the same for the first event of a day."""
+    return _update(profiles, DATED_COLUMNS, _REF)
 
 
 def lose_profiles() -> str:
