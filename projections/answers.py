@@ -191,7 +191,8 @@ class CustomerQuery:
 
     Attributes:
         tenant: Whose customers.
-        model: Key of the model that *stages*, the instants and sort by `entered_at` speak of.
+        model: Key of the model that *stages*, the instants and sort by `entered_at` speak of. Of a
+            model of accounts, accounts are listed.
         stages: Stage ids, any of them; empty for all.
         entered_before: In the stage since before this instant.
         entered_after: In the stage since this instant or later.
@@ -201,6 +202,7 @@ class CustomerQuery:
         after: `Page.next_after` of the part before.
         limit: Most rows to return, 1 to 500.
         now: Rows whose deadline fell due by then are advanced before they are filtered.
+        accounts: List accounts, not customers; a store sets it as *model* asks for it.
     """
 
     tenant: str
@@ -214,6 +216,7 @@ class CustomerQuery:
     descending: bool = False
     after: tuple[int | str, ...] | None = None
     limit: int = 50
+    accounts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

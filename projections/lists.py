@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from projections.answers import CustomerQuery
 from projections.asking import Ref
-from projections.log import SubjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,3 @@ def trait_text(value: object) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def is_listed(key: SubjectKey) -> bool:
-    """Tell whether lists of customers show the subject: accounts have their own."""
-    return key.kind != "account"

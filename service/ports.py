@@ -268,7 +268,7 @@ class ReadsLog(Protocol):
         ...
 
     async def customers(self, query: CustomerQuery) -> Page[CustomerRow]:
-        """Return canonical customers (and unknown visitors) that meet *query*.
+        """Return canonical customers (and unknown visitors), or accounts, that meet *query*.
 
         Raises:
             UnknownModel: The query names a model that has no active version.

@@ -180,7 +180,10 @@ async def list_customers(
     min_position: MinPosition = None,
     wait: Wait = None,
 ) -> Response:
-    """Return one line per customer, anonymous visitors included; `trait.<name>=` filters too."""
+    """Return one line per customer, anonymous visitors included; `trait.<name>=` filters too.
+
+    With `model` of a model of accounts, the lines are accounts.
+    """
     positions = await reach(call.services, min_position, wait)
     traits = _traits_of(call)
     query = filters.query(call, traits)

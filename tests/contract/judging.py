@@ -248,3 +248,19 @@ async def assert_lists(store: Store, judged: set[SubjectKey], now: int) -> None:
             query = replace(query, after=page.next_after)
         assert len(found) == len(set(found))
         assert set(found) == {key for key in judged if key.kind != "account"}
+    await assert_accounts(store, judged, now)
+
+
+async def assert_accounts(store: Store, judged: set[SubjectKey], now: int) -> None:
+    """Assert that the list of a model of accounts has every account, with its stage."""
+    query = CustomerQuery(TENANT, now, model="team", sort="entered_at", limit=2, descending=True)
+    found: list[SubjectKey] = []
+    for _ in range(1_000):
+        page = await store.customers(query)
+        found += [row.subject.key for row in page.rows]
+        assert all([stage.model for stage in row.stages] == ["team"] for row in page.rows)
+        if page.next_after is None:
+            break
+        query = replace(query, after=page.next_after)
+    assert len(found) == len(set(found))
+    assert set(found) == {key for key in judged if key.kind == "account"}

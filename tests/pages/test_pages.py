@@ -187,6 +187,17 @@ async def test_a_company_goes_by_its_own_name_and_its_story_names_the_members(sh
     assert ("href", "/customers/ann") in page.attributes
 
 
+async def test_the_board_of_a_model_of_companies_shows_companies(shop: Shop) -> None:
+    draft = shop.services.catalogue.read(COMPANIES.encode(), "application/yaml")
+    version = await shop.services.catalogue.put(draft, tenant="default", author="test")
+    await shop.services.catalogue.activate_and_wait(version)
+    await shop.send({"type": "login", "customer_id": "ann", "account_id": "acme"})
+
+    board = Outline(await shop.page(f"/?model={version.model}"))
+
+    assert ("href", f"/accounts/acme?model={version.model}") in board.attributes
+
+
 async def test_the_board_draws_how_its_model_works(shop: Shop) -> None:
     page = Outline(await shop.page("/"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from projections.answers import CustomerQuery
 from projections.lists import Listed, merged, trait_matches
@@ -21,8 +22,9 @@ def customers(
         projection = next((one for one in projections if one.model == query.model), None)
         if projection is None:
             raise UnknownModel(f"model {query.model}: expected an active version, found none")
+    query = replace(query, accounts=projection is not None and projection.is_account)
     due = [] if projection is None else readings.due(query.tenant, query.now, None)
-    due = [profile for profile in due if not profile.is_account]
+    due = [profile for profile in due if profile.is_account is query.accounts]
     generation = None if projection is None else projection.generation
     stored = readings.customers(query, generation, [profile.ref for profile in due])
     advanced = [] if projection is None else _advanced(due, query, projection)

@@ -329,7 +329,9 @@ class MemoryReadings:
         found = []
         for ref, row in self._rows.profiles.items():
             stage = self._rows.stages.get((generation or 0, ref))
-            is_meant = row[_PROFILE["tenant"]] == query.tenant and row[3] != "account"
+            is_meant = row[_PROFILE["tenant"]] == query.tenant and (
+                (row[3] == "account") is query.accounts
+            )
             if not is_meant or ref in without or (generation is not None and stage is None):
                 continue
             if stage is not None and not _stands(query, *stage):

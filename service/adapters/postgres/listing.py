@@ -58,7 +58,7 @@ class _Listing:
         self._sources: list[Any] = [profiles]
         self._conditions: list[ColumnElement[bool]] = [
             profiles.c.tenant == self.bind("tenant", query.tenant),
-            profiles.c.kind != literal_column("'account'", TEXT),
+            _is_listed(query),
         ]
         for place, (name, text) in enumerate(query.traits.items()):
             self._conditions.append(self._has_trait(place, name, text))
@@ -141,3 +141,8 @@ class _Listing:
         else:
             return
         self._conditions.append(column <= mark if query.descending else column >= mark)
+
+
+def _is_listed(query: CustomerQuery) -> ColumnElement[bool]:
+    account = literal_column("'account'", TEXT)
+    return profiles.c.kind == account if query.accounts else profiles.c.kind != account

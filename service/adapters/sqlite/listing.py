@@ -44,7 +44,7 @@ class _Listing:
         self._query = query
         self._conditions: list[ColumnElement[bool]] = [
             profiles.c.tenant == self.bind("tenant", query.tenant),
-            profiles.c.kind != literal_column("'account'", Text),
+            _is_listed(query),
         ]
         self._has_stages = generation is not None
         if generation is not None:
@@ -125,3 +125,8 @@ class _Listing:
         starts_at_stages = self._query.sort == "entered_at" or self._query.stages
         order = (stages, profiles) if starts_at_stages else (profiles, stages)
         return CrossJoin(*order)
+
+
+def _is_listed(query: CustomerQuery) -> ColumnElement[bool]:
+    account = literal_column("'account'", Text)
+    return profiles.c.kind == account if query.accounts else profiles.c.kind != account
