@@ -34,7 +34,7 @@ OpenStore = Callable[[], tuple[Store, Callable[[], None]]]
 
 KEY = "a-bootstrap-key-for-simulations-that-opens-nothing-else"
 HOURS_BETWEEN_SWEEPS = 20
-HOURS_BETWEEN_PAGES = 2
+SECONDS_BETWEEN_PAGES = (1, 1, 60, 600, 7_200)
 HOURS_BETWEEN_LOOKS = 4
 STANDBY_HOURS = 200
 LEASES_HELD = 0.8
@@ -221,7 +221,7 @@ class Host:
 
     async def _follow(self, follower: Follower) -> bool:
         """Fold a page after a while: at once, or when hours of appends wait for it."""
-        longest = HOURS_BETWEEN_PAGES * 3_600 if self.chance.random() < 0.1 else 1
+        longest = self.chance.choice(SECONDS_BETWEEN_PAGES)
         await asyncio.sleep(self.chance.random() * longest)
         return await follower.page()
 

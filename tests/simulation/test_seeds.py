@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from service.schema import upgrade
 from tests.simulation.world import simulate
 
 SEEDS_USUAL = 40
@@ -33,16 +30,6 @@ def seeds() -> list[int]:
         return [int(one)]
     count = int(os.environ.get("STAGEFOLD_SIMULATION_SEEDS", SEEDS_USUAL))
     return sorted({*KEPT, *range(count)})
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a SQLite file with the newest schema and nothing in it, to be copied."""
-    path = tmp_path_factory.mktemp("schema") / "empty.db"
-    upgrade(path)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    return path
 
 
 @pytest.fixture
