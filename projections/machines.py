@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from domain.document import parse_model
 from domain.lineage import ALWAYS, Era, Lineage
-from domain.machine import Machine, compile_model
+from domain.machine import ENGINE, Machine, compile_model
 from projections.catalogue import Generation, GenerationStatus, ModelVersion, VersionState
 from projections.ranges import EVERY_BUCKET
 from projections.records import Projection
@@ -122,6 +122,19 @@ class Catalogue:
     def projection(self, generation: int) -> Projection | None:
         """Return the projection with that number, if it is being folded."""
         return next((one for one in self.projections if one.generation == generation), None)
+
+    @property
+    def outdated(self) -> list[Generation]:
+        """Generations being kept level that another engine made, or another reading of a document.
+
+        They cannot be folded on: what there is and what would follow are not of one piece.
+        """
+        return [
+            found
+            for one in self.projections
+            if (found := self.generations[one.generation]).engine not in (0, ENGINE)
+            or found.hash not in ("", one.machine.hash)
+        ]
 
     @property
     def has_rows_to_remove(self) -> bool:

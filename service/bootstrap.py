@@ -31,7 +31,7 @@ from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
 from service.leases import Alone, Leases, while_held
 from service.metrics import Metrics
 from service.model_files import ready_model_keys
-from service.ports import Clock, Randomness, Store, StoreError
+from service.ports import Clock, OutdatedFold, Randomness, Store, StoreError
 from service.progress import Progress
 from service.rates import Rates
 from service.rebuilds import Builders, Rebuilds
@@ -180,12 +180,15 @@ def _wanted(settings: Settings, ready: tuple[str, ...]) -> tuple[str, ...]:
     return settings.models
 
 
-async def build(settings: Settings) -> Services:
+async def build(settings: Settings, *, renews: bool = False) -> Services:
     """Return the services of a process, open and ready to take requests.
+
+    What another engine folded is refused, or begun anew where the process *renews* it.
 
     Raises:
         SettingsError: The settings name what does not exist.
-        StoreError: The database cannot be opened, or a newer release has written it.
+        StoreError: The database cannot be opened, a newer release has written it, or another engine
+            folded it.
     """
     store, leases, builders = await _open_store(settings)
     randomness = SystemRandomness()
@@ -194,6 +197,11 @@ async def build(settings: Settings) -> Services:
     services.appender.start()
     async with AsyncExitStack() as undoing:
         undoing.push_async_callback(close, services)
+        if renews:
+            await store.retire_outdated(services.clock.now())
+        outdated = await store.outdated()
+        if outdated is not None:
+            raise OutdatedFold(outdated)
         await prepare(services)
         _start_loops(services)
         undoing.pop_all()

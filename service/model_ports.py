@@ -37,6 +37,17 @@ class KeepsModels(Protocol):
         """Return all versions of a model, newest first."""
         ...
 
+    async def outdated(self) -> str | None:
+        """Return which projections cannot be folded on by this release, and the cure; None as ever.
+
+        Whatever folds raises `OutdatedFold` while there are some.
+        """
+        ...
+
+    async def retire_outdated(self, now: int) -> list[Generation]:
+        """Let them retire, and return what is begun to fold the active ones anew."""
+        ...
+
     async def note_backtested(self, tenant: str, key: str, digest: str, now: int) -> None:
         """Note that versions of a model with that hash have been tried on history."""
         ...

@@ -45,6 +45,7 @@ from service.model_ports import KeepsModels
 from service.seals import KeepsSeals
 from service.store_errors import (
     Draining,
+    OutdatedFold,
     Overloaded,
     SchemaMismatch,
     StoreDamaged,
@@ -74,6 +75,7 @@ __all__ = [
     "KeepsRegisters",
     "ModelVersion",
     "NewEvent",
+    "OutdatedFold",
     "Overloaded",
     "Page",
     "ParkedSubject",

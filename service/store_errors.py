@@ -71,3 +71,9 @@ class SchemaMismatch(StoreError):  # noqa: N818 -- it names a state of affairs
     """The database was written by another release and needs, or is beyond, a migration."""
 
     code = "schema_mismatch"
+
+
+class OutdatedFold(StoreError):  # noqa: N818 -- it names a state of affairs
+    """Projections were made by another engine, and are folded on by none."""
+
+    code = "fold_outdated"

@@ -163,6 +163,35 @@ async def _watched(services: Services, begun: Generation) -> Generation:
 
 
 @app.command()
+@guarded("stagefold rebuild outdated")
+def outdated(*, as_json: Json = False) -> None:
+    """Fold anew what another engine folded.
+
+    To be run once where a new release asks for it, while no other process runs. Models are without
+    answers until their rebuild is done.
+    """
+    from service.http.answers import rebuild_of
+    from service.keys import DEFAULT_TENANT
+
+    settings = settings_now()
+    require_database(settings)
+
+    async def renew(services: Services) -> list[dict[str, object]]:
+        await services.rebuilds.settle()
+        found = await services.store.generations(DEFAULT_TENANT)
+        now = services.clock.now()
+        return [rebuild_of(one, now) for one in found if one.status == "active"]
+
+    found = use(renew, settings=settings, renews=True)
+    if as_json:
+        print_json({"data": found})
+        return
+    for each in found:
+        typer.echo(f"{each['model']} version {each['model_version']}: {each['status']}")
+    typer.echo("everything is folded by this release")
+
+
+@app.command()
 @guarded("stagefold rebuild status", "stagefold rebuild status 7 --json")
 def status(
     *,

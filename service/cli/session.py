@@ -81,9 +81,15 @@ def use_store(work: Callable[[Store, Archive], Awaitable[Answer]], *, settings: 
 
 
 def use(
-    work: Callable[[Services], Awaitable[Answer]], *, settings: Settings | None = None
+    work: Callable[[Services], Awaitable[Answer]],
+    *,
+    settings: Settings | None = None,
+    renews: bool = False,
 ) -> Answer:
-    """Return what *work* answers with the services that *settings* describe; nothing is swept."""
+    """Return what *work* answers with the services that *settings* describe; nothing is swept.
+
+    What another engine folded is refused, or begun anew where *renews* says so.
+    """
     import asyncio
 
     from service import logs, notes
@@ -94,7 +100,7 @@ def use(
     logs.configure(replace(chosen, log_level=quiet), sys.stderr)
 
     async def run() -> Answer:
-        services = await build(chosen)
+        services = await build(chosen, renews=renews)
         # A sweep up to the present, in the middle of an import of the past, would write down
         # silences that the next lines break.
         await services.loops.stop()

@@ -48,6 +48,7 @@ from service.adapters.embedded.values import (
     positions_at,
     positions_of,
     stored_event,
+    told_outdated,
 )
 from service.adapters.embedded.values import newest_first as pages_newest_first
 from service.adapters.embedded.wholes import Asked, Wholes, stages_of, subject_of
@@ -303,6 +304,10 @@ class Answering(ReadsSeals, ReadsDiffs):
             return catalogue.lineage_of(found) if found and found.tenant == tenant else None
 
         return await self._listed(look)
+
+    async def outdated(self) -> str | None:
+        found = await self._read(lambda _: self.catalogue.outdated)
+        return told_outdated(found) if found else None
 
     async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
         every = await self._listed(lambda catalogue: list(catalogue.generations.values()))

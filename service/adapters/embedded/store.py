@@ -30,8 +30,14 @@ from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.keeping import Keeping
 from service.adapters.embedded.restoring import Restoring
 from service.adapters.embedded.rows import Readings, Rows
-from service.adapters.embedded.values import is_due
-from service.ports import Runner, StoreUnavailable, UnknownModel, VersionMismatch
+from service.adapters.embedded.values import is_due, told_outdated
+from service.ports import (
+    OutdatedFold,
+    Runner,
+    StoreUnavailable,
+    UnknownModel,
+    VersionMismatch,
+)
 
 Answer = TypeVar("Answer")
 OpenReadings = Callable[[], AbstractContextManager[Readings]]
@@ -97,6 +103,8 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         self.catalogue = self.catalogue.renewed(self._rows.versions(), self._rows.generations())
 
     def _world(self, now: int, *, defer: bool = False) -> World:
+        if self.catalogue.outdated:
+            raise OutdatedFold(told_outdated(self.catalogue.outdated))
         return World(self._residents, self.catalogue.projections, now, defer=defer)
 
     async def append(
@@ -147,6 +155,18 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         stored = self.catalogue.version(offered.tenant, offered.model, newest)
         assert stored is not None  # noqa: S101 -- it was there, or has just been written
         return stored
+
+    async def retire_outdated(self, now: int) -> list[Generation]:
+        return await self._write(lambda: self._retire_outdated(now))
+
+    def _retire_outdated(self, now: int) -> list[Generation]:
+        begun = []
+        for one in self.catalogue.outdated:
+            if one.status == "active":
+                terms = Terms(like=one.generation)
+                begun.append(self._begin(one.tenant, one.model, one.version, now, terms))
+            self._save(replace(one, status="retired", standby_until=None))
+        return begun
 
     async def note_backtested(self, tenant: str, key: str, digest: str, now: int) -> None:
         await self._write(lambda: self._note_backtested(tenant, key, digest, now))

@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import cast
 
 from domain.instants import SECOND
+from domain.machine import ENGINE
 from projections.answers import Page, Positions, TransitionRecord
 from projections.asking import Ref
+from projections.catalogue import Generation
 from projections.changes import EVENT_COLUMNS, Row
 from projections.history import HistoryPage, SubjectHistory, counting
 from projections.log import ApiFormat, StoredEvent, SubjectKey, SubjectKind
@@ -200,3 +202,14 @@ def names_of(readings: Readings, refs: Iterable[Ref]) -> dict[Ref, SubjectKey]:
     """Return the names of subjects by where their rows are."""
     found = readings.identities(sorted(set(refs)))
     return {one.ref: SubjectKey(one.kind, one.name) for one in found}
+
+
+def told_outdated(found: Sequence[Generation]) -> str:
+    """Return what is to be said of generations that cannot be folded on."""
+    names = ", ".join(
+        f"{one.model} version {one.version} (rebuild {one.generation})" for one in found
+    )
+    return (
+        f"projections of {names} were folded by another engine than this release has (engine"
+        f" {ENGINE}); fold them anew: stop every process and run stagefold rebuild outdated"
+    )

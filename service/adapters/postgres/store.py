@@ -145,6 +145,9 @@ class PostgresStore(Answering):
     ) -> ModelVersion:
         return await self._writing.put_model(version, expected_version=expected_version)
 
+    async def retire_outdated(self, now: int) -> list[Generation]:
+        return await self._writing.retire_outdated(now)
+
     async def note_backtested(self, tenant: str, key: str, digest: str, now: int) -> None:
         await self._writing.note_backtested(tenant, key, digest, now)
 
