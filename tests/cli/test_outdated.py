@@ -9,7 +9,10 @@ from pathlib import Path
 from service.cli.exits import Exit
 from tests.cli.calling import call
 
-LINE = '{"id": "1", "type": "order_completed", "customer_id": "ann", "occurred_at": "2026-01-01T00:00:00Z"}'
+LINE = (
+    '{"id": "1", "type": "order_completed", "customer_id": "ann",'
+    ' "occurred_at": "2026-01-01T00:00:00Z"}'
+)
 
 
 def test_what_another_engine_folded_is_folded_anew_before_anything_else(tmp_path: Path) -> None:
