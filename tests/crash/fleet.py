@@ -17,6 +17,7 @@ from pathlib import Path
 import anyio
 import httpx
 
+from tests.http.serving import PATIENT
 from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,7 @@ class Process:
             "STAGEFOLD_MODELS": "none",
             "STAGEFOLD_PORT": str(self.port),
             "STAGEFOLD_LOG_LEVEL": "error",
+            **{f"STAGEFOLD_{name}": text for name, text in PATIENT.items()},
             **settings,
         }
         self._child = self._started()
