@@ -19,6 +19,7 @@ from service.http import (
     compat,
     customers,
     documents,
+    event_schemas,
     health,
     log,
     models,
@@ -77,6 +78,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         seals.router,
         tenants.router,
         audit.router,
+        event_schemas.router,
         health.router,
         documents.router,
     ):

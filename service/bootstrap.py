@@ -25,6 +25,7 @@ from service.archive import Archive
 from service.backtests import Backtests
 from service.catalogue import Catalogue
 from service.door.bounds import Bounds
+from service.event_schemas import EventSchemas
 from service.ingest import Intake
 from service.kept_answers import KeptAnswers
 from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
@@ -74,13 +75,10 @@ def assemble(
     leases = leases or Alone()
     rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
     catalogue = Catalogue(store, clock, rebuilds)
-    rates = Rates(
-        clock,
-        events_per_second=settings.key_events_per_second,
-        requests_per_second=settings.key_requests_per_second,
-    )
+    rates = _rates(settings, clock)
     keys = KeyRing(store, clock, randomness)
-    intake = Intake(appender, Bounds.of(settings), charge=rates.charge)
+    event_schemas = EventSchemas(store, clock)
+    intake = Intake(appender, Bounds.of(settings), charge=rates.charge, catalogue=event_schemas)
     pointer = settings.cloudevents_customer_pointer
     return Services(
         settings=settings,
@@ -92,6 +90,7 @@ def assemble(
         rejections=Rejections(store, clock, intake, customer_pointer=pointer),
         keys=keys,
         tenants=Tenants(store, clock, keys),
+        event_schemas=event_schemas,
         kept_answers=KeptAnswers(store, clock, randomness),
         rates=rates,
         catalogue=catalogue,
@@ -104,6 +103,14 @@ def assemble(
         cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
         progress=progress,
         leases=leases,
+    )
+
+
+def _rates(settings: Settings, clock: Clock) -> Rates:
+    return Rates(
+        clock,
+        events_per_second=settings.key_events_per_second,
+        requests_per_second=settings.key_requests_per_second,
     )
 
 

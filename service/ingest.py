@@ -7,14 +7,14 @@ all or nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from service.door.bounds import Bounds
 from service.door.events import Door, Origin, Refused
 from service.door.faults import Fault
-from service.door.screen import Screen
+from service.door.screen import UNFIT, SchemaOf, screen
 from service.ports import NewEvent, Receipt, Submission
 
 _BYTES_AT_ONCE = 256 << 10
@@ -23,6 +23,14 @@ _BYTES_AT_ONCE = 256 << 10
 
 Charge = Callable[[str | None, int], None]
 """Takes a number of events from the quota of a key."""
+
+
+class Catalogue(Protocol):
+    """Knows the schemas that events are held to."""
+
+    async def rules(self, tenant: str) -> Mapping[str, SchemaOf]:
+        """Return them by event type."""
+        ...
 
 
 class Appends(Protocol):
@@ -65,6 +73,14 @@ class Outcome:
         return self.refused.event_id if self.refused else None
 
     @property
+    def violates(self) -> str | None:
+        """The mode of a schema that it does not fit, if so."""
+        if self.refused is not None and self.refused.faults[0].code == "schema_violation":
+            return "strict"
+        is_warned = self.warning is not None and self.warning.startswith(UNFIT)
+        return "warn" if is_warned else None
+
+    @property
     def faults(self) -> tuple[Fault, ...]:
         """Why it was rejected; empty when it was not."""
         if self.refused is not None:
@@ -81,11 +97,18 @@ def _free_of_charge(key_id: str | None, events: int) -> None:
 class Intake:
     """Takes events in."""
 
-    def __init__(self, appender: Appends, bounds: Bounds, *, charge: Charge | None = None) -> None:
+    def __init__(
+        self,
+        appender: Appends,
+        bounds: Bounds,
+        *,
+        charge: Charge | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:
         self._appender = appender
         self.bounds = bounds
         self._charge = charge or _free_of_charge
-        self._screen = Screen()
+        self._catalogue = catalogue
 
     async def take(
         self, texts: Sequence[str], origin: Origin, *, atomic: bool = False
@@ -97,11 +120,7 @@ class Intake:
         self._charge(origin.key_id, len(texts))
         door = Door(self.bounds, origin)
         judged = await _judge(door, texts)
-        if self._screen.looks_at(origin):
-            judged = [
-                each if isinstance(each, Refused) else self._screen.judge(each, origin)
-                for each in judged
-            ]
+        judged, warnings = await self.screened(judged, origin)
         good = [each for each in judged if isinstance(each, NewEvent)]
         if atomic and len(good) < len(judged):
             return [_kept_out(each) for each in judged]
@@ -109,9 +128,29 @@ class Intake:
         return [
             Outcome(None, refused=each)
             if isinstance(each, Refused)
-            else Outcome(next(receipts), warning=door.warning(each))
-            for each in judged
+            else Outcome(next(receipts), warning=warnings.get(place) or door.warning(each))
+            for place, each in enumerate(judged)
         ]
+
+    async def screened(
+        self, judged: Sequence[NewEvent | Refused], origin: Origin
+    ) -> tuple[list[NewEvent | Refused], dict[int, str]]:
+        """Return *judged* after the screen, and warnings by place.
+
+        For every way in, also one that makes its events without this door.
+        """
+        found, warnings = list(judged), dict[int, str]()
+        rules = {} if self._catalogue is None else await self._catalogue.rules(origin.tenant)
+        if not rules and not origin.event_types:
+            return found, warnings
+        for place, each in enumerate(judged):
+            if isinstance(each, NewEvent):
+                verdict = screen(each, origin, rules)
+                if verdict.refused is not None:
+                    found[place] = _in_words_of(origin, verdict.refused)
+                elif verdict.warning is not None:
+                    warnings[place] = verdict.warning
+        return found, warnings
 
     async def append(self, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Receipt]:
         """Return the receipts of *events* that need no judging, because we made them."""
@@ -135,6 +174,14 @@ async def _judge(door: Door, texts: Sequence[str]) -> list[NewEvent | Refused]:
             await asyncio.sleep(0)
         judged.append(door.check(text))
     return judged
+
+
+def _in_words_of(origin: Origin, refused: Refused) -> Refused:
+    """Return *refused* with pointers into the item as its sender wrote it."""
+    reading = origin.reading
+    if reading is None:
+        return refused
+    return Refused(refused.event_id, tuple(map(reading.told, refused.faults)))
 
 
 def _kept_out(judged: NewEvent | Refused) -> Outcome:

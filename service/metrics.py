@@ -95,6 +95,12 @@ class Metrics:
             ("code",),
             registry=registry,
         )
+        self.violations = Counter(
+            "stagefold_schema_violations_total",
+            "Events that did not fit the schema of their type, refused (strict) or stored (warn).",
+            ("mode",),
+            registry=registry,
+        )
         self.late = Counter(
             "stagefold_late_events_total",
             "Events that sorted before one already folded.",
@@ -127,6 +133,8 @@ class Metrics:
             status = "conflict" if conflict else each.status
             tally[status] = tally.get(status, 0) + 1
             late += each.receipt is not None and each.receipt.late
+            if each.violates is not None:
+                self.violations.labels(each.violates).inc()
             if each.status == "rejected":
                 self.rejected.labels(each.faults[0].code).inc()
         for status, count in tally.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from service.appender import Appender
 from service.backtests import Backtests
 from service.catalogue import Catalogue
+from service.event_schemas import EventSchemas
 from service.ingest import Intake
 from service.kept_answers import KeptAnswers
 from service.keys import KeyRing
@@ -45,6 +46,7 @@ class Services:
     keys: KeyRing
     rates: Rates
     tenants: Tenants
+    event_schemas: EventSchemas
     kept_answers: KeptAnswers
     catalogue: Catalogue
     rebuilds: Rebuilds

@@ -17,6 +17,7 @@ from service.cli import (
     copying,
     customers,
     doctoring,
+    event_types,
     importing,
     keys,
     models,
@@ -76,6 +77,7 @@ app.add_typer(rejecting.app, name="rejected")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.command("audit-log")(auditing.audit_log)
+app.command("event-types")(event_types.event_types)
 app.add_typer(configuration.app, name="config")
 
 

@@ -23,6 +23,7 @@ FAULTS = {
     "number_not_finite": "a number is NaN, infinite, or too large for a double",
     "number_too_long": "an integer has more digits than an event may carry",
     "reserved_field": "a field of this name is added by the engine itself",
+    "schema_violation": "the properties do not fit the schema of the event's type and version",
     "source_not_allowed": "the API key speaks for another source",
     "string_too_long": "a string or key is longer than an event may carry",
     "too_deep": "values are nested deeper than an event may be",

@@ -12,9 +12,11 @@ from domain.instants import SECOND, format_instant
 from domain.machine.explain import RuleExplanation
 from domain.transitions import Cause
 from projections.access import AuditEntry, Tenant
+from projections.event_schemas import EventSchema
 from service.http.foreign_events import canonical_of
 from service.ports import (
     ApiKey,
+    EventTypeCount,
     FeedRecord,
     Generation,
     ModelVersion,
@@ -297,6 +299,28 @@ def audit_entry_of(entry: AuditEntry) -> Members:
         "after": entry.after,
         "request_id": entry.request_id,
         "address": entry.address,
+    }
+
+
+def event_type_of(seen: EventTypeCount) -> Members:
+    """Return an event type with how often and when it was seen."""
+    return {
+        "type": seen.type,
+        "count": seen.count,
+        "first_at": instant(seen.first_at),
+        "last_at": instant(seen.last_at),
+    }
+
+
+def event_schema_of(schema: EventSchema) -> Members:
+    """Return a schema of the event catalogue."""
+    return {
+        "type": schema.type,
+        "version": schema.version,
+        "mode": schema.mode,
+        "schema": msgspec.Raw(schema.schema.encode()),
+        "created_at": instant(schema.created_at),
+        "created_by": schema.created_by,
     }
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from service.errors import Problem
-from service.http.answers import answer, event_of, feed_record_of, instant, listed
+from service.http.answers import answer, event_of, event_type_of, feed_record_of, listed
 from service.http.events_in import POSITION_HEADER
 from service.http.parameters import (
     LOOK_AGAIN_SECONDS,
@@ -107,13 +107,5 @@ async def get_event(
 async def event_types(*, call: MaySeeCustomers) -> Response:
     """Return each type with how often and when it was seen."""
     found = await call.services.store.event_types(call.tenant)
-    rows: list[dict[str, object]] = [
-        {
-            "type": each.type,
-            "count": each.count,
-            "first_at": instant(each.first_at),
-            "last_at": instant(each.last_at),
-        }
-        for each in found
-    ]
+    rows = [event_type_of(each) for each in found]
     return answer(listed(rows, None))

@@ -112,6 +112,22 @@ _BACKTESTS = {
     ("DELETE", "/v1/models/{key}/backtests/{backtest}"): _of(m.BacktestOut, "backtest_not_found"),
 }
 
+_EVENT_SCHEMAS = {
+    ("GET", "/v1/event-schemas"): _of(s.Listed[m.EventSchemaOut]),
+    **{
+        (method, path): operation
+        for path in (
+            "/v1/event-schemas/{event_type}",
+            "/v1/event-schemas/{event_type}/versions/{version}",
+        )
+        for method, operation in (
+            ("GET", _of(s.Listed[m.EventSchemaOut], "event_schema_not_found")),
+            ("PUT", _of(m.EventSchemaOut, *_BODY, also=201)),
+            ("DELETE", _of(s.Listed[m.EventSchemaOut], "event_schema_not_found")),
+        )
+    },
+}
+
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/events"): Operation(
         {200: s.Taken, 201: s.Single},
@@ -192,6 +208,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/tenants"): _of(s.Listed[m.TenantOut]),
     ("GET", "/v1/rejected-events"): _of(s.Listed[RejectedOut], *_PAGED),
     ("POST", "/v1/rejected-events/retry"): _of(RetriedOut, *_BODY),
+    **_EVENT_SCHEMAS,
     ("GET", "/v1/audit-log"): _of(s.Listed[m.AuditEntryOut], *_PAGED),
     ("GET", "/v1/limits"): _of(m.Limits),
     ("GET", "/v1/seals"): _of(s.Listed[SealOut], *_PAGED),

@@ -57,6 +57,7 @@ KINDS: Mapping[str, Kind] = {
     "customer_not_found": Kind(404, "Customer not found", "Send an event of that customer first."),
     "account_not_found": Kind(404, "Account not found", "Send an event of that account first."),
     "event_not_found": Kind(404, "Event not found", "Check the id; it is the producer's own."),
+    "event_schema_not_found": Kind(404, "Event schema not found", "See /v1/event-schemas."),
     "model_not_found": Kind(404, "Model not found", "See /v1/models for the models there are."),
     "alias_not_found": Kind(404, "Alias not found", "See `aliases` of the customer."),
     "api_key_not_found": Kind(404, "API key not found", "See /v1/api-keys for the keys there are."),

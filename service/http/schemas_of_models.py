@@ -251,6 +251,17 @@ class NewApiKeyOut(ApiKeyOut):
     key: str
 
 
+class EventSchemaOut(Answer):
+    """What the properties of an event type look like in one schema version."""
+
+    type: str
+    version: int
+    mode: Literal["strict", "warn", "off"]
+    schema_: dict[str, Any] | bool = Field(alias="schema")
+    created_at: Instant
+    created_by: str
+
+
 class AuditEntryOut(Answer):
     """One management call: who did what, when, from where, and what came of it."""
 

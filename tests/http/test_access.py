@@ -21,6 +21,8 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/v1/api-keys"): {"name": "x", "scopes": ["admin"]},
     ("POST", "/v1/api-keys/{key_id}/rotate"): {},
     ("POST", "/v1/tenants"): {"id": "acme"},
+    ("PUT", "/v1/event-schemas/{event_type}"): {"schema": {}},
+    ("PUT", "/v1/event-schemas/{event_type}/versions/{version}"): {"schema": {}},
     ("POST", "/v1/events"): did("seen", "zoe"),
 }
 ADMIN_PATHS = ("/v1/audit-log", "/v1/api-keys", "/v1/tenants", "/v1/rejected-events")
@@ -36,6 +38,8 @@ NAMES = {
     "backtest": "bt_1",
     "key_id": "AAAAAAAA",
     "tenant": "acme",
+    "event_type": "ordered",
+    "version": "1",
     "code": "not_found",
     "call": "track",
 }
