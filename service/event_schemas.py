@@ -100,10 +100,12 @@ class EventSchemas:
         Raises:
             Problem: `event_schema_not_found`.
         """
+        known = await self.all(tenant, event_type)
+        if not [each for each in known if version in (None, each.version)]:
+            raise not_found(event_type, version)
+        notes.tell(before=known)
         removed = await self._store.keep(remove_schemas(tenant, event_type, version))
         self._known.pop(tenant, None)
-        if not removed:
-            raise not_found(event_type, version)
         return removed
 
 

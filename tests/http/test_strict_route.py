@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from service.app import create_app
-from service.http import openapi
+from service.http import compat_schema, openapi
 from tests.http.conftest import Api
+from tests.http.test_access import NAMES
 
 pytestmark = pytest.mark.anyio
 
@@ -19,14 +20,14 @@ JSON_BODIES = [
     for path, item in openapi.document(create_app())["paths"].items()
     for method, operation in item.items()
     if "application/json" in operation.get("requestBody", {}).get("content", {})
+    and path not in compat_schema.PATHS  # clients of others: answered 200, with verdicts within
 ]
 
 
 async def asked(api: Api, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
     """Return status and members of the answer."""
-    names = {"subject_id": "ann", "key": "shop", "number": "1", "alias": "bob", "key_id": "A"}
     headers = {"Content-Type": "application/json"}
-    answer = await api.client.request(method, path.format_map(names), content=body, headers=headers)
+    answer = await api.client.request(method, path.format_map(NAMES), content=body, headers=headers)
     return answer.status_code, answer.json()
 
 
