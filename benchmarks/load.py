@@ -133,9 +133,13 @@ class _Client(asyncio.Protocol):
         if end < 0:
             return
         head = came[:end].lower()
-        place = head.find(b"content-length:")
-        length = int(head[place + 15 :].split(b"\r\n", 1)[0]) if place >= 0 else 0
-        if len(came) < end + 4 + length:
+        if b"transfer-encoding: chunked" in head:
+            is_whole = came.endswith(b"\r\n0\r\n\r\n")
+        else:
+            place = head.find(b"content-length:")
+            length = int(head[place + 15 :].split(b"\r\n", 1)[0]) if place >= 0 else 0
+            is_whole = len(came) >= end + 4 + length
+        if not is_whole:
             return
         self._came = b""
         self._work.note(self._since, came)

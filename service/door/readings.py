@@ -41,7 +41,10 @@ class Reading(Protocol):
 
 def first(*values: object) -> object:
     """Return the first of *values* that says something; null and `""` do not."""
-    return next((each for each in values if each is not None and each != ""), None)
+    for each in values:  # a generator takes three times as long, and every event passes here
+        if each is not None and each != "":
+            return each
+    return None
 
 
 def mapping_of(value: object) -> Mapping[str, object]:

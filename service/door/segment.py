@@ -85,9 +85,10 @@ class SegmentReading:
 
     def _whole(self, item: Mapping[str, object]) -> Mapping[str, object]:
         """Return *item* with what it inherits."""
-        whole = dict(item)
+        if not self.inherited and item.get("type") is not None:
+            return item
+        whole = {**self.inherited, **item}
         if self.inherited:
-            whole = {**self.inherited, **item}
             if item.get("context") is not None:
                 batch = mapping_of(self.inherited.get("context"))
                 whole["context"] = {**batch, **mapping_of(item["context"])}
