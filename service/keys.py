@@ -45,6 +45,10 @@ _TOKEN_LENGTH_MAX = 512
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECK_LENGTH = 8, 32, 6
 OWN_PREFIX = "sfk_"
+CHOSEN_PREFIX = "-"
+"""What the ids of keys begin with that somebody else has made."""
+EXISTING_MIN = 16
+_is_graphic = re.compile(r"[!-~]+").fullmatch
 _is_own = re.compile(r"sfk_([0-9A-Za-z]{8})_[0-9A-Za-z]{38}").fullmatch
 
 
@@ -135,7 +139,7 @@ def id_of(token: str) -> str | None:
     if own is not None:
         intact = token[-_CHECK_LENGTH:] == _check_of(token[:-_CHECK_LENGTH])
         return own[1] if intact else None
-    return "-" + hash_of(token).hex()[: _ID_LENGTH - 1]
+    return CHOSEN_PREFIX + hash_of(token).hex()[: _ID_LENGTH - 1]
 
 
 def hash_of(token: str) -> bytes:
@@ -244,14 +248,36 @@ class KeyRing:
         name: str,
         scopes: Sequence[str],
         terms: Terms = NO_TERMS,
+        existing: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """Return a new key and its secret text, which nobody can show again."""
-        token = new_token(self._randomness)
+        """Return a new key and its secret text, which nobody can show again.
+
+        With *existing* that text becomes the key: clients that are built already go on with theirs.
+
+        Raises:
+            Problem: `key_refused`; *existing* is too weak, could do too much, or is taken.
+        """
+        if existing is not None:
+            await self._check_existing(existing, scopes)
+        token = existing or new_token(self._randomness)
         key = self._of(token, tenant, name, scopes, terms)
         notes.tell(after=key)
         await self._store.create_key(key)
         self.forget(key.id)
         return key, token
+
+    async def _check_existing(self, token: str, scopes: Sequence[str]) -> None:
+        key_id, why = id_of(token), ""
+        if set(scopes) != {"events:write"}:
+            why = "a key that others have made may do nothing but send events: events:write"
+        elif not EXISTING_MIN <= len(token) <= _TOKEN_LENGTH_MAX or not _is_graphic(token):
+            why = f"expected {EXISTING_MIN} to {_TOKEN_LENGTH_MAX} printable ASCII characters"
+        elif token.startswith(OWN_PREFIX):
+            why = f"keys that begin with {OWN_PREFIX} are made by us"
+        elif key_id is None or await self._store.key(key_id) is not None:
+            why = "this key cannot be taken; make a new one"
+        if why:
+            raise Problem("key_refused", why)
 
     async def rotate(self, tenant: str, key_id: str, overlap: int) -> tuple[ApiKey, str]:
         """Return the key with a new secret; the one before is good for *overlap* microseconds.
@@ -265,6 +291,8 @@ class KeyRing:
         if found.name == BOOTSTRAP_NAME:
             message = "the bootstrap key is what STAGEFOLD_API_KEY says; change it there"
             raise Problem("rotation_refused", message)
+        if found.id.startswith(CHOSEN_PREFIX):
+            raise Problem("rotation_refused", "others have made this key; make one of ours")
         if not stands(found, now):
             raise Problem("rotation_refused", "the API key is revoked or expired")
         token = new_token(self._randomness, found.id)

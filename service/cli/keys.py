@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,8 +83,35 @@ def create(
     _show_secret(key, token, said, as_json=as_json)
 
 
+@app.command()
+@guarded("stagefold keys adopt --name app < write-key.txt")
+def adopt(
+    *,
+    name: Annotated[str, typer.Option("--name", help="What you will recognise it by.")],
+    tenant: TenantOption = "default",
+    as_json: Json = False,
+) -> None:
+    """Take a write key that clients have already, from standard input."""
+    from service.http.answers import api_key_of
+    from service.keys import Terms
+
+    existing = sys.stdin.readline().strip()
+    scopes, terms = ("events:write",), Terms()
+    key, _ = use(lambda services: _make(services, tenant, name, scopes, terms, existing=existing))
+    if as_json:
+        print_json(api_key_of(key))
+    else:
+        typer.echo(f"key {key.id} ({name}): {', '.join(scopes)}")
+
+
 async def _make(
-    services: Services, tenant: str, name: str, scopes: tuple[str, ...], terms: Terms
+    services: Services,
+    tenant: str,
+    name: str,
+    scopes: tuple[str, ...],
+    terms: Terms,
+    *,
+    existing: str | None = None,
 ) -> tuple[ApiKey, str]:
     if not await services.tenants.exists(tenant):
         raise CommandError(
@@ -92,7 +120,9 @@ async def _make(
             status=Exit.NOT_FOUND,
             cure="stagefold tenants list shows them",
         )
-    return await services.keys.create(tenant=tenant, name=name, scopes=scopes, terms=terms)
+    return await services.keys.create(
+        tenant=tenant, name=name, scopes=scopes, terms=terms, existing=existing
+    )
 
 
 def _show_secret(key: ApiKey, token: str, said: str, *, as_json: bool) -> None:

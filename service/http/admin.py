@@ -48,6 +48,14 @@ class NewApiKey(BaseModel):
 
     name: Name
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=9)]
+    key: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=512,
+            description="A write key that clients have already; only with events:write alone.",
+        ),
+    ] = None
     source: Name | None = None
     expires_at: (
         Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})] | None
@@ -134,6 +142,7 @@ async def create_key(*, call: MayAdminister, body: NewApiKey) -> Response:
         name=body.name,
         scopes=tuple(dict.fromkeys(body.scopes)),
         terms=body.terms(),
+        existing=body.key,
     )
     headers = {"Location": f"/v1/api-keys/{key.id}"}
     return answer({**api_key_of(key), "key": token}, status=201, headers=headers)

@@ -197,7 +197,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         m.RebuildOut, "rebuild_not_found", "rebuild_not_ready"
     ),
     ("DELETE", "/v1/rebuilds/{rebuild}"): _of(m.RebuildOut, "rebuild_not_found", "rebuild_ended"),
-    ("POST", "/v1/api-keys"): _of(m.NewApiKeyOut, *_BODY, status=201),
+    ("POST", "/v1/api-keys"): _of(m.NewApiKeyOut, *_BODY, "key_refused", status=201),
     ("GET", "/v1/api-keys"): _of(s.Listed[m.ApiKeyOut]),
     ("GET", "/v1/api-keys/{key_id}"): _of(m.ApiKeyOut, "api_key_not_found"),
     ("DELETE", "/v1/api-keys/{key_id}"): _of(m.ApiKeyOut, "api_key_not_found"),

@@ -67,6 +67,7 @@ KINDS: Mapping[str, Kind] = {
     "request_timeout": Kind(408, "Request too slow", "Send the request without long pauses."),
     "event_id_conflict": Kind(409, "Event id taken", "Give a new event a new id."),
     "alias_refused": Kind(409, "Alias refused", "Unmerge first, or join other subjects."),
+    "key_refused": Kind(409, "API key refused", "Let us make one instead."),
     "rotation_refused": Kind(409, "Rotation refused", "Make a new key instead."),
     "tenant_exists": Kind(409, "Tenant exists", "Choose another id."),
     "rebuild_not_ready": Kind(409, "Rebuild is not ready", "Wait until its status is ready."),
