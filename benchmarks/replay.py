@@ -41,8 +41,8 @@ from service.adapters.postgres.ranges import EVENTS_AT_ONCE, events_in_order
 from service.adapters.postgres.store import PostgresStore
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
-from service.looping import loop_factory
 from service.ports import Store, Submission
+from service.running import loop_factory
 from service.schema import upgrade
 from tests.contract.saying import TENANT, version_of
 from tests.servers.postgres import CURE, Databases, is_available, serving

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import signal
 from collections.abc import Callable, Iterator
@@ -26,12 +25,9 @@ from service.bootstrap import build, close
 from service.errors import Problem
 from service.http.edge import LINES_TYPES
 from service.http.problems import KINDS, MEDIA_TYPE, document
-from service.looping import loop_factory
+from service.running import loop_factory, settle_garbage
 from service.services import Services
 from service.settings import Settings
-
-_GARBAGE_THRESHOLDS = (20_000, 20, 100)
-"""New objects before a collection; collections of the young before one of the older."""
 
 _TICKS_BETWEEN_LOOKS = 5
 """uvicorn ticks ten times a second."""
@@ -261,22 +257,11 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     if settings.unknown:
         _log.warning("unknown_settings", names=settings.unknown)
     services = await build(settings)
-    _settle_garbage()
+    settle_garbage()
     try:
         await server_of(services, on_ready).serve()
     finally:
         await close(services)
-
-
-def _settle_garbage() -> None:
-    """Leave what a start has made out of every later garbage collection, and collect less often.
-
-    Requests make few cycles but many objects; with the thresholds of a script a quarter of the time
-    under load went into looking through modules, models and resident subjects.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
 def server_of(services: Services, on_ready: Callable[[str], None]) -> Server:

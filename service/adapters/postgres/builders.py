@@ -26,8 +26,8 @@ from projections.ranges import BucketRange, Built
 from service.adapters.postgres.connections import Database, Limits
 from service.adapters.postgres.ranges import RangeBuilder
 from service.adapters.postgres.store import PostgresStore
-from service.looping import loop_factory
 from service.ports import StoreUnavailable
+from service.running import loop_factory, settle_garbage
 
 RANGE_EVENTS = 20_000
 """What a process reads and folds in one transaction, about."""
@@ -176,6 +176,7 @@ class _Here:
     def __init__(self, url: str) -> None:
         self._runner = asyncio.Runner(loop_factory=loop_factory())
         self._builder = RangeBuilder(Database(url, Limits(readers=1)))
+        settle_garbage()
 
     def build(self, generation: int, found: BucketRange, now: int) -> Built | None:
         """Build one range."""
