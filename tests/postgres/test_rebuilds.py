@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from domain.buckets import BUCKETS
 from projections.catalogue import Generation
-from projections.log import NewEvent
+from projections.log import NewEvent, Submission
 from projections.ranges import BucketRange, Built
 from projections.stretches import Stretch
 from service.adapters.postgres import ranges
@@ -224,3 +224,23 @@ async def test_a_process_that_dies_is_replaced(lived: PostgresStore, url: str) -
     assert killed
     assert ended.status == "active"
     assert (await told(lived)).digest == before.digest
+
+
+async def test_what_waits_to_be_folded_is_left_to_the_follower(
+    lived: PostgresStore, builder: RangeBuilder
+) -> None:
+    """A range is built as far as the projections have come; the rest is projected into it too."""
+    chance = random.Random(9)  # noqa: S311 -- it repeats
+    generation = await begun(lived)
+    await build(builder, generation, BucketRange(0, 2_000))
+    await lived.append([Submission(drawn(chance, "w1", 40))], NOW, defer=True)
+
+    built = await build(builder, generation, BucketRange(2_000, BUCKETS))
+
+    assert built is not None
+    await lived.append([Submission(drawn(chance, "w2", 40))], NOW, defer=True)
+    while (await lived.project(10)).behind:
+        pass
+    await lived.activate_generation(generation, NOW)
+    await told(lived)
+    await assert_true(lived, NOW)
