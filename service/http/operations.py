@@ -102,7 +102,7 @@ def _subject(kind: str) -> dict[tuple[str, str], Operation]:
 _NOT_MODIFIED = 304
 _BACKTESTS = {
     ("POST", "/v1/models/{key}/backtests"): _of(
-        m.BacktestOut, *_PACKED, "model_invalid", "backtest_refused", status=202
+        m.BacktestOut, *_PACKED, "model_invalid", "model_not_found", "backtest_refused", status=202
     ),
     ("GET", "/v1/models/{key}/backtests"): _of(s.Listed[m.BacktestOut]),
     ("GET", "/v1/models/{key}/backtests/{backtest}"): _of(m.BacktestOut, "backtest_not_found"),
