@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from domain.machine.machine import Start
+from domain.machine.start import Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

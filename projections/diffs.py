@@ -32,6 +32,16 @@ class Restaged:
 
 
 @dataclass(frozen=True, slots=True)
+class Sides:
+    """Which generations are laid side by side, and of whom."""
+
+    old: int
+    new: int
+    tenant: str
+    is_account: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Diff:
     """What a generation changes.
 

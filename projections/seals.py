@@ -20,6 +20,9 @@ import msgspec
 from projections.changes import EVENT_COLUMNS, Row
 from projections.payloads import content_number
 
+ALWAYS = 1 << 62
+"""Later than any position."""
+
 FIRST_ROOT = bytes(32)
 """What the first seal is chained to."""
 MARK_OCTETS = 8

@@ -184,13 +184,17 @@ class Appender:
         for waiting in batch:
             await self._write([waiting])
 
+    async def _stored(
+        self, submissions: Sequence[Submission], *, defer: bool
+    ) -> list[list[Receipt]]:
+        return await self._store.append(submissions, self._clock.now(), defer=defer)
+
     async def _store_all(self, batch: list[_Waiting]) -> BaseException | None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         submissions = [waiting.submission for waiting in batch]
         defer = self._crowded >= CROWDED_TURNS
-        appending = self._store.append(submissions, self._clock.now(), defer=defer)
-        written = asyncio.ensure_future(appending)
+        written = asyncio.ensure_future(self._stored(submissions, defer=defer))
         await asyncio.wait([written])
         failure = written.exception()
         if failure is not None:

@@ -1,15 +1,18 @@
-"""What the service keeps beside the log: API keys, and registers of small values.
+"""What the service keeps beside the log: API keys, registers of small values, seals.
 
 Ports, to be kept by every store; `service.ports` names them again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from projections.asking import Script
+from projections.asking import Ref, Script
 from projections.catalogue import ApiKey
+from projections.changes import Row
+from projections.seals import ALWAYS, Seal
+from projections.verifying import ProjectionsPage
 
 Result = TypeVar("Result")
 
@@ -56,4 +59,41 @@ class KeepsRegisters(Protocol):
 
     async def keep(self, script: Script[Result]) -> Result:
         """Return the outcome of *script*, which reads and writes entries in one transaction."""
+        ...
+
+
+class KeepsSeals(Protocol):
+    """Seals, and what else verifying reads. They are of the whole log, whichever tenant's."""
+
+    async def seals(self, *, after: int = 0, limit: int = 100) -> list[Seal]:
+        """Return seals that end behind position *after*, in order."""
+        ...
+
+    async def newest_seals(self, *, before: int = ALWAYS, limit: int = 100) -> list[Seal]:
+        """Return seals that end before position *before*, the newest first."""
+        ...
+
+    async def sealable(self, *, after: int, end: int, limit: int) -> list[Row]:
+        """Return `SEALABLE_COLUMNS` of events behind *after*, up to position *end*, in order."""
+        ...
+
+    async def kinds_folded(self) -> list[tuple[str, bool]]:
+        """Return for whom there are active models: pairs of tenant and whether of accounts."""
+        ...
+
+    async def compare_projections(
+        self, tenant: str, *, accounts: bool, first: int, limit: int
+    ) -> ProjectionsPage:
+        """Return how subjects from bucket *first* on compare with a fold of their histories.
+
+        Whole buckets with about *limit* events, all read at one moment.
+        """
+        ...
+
+    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
+        """Store *seal* and the salts of subjects that had none, in one transaction.
+
+        Returns False, and stores nothing, where it does not follow the newest seal: another
+        process has sealed meanwhile.
+        """
         ...

@@ -40,9 +40,8 @@ from projections.log import (
     Submission,
 )
 from projections.projecting import PAGE_EVENTS, Projected
-from service.keeping import KeepsKeys, KeepsRegisters
+from service.keeping import KeepsKeys, KeepsRegisters, KeepsSeals
 from service.model_ports import KeepsModels
-from service.seals import KeepsSeals
 from service.store_errors import (
     Draining,
     OutdatedFold,

@@ -14,63 +14,23 @@ import structlog
 
 from domain.instants import HOUR
 from projections.seals import FIRST_ROOT, SALT_OCTETS, SEALABLE_COLUMNS, Seal, Sealing, leaf_of
+from service.keeping import KeepsSeals
 
 if TYPE_CHECKING:
     from projections.answers import Positions
     from projections.asking import Ref
     from projections.changes import Row
-    from projections.verifying import ProjectionsPage
     from service.ports import Clock, Randomness
 
 SEAL_AFTER = HOUR
 """So long an event may wait for a full range before it is sealed with what there is."""
 
 EVENTS_AT_ONCE = 1_000
-ALWAYS = 1 << 62
-"""Later than any position."""
-
 _SUBJECT = slice(SEALABLE_COLUMNS.index("bucket"), SEALABLE_COLUMNS.index("subject_id") + 1)
 _SALT = SEALABLE_COLUMNS.index("salt")
 _RECORDED_AT = SEALABLE_COLUMNS.index("recorded_at")
 
 _log = structlog.get_logger("stagefold.seals")
-
-
-class KeepsSeals(Protocol):
-    """Seals, and what else verifying reads. They are of the whole log, whichever tenant's."""
-
-    async def seals(self, *, after: int = 0, limit: int = 100) -> list[Seal]:
-        """Return seals that end behind position *after*, in order."""
-        ...
-
-    async def newest_seals(self, *, before: int = ALWAYS, limit: int = 100) -> list[Seal]:
-        """Return seals that end before position *before*, the newest first."""
-        ...
-
-    async def sealable(self, *, after: int, end: int, limit: int) -> list[Row]:
-        """Return `SEALABLE_COLUMNS` of events behind *after*, up to position *end*, in order."""
-        ...
-
-    async def kinds_folded(self) -> list[tuple[str, bool]]:
-        """Return for whom there are active models: pairs of tenant and whether of accounts."""
-        ...
-
-    async def compare_projections(
-        self, tenant: str, *, accounts: bool, first: int, limit: int
-    ) -> ProjectionsPage:
-        """Return how subjects from bucket *first* on compare with a fold of their histories.
-
-        Whole buckets with about *limit* events, all read at one moment.
-        """
-        ...
-
-    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
-        """Store *seal* and the salts of subjects that had none, in one transaction.
-
-        Returns False, and stores nothing, where it does not follow the newest seal: another
-        process has sealed meanwhile.
-        """
-        ...
 
 
 class _Store(KeepsSeals, Protocol):

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from domain.buckets import BUCKETS
 from projections.health import Finding
-from projections.seals import FAULTS_MAX, Checking, Fault, SealChecking
+from projections.seals import ALWAYS, FAULTS_MAX, Checking, Fault, SealChecking
 from service.ports import Store, StoreDamaged
-from service.seals import ALWAYS, EVENTS_AT_ONCE
+from service.seals import EVENTS_AT_ONCE
 
 SEALS_AT_ONCE = 16
 FOLDED_AT_ONCE = 20_000

@@ -6,7 +6,8 @@ together) and `recorder` (how transitions are written down).
 """
 
 from domain.machine.codec import StateCodecError
-from domain.machine.machine import ENGINE, Machine, StageView, Start, Upcoming, compile_model
+from domain.machine.machine import ENGINE, Machine, StageView, Upcoming, compile_model
+from domain.machine.start import Start
 from domain.machine.state import NEVER, State
 
 __all__ = [

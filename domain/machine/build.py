@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from domain.events import Event
-    from domain.machine.machine import Start
     from domain.machine.recorder import Records
     from domain.machine.signals import Slot
+    from domain.machine.start import Start
     from domain.model import Model
 
 

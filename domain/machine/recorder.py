@@ -10,7 +10,7 @@ from domain.transitions import ACTIVATION_RULE, INITIAL_RULE, MANUAL_RULE, Cause
 
 if TYPE_CHECKING:
     from domain.events import Event
-    from domain.machine.machine import Start
+    from domain.machine.start import Start
     from domain.machine.state import State
     from domain.machine.watches import Watch
     from domain.transitions import CauseKind

@@ -7,12 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from projections.seals import Seal
+from projections.seals import ALWAYS, Seal
 from service.http.answers import Members, answer, instant, listed
 from service.http.parameters import Cursor
 from service.http.requests import MaySeeMetrics, only_known_parameters
 from service.http.schemas import Answer, Instant
-from service.seals import ALWAYS
 
 router = APIRouter(tags=["ops"], dependencies=[Depends(only_known_parameters)])
 

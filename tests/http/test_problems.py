@@ -108,7 +108,7 @@ async def test_an_unforeseen_error_tells_nothing_but_its_id(
 async def test_a_store_that_cannot_write_is_503_while_reads_go_on(api: Api) -> None:
     await api.send(did("seen", "ann"))
 
-    async def full(*_: object) -> None:
+    async def full(*_: object, **__: object) -> None:
         raise StoreUnavailable("the disk is full", retry_after_seconds=7)
 
     api.services.store.append = full  # type: ignore[method-assign,assignment]  # a full disk, as the store tells it

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from projections.answers import Page
 from projections.asking import Ref
 from projections.catalogue import Generation
-from projections.diffs import After, Diff, Restaged, report_of
+from projections.diffs import After, Diff, Restaged, Sides, report_of
 from projections.machines import Catalogue
 from service.adapters.embedded.rows import Readings
 
@@ -19,16 +18,6 @@ NOBODY = 0
 """The number of no generation: what is compared with it is compared with nothing."""
 
 _KEPT = frozenset({"active", "standby", "retired"})
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """Which generations are laid side by side, and of whom."""
-
-    old: int
-    new: int
-    tenant: str
-    is_account: bool
 
 
 class ReadsDiffs:

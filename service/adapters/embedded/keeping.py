@@ -12,10 +12,10 @@ from typing import TypeVar
 from projections.access import write_down
 from projections.asking import Ref, Script, run
 from projections.catalogue import ApiKey
-from projections.seals import FIRST_ROOT, Seal
+from projections.seals import ALWAYS, FIRST_ROOT, Seal
 from service import notes
 from service.adapters.embedded.rows import Readings, Rows
-from service.seals import ALWAYS, salt_rows
+from service.seals import salt_rows
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")

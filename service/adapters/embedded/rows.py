@@ -27,7 +27,7 @@ from projections.seals import Seal
 from projections.subjects import Identity, Profile, ProfileRow
 
 if TYPE_CHECKING:
-    from service.adapters.embedded.diffs import Sides
+    from projections.diffs import Sides
 
 NEWEST_LOOKED_AT = 5_000
 """So many events back an import of the past shows that it is under way: more than a batch of it."""

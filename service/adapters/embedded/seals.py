@@ -12,11 +12,10 @@ from projections.history import counting
 from projections.machines import Catalogue
 from projections.questions import AskBucketLoads, AskProfilesIn
 from projections.records import Projection
-from projections.seals import Seal
+from projections.seals import ALWAYS, Seal
 from projections.verifying import ProjectionsPage, Stored, compare
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.values import history_of, known_of
-from service.seals import ALWAYS
 
 Answer = TypeVar("Answer")
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 from domain.buckets import BUCKETS
 from projections.asking import Ref
-from projections.diffs import Matrix, Restaged, Stay
+from projections.diffs import Matrix, Restaged, Sides, Stay
 from projections.questions import AskProfilesIn
-from service.adapters.embedded.diffs import Sides
 from service.adapters.memory.rows import MemoryRows
 
 

@@ -11,7 +11,7 @@ from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Row
-from projections.diffs import Matrix, Restaged
+from projections.diffs import Matrix, Restaged, Sides
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed, merged, trait_matches
@@ -29,7 +29,6 @@ from projections.subjects import (
     identity_of,
     traits_of,
 )
-from service.adapters.embedded.diffs import Sides
 from service.adapters.embedded.rows import NEWEST_LOOKED_AT
 from service.adapters.memory import diffs
 from service.adapters.memory.rows import MemoryRows

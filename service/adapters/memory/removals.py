@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from projections.asking import Ref
+from projections.changes import Row
 from projections.records import RECORD_COLUMNS
-
-if TYPE_CHECKING:
-    from service.adapters.memory.rows import MemoryRows
 
 _RECORD_WIDTH = len(RECORD_COLUMNS)
 _ANNOUNCED = RECORD_COLUMNS.index("announced")
 
 
-def remove_rows(rows: MemoryRows, generation: int, limit: int) -> int:
+class Told(Protocol):
+    """The rows that tell what a generation says, each by its key."""
+
+    stages: dict[tuple[int, Ref], tuple[str, int]]
+    records: dict[tuple[int, Ref], list[list[Any]]]
+    counts: Counter[tuple[int, str, int]]
+    parked: dict[tuple[int, int, int], Row]
+
+
+def remove_rows(rows: Told, generation: int, limit: int) -> int:
     """Remove at most *limit* rows of *generation* of each kind; return how many.
 
     Records that the feed may have carried stay, if only as retracted: the feed never forgets.

@@ -11,7 +11,7 @@ from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
-from projections.diffs import Matrix, Restaged
+from projections.diffs import Matrix, Restaged, Sides
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed, trait_matches
@@ -21,7 +21,6 @@ from projections.records import RecordRow, stay_of
 from projections.registers import AskEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of, traits_of
-from service.adapters.embedded.diffs import Sides
 from service.adapters.postgres import asking, boards, lookups, sealed, views, waiting
 from service.adapters.postgres.asking import ALWAYS
 from service.adapters.postgres.compiled import statement

@@ -12,7 +12,7 @@ from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
-from projections.diffs import Matrix, Restaged
+from projections.diffs import Matrix, Restaged, Sides
 from projections.health import Finding
 from projections.history import LoggedEvent
 from projections.lists import Listed
@@ -29,7 +29,6 @@ from projections.subjects import (
     identity_of,
     profile_of,
 )
-from service.adapters.embedded.diffs import Sides
 from service.adapters.sql.diffs import restaged
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
