@@ -20,8 +20,11 @@ from tests.simulation.verdict import assert_kept
 
 CLIENTS = 4
 DEEDS = 18
-REBUILDS_SECONDS = 60.0
-"""Within which rebuilds that a dead process left come to their end, once there is no trouble."""
+REBUILDS_SECONDS = 100 * 3_600.0
+"""Within which rebuilds that a dead process left come to their end, once there is no trouble.
+
+Who carries them on looks every few hours, and is told at every fifth look that another does.
+"""
 
 CLOCK_ERRORS = (0, 0, -1, 1, -3_600, 86_400, -86_400)
 """Seconds by which a clock may be wrong for a while."""
