@@ -246,7 +246,7 @@ def _meet_clusters(residents: Residents, roots: Iterable[Ref]) -> Script[None]:
 
 def _look_up(world: World, drafts: Sequence[Draft], head: Head) -> Script[Known]:
     """Learn which event ids are taken, and what was stored under them if it may differ."""
-    wanted = [(key, draft.content) for draft in drafts for key in _keys(world.residents, draft)]
+    wanted = _wanted(world.residents, drafts)
     taken: dict[EventKey, tuple[int, int]] = {}
     if wanted:
         taken = yield from ask(AskKeys(list({key for key, _ in wanted})))
@@ -266,21 +266,28 @@ def _look_up(world: World, drafts: Sequence[Draft], head: Head) -> Script[Known]
     )
 
 
-def _keys(residents: Residents, draft: Draft) -> Iterable[EventKey]:
-    """Yield the keys under which the event may be in the log.
+def _wanted(residents: Residents, drafts: Sequence[Draft]) -> list[tuple[EventKey, int]]:
+    """Return the keys under which events may be in the log, each with the content offered.
 
-    One per name of its customer, and one of its account, which may have it from another member.
+    One per name of an event's customer, and one of its account, which may have it from another
+    member.
     """
-    event = draft.event
-    account = None if draft.account is None else residents.names.get(draft.account)
-    if account is not None:
-        yield (account.bucket, event.event_id, account.subject_id, event.source)
-    subject = residents.names.get(draft.name)
-    if subject is None:
-        return
-    profile = residents.profiles.get(subject.root)
-    for bucket, number in profile.members if profile else (subject.ref,):
-        yield (bucket, event.event_id, number, event.source)
+    names, profiles = residents.names, residents.profiles
+    wanted: list[tuple[EventKey, int]] = []
+    for draft in drafts:
+        event = draft.event
+        event_id, source = event.event_id, event.source
+        account = None if draft.account is None else names.get(draft.account)
+        if account is not None:
+            key = (account.bucket, event_id, account.subject_id, source)
+            wanted.append((key, draft.content))
+        subject = names.get(draft.name)
+        if subject is None:
+            continue
+        profile = profiles.get(subject.root)
+        for bucket, number in profile.members if profile else (subject.ref,):
+            wanted.append(((bucket, event_id, number, source), draft.content))
+    return wanted
 
 
 # ---------------------------------------------------------------- folding now or later

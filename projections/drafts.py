@@ -13,6 +13,9 @@ Name: TypeAlias = tuple[str, SubjectKind, str]
 """Tenant, kind and id of a subject."""
 
 
+_NOBODY = (None, None, None)
+
+
 class Draft:
     """An offered event with the names it speaks of, before it is judged."""
 
@@ -35,7 +38,9 @@ class Draft:
         self.alias = _alias_of(event)
         self.content = content_number(event.payload)
         others = (self.visitor, self.account, self.alias)
-        self.names = (self.name, *(name for name in others if name is not None))
+        self.names: tuple[Name, ...] = (self.name,)
+        if others != _NOBODY:
+            self.names += tuple(name for name in others if name is not None)
 
 
 def _alias_of(event: NewEvent) -> Name | None:

@@ -82,7 +82,7 @@ class Folder:
 
     def of(self, profile: Profile) -> list[Projection]:
         """Return the projections that contain the subject and fold it at present."""
-        found = self._of.get((profile.tenant, profile.is_account), [])
+        found = self._of.get((profile.tenant, profile.kind == "account"), [])
         if self._is_complete and not profile.parked:
             return found
         return [
@@ -155,8 +155,11 @@ class Folder:
         standing = profile.standings[projection.generation]
         standing.becomes(after)
         profile.settled_at = max(profile.settled_at, after.at)
-        place = (before.stage_id, before.entered_at, before.sequence)
-        if place != (after.stage_id, after.entered_at, after.sequence):
+        if (
+            before.sequence != after.sequence
+            or before.entered_at != after.entered_at
+            or before.stage_id != after.stage_id
+        ):
             self._place(profile, projection, before, after)
 
     def _place(self, profile: Profile, projection: Projection, before: State, after: State) -> None:
@@ -289,10 +292,21 @@ class Folder:
         A deadline that each event puts off would otherwise cost an index entry per event; the
         sweeper finds the row once when the old deadline comes, and learns the new one.
         """
-        stored, exact = profile.due_at, self.next_deadline(profile)
+        stored = profile.due_at
+        if stored is not None and self.now < stored and not self._may_be_due(profile, stored):
+            return
+        exact = self.next_deadline(profile)
         if stored is None or stored <= self.now or (exact is not None and exact < stored):
             profile.is_thorough |= exact != stored
             profile.due_at = exact
+
+    def _may_be_due(self, profile: Profile, instant: int) -> bool:
+        """Tell whether a standing may have a deadline before *instant*, by the bounds they keep."""
+        for projection in self.of(profile):
+            standing = profile.standings.get(projection.generation)
+            if standing is not None and standing.state_by(projection.machine).due < instant:
+                return True
+        return False
 
     def next_deadline(self, profile: Profile) -> int | None:
         """Return the earliest instant at which time alone may change any of the standings."""

@@ -146,9 +146,9 @@ class StageChange:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Receipt:
-    """What became of one offered event, in the order of the offers.
+    """What became of one offered event, in the order of the offers. Treated as immutable.
 
     Attributes:
         status: `accepted`: durable. `duplicate`: it was there already. `conflict`: its id was

@@ -112,6 +112,8 @@ class Door:
         self, text: str, item: Mapping[str, object], faults: list[Fault]
     ) -> NewEvent | Refused:
         reading, received_at = self._origin.reading, self._origin.received_at
+        if reading is None and received_at is None:
+            return self._event(text, item, faults)
         if reading is None:
             return self._event(text, _dated(item, received_at), faults)
         said = reading.canonical(item, self._origin.now if received_at is None else received_at)

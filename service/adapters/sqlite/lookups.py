@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -46,6 +47,9 @@ _CONTENT = RECORD_COLUMNS[RECORD_COLUMNS.index("kind") : RECORD_COLUMNS.index("r
 _KNOWN_AT, _AFTER_AT, _AFTER_POSITION = 4, 2, 3
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def listed() -> TableValuedAlias:
     """Return the rows of the JSON array that is bound as `rows`."""
     return func.json_each(bindparam("rows", type_=Text)).table_valued("value", name="listed")
@@ -53,7 +57,11 @@ def listed() -> TableValuedAlias:
 
 def as_rows(values: Iterable[object]) -> str:
     """Return *values* as the JSON array that `listed` reads."""
-    return json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
+    rows = list(values)
+    try:
+        return _encode(rows).decode()
+    except UnicodeEncodeError:  # half a surrogate pair, which names nothing, but may be asked for
+        return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
 
 
 def item(rows: TableValuedAlias, place: int) -> ColumnElement[Any]:
