@@ -36,6 +36,12 @@ class Appends(Protocol):
 
     bounds: Bounds
 
+    async def screened(
+        self, judged: Sequence[NewEvent | Refused], origin: Origin
+    ) -> tuple[list[NewEvent | Refused], dict[int, str]]:
+        """Return *judged* after the event catalogue and the key's event types, and warnings."""
+        ...
+
     async def append(self, events: Sequence[NewEvent]) -> list[Receipt]:
         """Return the receipts of *events* once they are durable."""
         ...
@@ -56,6 +62,8 @@ class Task:
     Attributes:
         rejected_path: Where records go that do not get in.
         bookmarks: Folder of the bookmarks.
+        key_id: In the name of which API key; None for whoever runs the command.
+        event_types: Patterns of the event types that the key may send; none for all.
         restart: Begin at the first line even if a former run left a bookmark.
     """
 
@@ -65,6 +73,7 @@ class Task:
     bookmarks: Path
     tenant: str
     key_id: str | None = None
+    event_types: tuple[str, ...] = ()
     restart: bool = False
 
 
@@ -98,6 +107,7 @@ class _Batch:
 
     place: Place
     share: float
+    origin: Origin
     events: list[NewEvent]
     sources: list[Record]
     refused: list[Rejected]
@@ -184,6 +194,8 @@ class FileImport:
 
     async def _write(self, batch: _Batch, rejected: RejectedFile) -> None:
         """Append *batch* and write down what became of it."""
+        judged, _ = await self._intake.screened(batch.events, batch.origin)
+        batch = _without_refused(batch, judged)
         self._note(batch, await self._intake.append(batch.events), rejected)
 
     def _note(self, batch: _Batch, receipts: list[Receipt], rejected: RejectedFile) -> None:
@@ -221,7 +233,8 @@ class _Judge:
 
     def batch(self, waiting: list[Record], share: float) -> _Batch:
         """Return *waiting* judged."""
-        door = Door(self._bounds, self._origin())
+        origin = self._origin()
+        door = Door(self._bounds, origin)
         events: list[NewEvent] = []
         sources: list[Record] = []
         refused: list[Rejected] = []
@@ -237,7 +250,8 @@ class _Judge:
                 events.append(judged)
                 sources.append(record)
         last = waiting[-1]
-        return _Batch(Place(last.end, last.last_line), share, events, sources, refused)
+        place = Place(last.end, last.last_line)
+        return _Batch(place, share, origin, events, sources, refused)
 
     def _origin(self) -> Origin:
         return Origin(
@@ -246,6 +260,7 @@ class _Judge:
             now=self._clock.now(),
             new_id=self._id,
             key_id=self._task.key_id,
+            event_types=self._task.event_types,
             historical=True,
         )
 
@@ -264,6 +279,24 @@ async def _finished(writing: asyncio.Future[None]) -> None:
         await asyncio.shield(writing)
     finally:
         await asyncio.wait([writing])
+
+
+def _without_refused(batch: _Batch, judged: Sequence[NewEvent | Refused]) -> _Batch:
+    """Return *batch* with those of its events among the refused that were *judged* to be."""
+    verdicts = list(zip(batch.sources, judged, strict=True))
+    return replace(
+        batch,
+        events=[each for _, each in verdicts if isinstance(each, NewEvent)],
+        sources=[record for record, each in verdicts if isinstance(each, NewEvent)],
+        refused=[
+            *batch.refused,
+            *(
+                Rejected(record, each.event_id, each.faults)
+                for record, each in verdicts
+                if isinstance(each, Refused)
+            ),
+        ],
+    )
 
 
 def _refused_by_log(batch: _Batch, receipts: Sequence[Receipt]) -> Iterator[Rejected]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from projections.event_schemas import EventSchema
+from service.event_schemas import EventSchemas
 from service.imports import running
 from service.imports.lines import UnreadableFile
 from service.imports.plan import read_plan
 from service.ports import StoreUnavailable
-from tests.imports.workshop import Workshop, plan_of
+from tests.imports.workshop import TENANT, Workshop, plan_of
 
 HEADER = "no,buyer,day,total\n"
 NDJSON = read_plan({"source": "shop"}, name="events.ndjson")
@@ -70,6 +72,30 @@ async def test_lines_without_an_id_are_told_apart_and_known_again(tmp_path: Path
 
     assert first.bookmark.accepted == 4
     assert again.bookmark.duplicate == 4
+
+
+async def test_rows_are_held_to_the_schemas_of_the_event_catalogue(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path, rows(10))
+    cheap = {"properties": {"amount": {"maximum": 4}}}
+    schema = EventSchema(TENANT, "order_completed", 1, "strict", json.dumps(cheap), 0, "somebody")
+    await EventSchemas(workshop.store, workshop.clock).put(schema)
+
+    progress = await workshop.run(plan_of())
+
+    assert [each.event_id for each in await workshop.log()] == ["0", "1", "2", "3"]
+    assert progress.bookmark.reasons == {"schema_violation": 6}
+    refused = [json.loads(line) for line in workshop.rejected.read_text().splitlines()]
+    assert [each["id"] for each in refused] == ["4", "5", "6", "7", "8", "9"]
+    assert {each["errors"][0]["pointer"] for each in refused} == {"/properties/amount"}
+
+
+async def test_rows_are_held_to_the_event_types_of_the_key(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path, rows(4))
+
+    progress = await workshop.run(plan_of(), event_types=("page_*",))
+
+    assert progress.bookmark.reasons == {"type_not_allowed": 4}
+    assert not await workshop.log()
 
 
 async def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path) -> None:

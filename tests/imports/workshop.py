@@ -9,6 +9,7 @@ from pathlib import Path
 from domain.instants import SECOND, parse_instant
 from service.adapters.memory import memory_store
 from service.door.bounds import Bounds
+from service.event_schemas import EventSchemas
 from service.imports.lines import Place, Record, Source, records
 from service.imports.plan import Plan, read_plan
 from service.imports.rejected import SUFFIX
@@ -73,11 +74,26 @@ class Workshop:
         """The file of rejected records."""
         return self.file.with_name(self.file.name + SUFFIX)
 
-    async def run(self, plan: Plan, *, batches: int = 1_000_000, restart: bool = False) -> Progress:
+    async def run(
+        self,
+        plan: Plan,
+        *,
+        batches: int = 1_000_000,
+        restart: bool = False,
+        event_types: tuple[str, ...] = (),
+    ) -> Progress:
         """Import the file; the appender breaks down after *batches* batches."""
         self.appender = replace(self.appender, store=self.store, batches=batches, sizes=[])
-        task = Task(self.file, plan, self.rejected, self.folder / "imports", TENANT, None, restart)
-        intake = Intake(self.appender, Bounds())
+        task = Task(
+            path=self.file,
+            plan=plan,
+            rejected_path=self.rejected,
+            bookmarks=self.folder / "imports",
+            tenant=TENANT,
+            event_types=event_types,
+            restart=restart,
+        )
+        intake = Intake(self.appender, Bounds(), catalogue=EventSchemas(self.store, self.clock))
         return await FileImport(task, intake, self.store, self.clock).run(lambda _: None)
 
     async def log(self) -> Sequence[StoredEvent]:
