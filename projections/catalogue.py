@@ -73,8 +73,7 @@ class Generation:
         hash: Of the document, as it was when the generation was begun.
         engine: Which way of folding it is made by, see `domain.machine.ENGINE`.
         standby_until: Until when it stands by; None for one that does not.
-        announced_buckets: Subjects in buckets below it whose other stage was announced after it had
-            become active; None where nobody is to be told.
+        announced_buckets: Read by nobody: activations are quiet. Rows of earlier releases hold it.
         activates: Whether it takes its place as soon as it is ready, or waits for somebody's word.
         replaces: The generation that readers saw when it became ready; None for none.
         report: What it changed by then: JSON of `projections.diff.matrix_text`; None before.
@@ -137,7 +136,6 @@ class Terms:
         stage_map: Where those start who stand in a stage of the base, by its id.
         like: Tell of history as this generation does, which is of the same version: a rebuild.
         activates: Let it take its place as soon as it is ready, or wait for somebody's word.
-        announce: Tell who stands elsewhere by it, once readers see it.
         once: Begin nothing where a generation of the version is active or under way; return that.
     """
 
@@ -145,7 +143,6 @@ class Terms:
     stage_map: Mapping[str, str] = field(default_factory=dict)
     like: int | None = None
     activates: bool = True
-    announce: bool = False
     once: bool = False
 
 

@@ -24,12 +24,10 @@ class Plan:
     Attributes:
         stage_map: Of `from_now`: stage of the active version -> stage of the new one, for those
             that the new one does not have, or to put their subjects elsewhere.
-        announce: Tell the feed and webhooks who stands elsewhere by it; else nobody is told.
     """
 
     mode: Mode = "rebuild"
     stage_map: Mapping[str, str] = field(default_factory=dict)
-    announce: bool = False
 
 
 def terms_of(plan: Plan, coming: Model, active: Model | None, generation: int | None) -> Terms:
@@ -45,7 +43,7 @@ def terms_of(plan: Plan, coming: Model, active: Model | None, generation: int | 
             message = "a rebuild tells all of history anew; only from_now takes a stage_map"
             place = Place("/stage_map", "only_from_now", message)
             raise Problem("validation_failed", f"stage_map: {message}", errors=[place])
-        return Terms(announce=plan.announce)
+        return Terms()
     if active is None or generation is None:
         message = f"model {coming.key}: no version of it is active, so nobody stands anywhere yet"
         raise Problem("activation_refused", f"{message}; activate it with mode rebuild")
@@ -58,7 +56,7 @@ def terms_of(plan: Plan, coming: Model, active: Model | None, generation: int | 
     if places:
         message = "; ".join(place.message for place in places[:3])
         raise Problem("validation_failed", f"stage_map: {message}", errors=places)
-    return Terms(base=generation, stage_map=plan.stage_map, announce=plan.announce)
+    return Terms(base=generation, stage_map=plan.stage_map)
 
 
 def _unmapped(stage_map: Mapping[str, str], coming: Model, active: Model) -> Iterable[Place]:

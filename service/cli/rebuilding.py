@@ -43,9 +43,6 @@ def activate(
         list[str] | None,
         typer.Option("--map", metavar="OLD=NEW", help="Where those of a stage go that is no more."),
     ] = None,
-    announce: Annotated[
-        bool, typer.Option("--announce", help="Tell the feed who stands elsewhere by it.")
-    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make a stored version active.
@@ -57,7 +54,7 @@ def activate(
     from service.keys import DEFAULT_TENANT
 
     pairs = dict(map(_pair, stage_map or ()))
-    plan = Plan("from_now" if from_now else "rebuild", pairs, announce)
+    plan = Plan("from_now" if from_now else "rebuild", pairs)
     _fold(lambda ours: ours.catalogue.activate(DEFAULT_TENANT, key, version, plan), as_json=as_json)
 
 

@@ -58,15 +58,13 @@ class Activation(BaseModel):
     """How a version becomes the active one.
 
     `rebuild` tells all of history anew. `from_now` leaves everybody where the active version has
-    them; `stage_map` says where those go whose stage the new version does not have. Nobody is told,
-    unless `announce`.
+    them; `stage_map` says where those go whose stage the new version does not have. Nobody is told.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     mode: Literal["rebuild", "from_now"] = "rebuild"
     stage_map: Annotated[dict[StageName, StageName], Field(max_length=STAGES_MAX)] = {}
-    announce: bool = False
 
 
 def tag_of(version: ModelVersion) -> str:
@@ -236,7 +234,7 @@ async def activate(
 ) -> Response:
     """Begin a rebuild by that version; readers see it once history has been folded."""
     wanted = body or Activation()
-    plan = Plan(wanted.mode, wanted.stage_map, wanted.announce)
+    plan = Plan(wanted.mode, wanted.stage_map)
     begun = await call.services.catalogue.activate(call.tenant, key, number, plan)
     headers = {"Location": f"/v1/rebuilds/{begun.generation}"}
     return answer(rebuild_of(begun, call.now), status=202, headers=headers)

@@ -224,3 +224,14 @@ async def test_from_now_needs_somebody_to_stand_somewhere(api: Api) -> None:
     )
 
     assert (answer.status_code, answer.json()["code"]) == (409, "activation_refused")
+
+
+async def test_an_activation_that_is_to_be_announced_is_refused_by_name(api: Api) -> None:
+    """Activations are quiet, so nothing may look as if they were not."""
+    await put(api)
+
+    refused = await api.client.post("/v1/models/shop/versions/2/activate", json={"announce": True})
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
+    assert [each["pointer"] for each in refused.json()["errors"]] == ["/announce"]
+    assert await states(api) == ["validated", "active"]

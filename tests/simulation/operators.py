@@ -52,7 +52,7 @@ class Operator:
 
     async def _activate(self) -> None:
         number = self._chance.randint(1, len(DOCUMENTS))
-        order: dict[str, object] = {"announce": self._chance.random() < 0.5}
+        order: dict[str, object] = {}
         if self._chance.random() < 0.6:
             order |= {"mode": "from_now", "stage_map": self._chance.choice(MAPS)}
         path = f"/v1/models/shop/versions/{number}/activate"

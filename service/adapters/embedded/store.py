@@ -211,7 +211,6 @@ class EmbeddedStore(Keeping, Restoring, Answering):
             stage_map=stage_map,
             hash=found.hash,
             engine=ENGINE,
-            announced_buckets=0 if terms.announce else None,
             activates=terms.activates,
         )
         return self._save(generation)
