@@ -34,6 +34,7 @@ class RejectedEvent:
         is_settled: 1 once the log has it.
         outcome: Then: `accepted` or `duplicate`.
         position: Then: where.
+        record: Of which record it was the value; JSON, or None where it was none.
     """
 
     tenant: str
@@ -59,6 +60,7 @@ class RejectedEvent:
     key_id: str | None = None
     event_id: str | None = None
     position: int | None = None
+    record: str | None = None
 
 
 REJECTED = Register("rejected_events", RejectedEvent, key=2, dated="received_at")

@@ -24,6 +24,8 @@ from service.appender import Appender
 from service.archive import Archive
 from service.backtests import Backtests
 from service.catalogue import Catalogue
+from service.consuming.composing import consumer_of
+from service.consuming.records import RecordLog
 from service.door.bounds import Bounds
 from service.event_schemas import EventSchemas
 from service.ingest import Intake
@@ -49,6 +51,7 @@ READY_MADE = "ready-made"
 SWEEP_PAUSE_SECONDS = 1.0
 REBUILD_PAUSE_SECONDS = 1.0
 FOLLOW_PAUSE_SECONDS = 1.0
+CONSUME_PAUSE_SECONDS = 1.0
 USES_PAUSE_SECONDS = 60.0
 FORGET_PAUSE_SECONDS = 60.0
 SEAL_PAUSE_SECONDS = 10.0
@@ -201,6 +204,9 @@ async def build(settings: Settings, *, renews: bool = False) -> Services:
     randomness = SystemRandomness()
     whole = replace(settings, api_key=settings.api_key or _kept_key(settings, randomness))
     services = assemble(whole, store, SystemClock(), randomness, leases=leases, builders=builders)
+    records = _records(settings)
+    if records is not None:
+        services = taking_in(services, records)
     services.appender.start()
     async with AsyncExitStack() as undoing:
         undoing.push_async_callback(close, services)
@@ -213,6 +219,28 @@ async def build(settings: Settings, *, renews: bool = False) -> Services:
         _start_loops(services)
         undoing.pop_all()
     return services
+
+
+def taking_in(services: Services, records: RecordLog) -> Services:
+    """Return *services* with something that takes *records* in; it is not started."""
+    consumer = consumer_of(
+        services.settings,
+        records,
+        store=services.store,
+        clock=services.clock,
+        rejections=services.rejections,
+        metrics=services.metrics,
+    )
+    return replace(services, consumer=consumer)
+
+
+def _records(settings: Settings) -> RecordLog | None:
+    """Return the Kafka topics to take events from, if brokers are named."""
+    if not settings.kafka_bootstrap_servers:
+        return None
+    from service.adapters.kafka import KafkaRecords  # noqa: PLC0415 -- most do without it
+
+    return KafkaRecords(settings)
 
 
 async def _open_store(settings: Settings) -> tuple[Store, Leases, Builders | None]:
@@ -290,6 +318,8 @@ def start_follower(services: Services) -> None:
 
 def _start_loops(services: Services) -> None:
     start_follower(services)
+    if services.consumer is not None:
+        services.loops.start("kafka", services.consumer.round, pause_seconds=CONSUME_PAUSE_SECONDS)
     sweeper = Sweeper(services.store, services.clock, services.progress)
     sweep = while_held(services.leases, "sweeper", sweeper.round)
     services.loops.start("sweeper", sweep, pause_seconds=SWEEP_PAUSE_SECONDS)
@@ -326,6 +356,8 @@ async def close(services: Services) -> None:
     """Stop the loops, write what waits, and give everything back."""
     services.lifecycle.draining = True
     await services.loops.stop()
+    if services.consumer is not None:
+        await services.consumer.close()
     await services.backtests.close()
     await services.rebuilds.close()
     await services.appender.close()

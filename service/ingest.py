@@ -11,11 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from projections.log import Companion
 from service.door.bounds import Bounds
 from service.door.events import Door, Origin, Refused
 from service.door.faults import Fault
 from service.door.screen import UNFIT, SchemaOf, screen
 from service.ports import NewEvent, Receipt, Submission
+
+DEFAULT_SOURCE = "http"
+"""Source of events that name none, whichever way they come: so a repeat by another is a repeat."""
 
 _BYTES_AT_ONCE = 256 << 10
 """Text judged before other requests get their turn: a few milliseconds of the event loop."""
@@ -151,6 +155,10 @@ class Intake:
                 elif verdict.warning is not None:
                     warnings[place] = verdict.warning
         return found, warnings
+
+    async def append_with(self, events: Sequence[NewEvent], companion: Companion) -> list[Receipt]:
+        """Return the receipts of *events* that were judged, stored together with *companion*."""
+        return await self._appender.append(Submission(events, companion=companion))
 
     async def append(self, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Receipt]:
         """Return the receipts of *events* that need no judging, because we made them."""

@@ -83,6 +83,8 @@ class Metrics:
         registry = self._registry = CollectorRegistry()
         self.requests = RequestFigures()
         registry.register(self.requests)
+        self.tell_of = registry.register
+        """Adds figures that another part of the process keeps."""
         self.events = Counter(
             "stagefold_events_total",
             "Events offered, by what became of them.",

@@ -23,7 +23,7 @@ from projections.rejected import (
     numbered,
     rewrite,
 )
-from service.door.events import Origin
+from service.door.events import Origin, Refused
 from service.door.faults import Fault
 from service.door.formats import format_of, inherited_by, reading_of
 from service.ingest import Intake, Outcome
@@ -78,7 +78,7 @@ class Rejections:
         """Keep in *store*; try again by *intake*."""
         self._store = store
         self._clock = clock
-        self._intake = intake
+        self.intake = intake
         self._customer_pointer = customer_pointer
 
     async def note(
@@ -86,18 +86,32 @@ class Rejections:
     ) -> None:
         """Keep those of *texts* that were rejected."""
         refused = [
-            self._rejected(text, outcome, origin, route)
+            self.rejected(text.encode("utf-8", "surrogatepass"), outcome, origin, route)
             for text, outcome in zip(texts, outcomes, strict=True)
             if outcome.status == "rejected" and outcome.faults[0].code not in _NOBODYS
         ]
         if refused:
             await self._store.keep(keep(refused))
 
-    def _rejected(self, text: str, outcome: Outcome, origin: Origin, route: str) -> RejectedEvent:
-        whole = text.encode("utf-8", "surrogatepass")
-        kept = whole[: self._intake.bounds.event_bytes_max]
+    def rejected(
+        self,
+        whole: bytes,
+        outcome: Outcome,
+        origin: Origin,
+        route: str,
+        *,
+        record: str | None = None,
+    ) -> RejectedEvent:
+        """Return what is kept of an event that was refused; *record* tells where it was, if so."""
+        kept = whole[: self.intake.bounds.event_bytes_max]
         api_format, inherited = format_of(origin.reading), inherited_by(origin.reading)
-        marks = (api_format, inherited, origin.source, origin.key_id or "")
+        marks = (
+            api_format,
+            inherited,
+            origin.source,
+            origin.key_id or "",
+            *(() if record is None else (record,)),
+        )
         digest = hashlib.sha256("\0".join(marks).encode() + b"\0" + whole).hexdigest()
         fault = outcome.faults[0]
         return RejectedEvent(
@@ -120,6 +134,7 @@ class Rejections:
             is_whole=int(len(kept) == len(whole)),
             key_id=origin.key_id,
             event_id=outcome.event_id,
+            record=record,
         )
 
     async def page(self, query: RejectedQuery) -> Page[RejectedEvent]:
@@ -159,8 +174,7 @@ class Rejections:
             ),
             received_at=event.received_at,
         )
-        text = event.text.decode("utf-8", "surrogatepass")
-        outcome = (await self._intake.take([text], origin))[0]
+        outcome = await self._judged_again(event.text, origin)
         again = replace(event, attempts=event.attempts + 1, last_at=origin.now)
         if outcome.status == "rejected":
             fault = outcome.faults[0]
@@ -175,6 +189,14 @@ class Rejections:
             position = None if outcome.receipt is None else outcome.receipt.position
             again = replace(again, is_settled=1, outcome=outcome.status, position=position)
         return Retried(again, outcome)
+
+    async def _judged_again(self, whole: bytes, origin: Origin) -> Outcome:
+        try:
+            text = whole.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            fault = Fault("", "malformed_utf8", f"it is not UTF-8 at byte {error.start}")
+            return Outcome(None, refused=Refused(None, (fault,)))
+        return (await self.intake.take([text], origin))[0]
 
     async def forget_old(self) -> bool:
         """Remove some of what has been kept long enough; return whether more waits."""

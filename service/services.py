@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from service.appender import Appender
 from service.backtests import Backtests
 from service.catalogue import Catalogue
+from service.consuming.consumer import Consumer
 from service.event_schemas import EventSchemas
 from service.ingest import Intake
 from service.kept_answers import KeptAnswers
@@ -54,6 +55,7 @@ class Services:
     follower: Follower
     metrics: Metrics
     cursor_secret: bytes
+    consumer: Consumer | None = None
     progress: Progress = field(default_factory=Progress)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     loops: Loops = field(default_factory=Loops)

@@ -7,6 +7,7 @@ is the variable. Nothing is read at import, and every mistake is reported, not t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -23,6 +24,7 @@ _PORT_MAX = 65_535
 _SHOWN_MAX = 60
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _LOG_FORMATS = ("auto", "json", "console")
+_is_topic = re.compile(r"[A-Za-z0-9._-]{1,249}").fullmatch
 _DATA_DIR = Path("stagefold-data")
 _DATABASE_SCHEMES = ("sqlite", "postgresql", "memory")
 
@@ -55,6 +57,10 @@ def _range(value: str) -> int:
     return _whole(value, low=1, high=100_000)
 
 
+def _batch(value: str) -> int:
+    return _whole(value, low=1, high=10_000)
+
+
 def _quota(value: str) -> int:
     return _whole(value, low=0, high=10**9)
 
@@ -85,6 +91,14 @@ def _seconds(value: str) -> float:
 
 def _names(value: str) -> tuple[str, ...]:
     return tuple(name for part in value.split(",") if (name := part.strip()))
+
+
+def _topics(value: str) -> tuple[tuple[str, str], ...]:
+    found = tuple((topic, tenant) for topic, _, tenant in (n.partition("=") for n in _names(value)))
+    strange = [topic for topic, _ in found if not _is_topic(topic)]
+    if strange or not found or len({topic for topic, _ in found}) < len(found):
+        raise ValueError("expected topics with commas, each once, as topic or topic=tenant")
+    return found
 
 
 def _networks(value: str) -> tuple[str, ...]:
@@ -203,7 +217,34 @@ class Settings:
         _count, None, "Processes that rebuild, on PostgreSQL; 0: the service itself."
     )
 
-    kafka_bootstrap_servers: str = _setting(_text, "", "Kafka brokers; empty: no Kafka.")
+    kafka_bootstrap_servers: tuple[str, ...] = _setting(
+        _names, (), "Kafka brokers, host:port with commas; none: no Kafka."
+    )
+    kafka_topics: tuple[tuple[str, str], ...] = _setting(
+        _topics, (("lifecycle.events.v1", ""),), "Topics to take events from, each =tenant or not."
+    )
+    kafka_group: str = _setting(_text, "stagefold", "Consumer group of all processes.")
+    kafka_member: str = _setting(
+        _text, "", "Name of this process in the group, so that its partitions wait for it."
+    )
+    kafka_start: str = _setting(
+        _one_of("earliest", "latest"), "earliest", "Where a partition is begun for the first time."
+    )
+    kafka_session_seconds: float = _setting(
+        _seconds, 30.0, "Silence after which the partitions of a process go to others."
+    )
+    kafka_batch_records: int = _setting(_batch, 2_000, "Most records of one transaction.")
+    kafka_security: str = _setting(
+        _one_of("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"), "plaintext", "How to connect."
+    )
+    kafka_sasl_mechanism: str = _setting(
+        _one_of("plain", "scram-sha-256", "scram-sha-512"), "scram-sha-512", "How to log in."
+    )
+    kafka_username: str = _setting(_text, "", "Who logs in.")
+    kafka_password: str = _setting(_text, "", "The password for it.", secret=True)
+    kafka_tls_ca: str = _setting(_text, "", "PEM file of authorities; empty: the system's.")
+    kafka_tls_certificate: str = _setting(_text, "", "PEM file of our certificate.")
+    kafka_tls_key: str = _setting(_text, "", "PEM file of its key, if not in the same file.")
     webhook_allow_cidrs: tuple[str, ...] = _setting(
         _names, (), "Private networks that webhooks may reach."
     )

@@ -148,6 +148,15 @@ def composed(headers: Iterable[tuple[bytes, bytes]], body: bytes, bounds: Bounds
             if attribute in attributes:
                 raise _bad_header(name, "it is given more than once")
             attributes[attribute] = decoded_header(name, raw)
+    return event_of(attributes, content_type, body, bounds)
+
+
+def event_of(attributes: dict[str, str], content_type: str, body: bytes, bounds: Bounds) -> str:
+    """Return the structured event of *attributes* and a *body* of that type, empty for unknown.
+
+    Raises:
+        Problem: `malformed_json` for a body that is not what its type says.
+    """
     attributes.pop("datacontenttype", None)  # Content-Type says it; some libraries send both
     if content_type:
         attributes["datacontenttype"] = content_type

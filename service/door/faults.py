@@ -7,6 +7,7 @@ from dataclasses import dataclass
 FAULTS = {
     "array_too_long": "an array has more elements than an event may carry",
     "bad_attribute": "a CloudEvents attribute has a name that none may have",
+    "bad_header": "a header of a record does not decode, or is given twice",
     "bad_id": "an id, a type or a source is not 1 to 200 characters without control characters",
     "bad_instant": "a time is not RFC 3339 text with an offset",
     "customer_missing": "an event needs customer_id or anonymous_id",
@@ -16,6 +17,7 @@ FAULTS = {
     "future_time": "occurred_at is more than an hour ahead of our clock",
     "lone_surrogate": "a string holds half of a surrogate pair, which UTF-8 cannot write",
     "malformed_json": "the text is not JSON",
+    "malformed_utf8": "the bytes of a record are not UTF-8",
     "missing_attribute": "a CloudEvent lacks an attribute that every one needs",
     "missing_property": "an event of a type that begins with $ lacks what it acts on",
     "nul_character": "a string holds U+0000, which databases cannot keep",
@@ -34,6 +36,7 @@ FAULTS = {
     "unknown_control_type": "types that begin with $ are ours, and this one does not exist",
     "unknown_model": "no such model is active",
     "unknown_stage": "the model has no such stage",
+    "unsupported_format": "a record is written in a format that is not read here",
     "wrong_specversion": "a CloudEvent of another version of the specification than 1.0",
     "wrong_type": "a field holds another kind of value than it should",
 }

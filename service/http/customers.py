@@ -19,7 +19,7 @@ from domain.model import Model
 from projections.answers import CustomerSort
 from service.errors import Place, Problem
 from service.http.answers import answer, listed, standing_of, subject_of
-from service.http.events_in import DEFAULT_SOURCE, POSITION_HEADER, stages_of_receipt
+from service.http.events_in import POSITION_HEADER, stages_of_receipt
 from service.http.parameters import (
     WAIT_APPLIED_SECONDS,
     Cursor,
@@ -43,6 +43,7 @@ from service.http.requests import (
 )
 from service.http.strict_route import StrictRoute
 from service.http.subjects import SubjectId, matches, snapshot_of, standings_of
+from service.ingest import DEFAULT_SOURCE
 from service.ports import (
     CustomerQuery,
     Expectation,

@@ -1,4 +1,4 @@
-"""The API about itself: its OpenAPI document, and a page for each code of a problem."""
+"""The API about itself: its OpenAPI and AsyncAPI documents, and a page for each problem's code."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from service.door.faults import FAULTS
 from service.errors import Problem
+from service.http import asyncapi
 from service.http.openapi import as_committed, document
 from service.http.problems import KINDS
 from service.http.requests import only_known_parameters
@@ -20,6 +21,13 @@ router = APIRouter(tags=["ops"], dependencies=[Depends(only_known_parameters)])
 async def openapi(request: Request) -> Response:
     """Return the OpenAPI document."""
     return Response(_text_of(request.app), media_type="application/json")
+
+
+@router.get("/asyncapi.json", summary="The topics that events come from")
+async def topics(request: Request) -> Response:
+    """Return the AsyncAPI document."""
+    text = as_committed(asyncapi.document(request.app.version))
+    return Response(text, media_type="application/json")
 
 
 @cache

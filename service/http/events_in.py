@@ -25,14 +25,12 @@ from service.http.bodies import read_body, read_pieces
 from service.http.event_bodies import items_of, kind_of
 from service.http.parameters import WAIT_APPLIED_SECONDS, taken_in
 from service.http.requests import authorize, name_route, refuse_unknown, services_of
-from service.ingest import Outcome
+from service.ingest import DEFAULT_SOURCE, Outcome
 from service.keys import Principal
 from service.ports import Receipt
 from service.services import Services
 
 PATH = "/v1/events"
-DEFAULT_SOURCE = "http"
-"""Source of events that name none: not the key, so that a repeat by another key is a repeat."""
 POSITION_HEADER = "Stagefold-Position"
 LINES_AT_ONCE = 500
 RESULTS_SHOWN_MAX = 100

@@ -70,6 +70,8 @@ async def readiness(services: Services) -> list[Check]:
         return [*checks, Check("store", ok=False, found=str(error))]
     lag = positions.head - positions.applied
     most = services.settings.lag_events_max
+    if services.consumer is not None:  # whose trouble keeps no request away
+        checks.append(Check("kafka", ok=True, found=services.consumer.figures.told()))
     return [
         *checks,
         Check("store", ok=True, found=f"log position {positions.head}"),

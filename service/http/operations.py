@@ -216,6 +216,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: None}, ("not_found",), is_open=True, media_type="text/plain"
     ),
     ("GET", "/openapi.json"): Operation({200: None}, is_open=True),
+    ("GET", "/asyncapi.json"): Operation({200: None}, is_open=True),
     ("GET", "/livez"): _open(),
     ("GET", "/startupz"): _open(503),
     ("GET", "/readyz"): _open(503),

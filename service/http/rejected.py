@@ -179,6 +179,7 @@ def rejected_of(one: RejectedEvent) -> Members:
         "whole": bool(one.is_whole),
         "outcome": one.outcome or None,
         "position": one.position,
+        "record": None if one.record is None else msgspec.Raw(one.record.encode()),
     }
 
 

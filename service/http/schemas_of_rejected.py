@@ -7,6 +7,16 @@ from typing import Literal
 from service.http.schemas import Answer, Instant, PlaceOut
 
 
+class RecordOut(Answer):
+    """The record of another log whose value a rejected event was."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str | None
+    headers: dict[str, str]
+
+
 class RejectedOut(Answer):
     """An event that was refused: how it came, why it stayed out, and what became of it since."""
 
@@ -27,6 +37,7 @@ class RejectedOut(Answer):
     whole: bool
     outcome: Literal["accepted", "duplicate"] | None
     position: int | None
+    record: RecordOut | None
 
 
 class RetryResult(Answer):

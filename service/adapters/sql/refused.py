@@ -32,6 +32,7 @@ rejected_events = Table(
     words("key_id", null=True),
     words("event_id", null=True),
     number("position", null=True),
+    words("record", null=True),
     PrimaryKeyConstraint("tenant", "number"),
     Index("rejected_events_same", "tenant", "digest", unique=True),
     Index("rejected_events_old", "received_at"),

@@ -1,0 +1,43 @@
+"""A consumer put together as the settings say."""
+
+from __future__ import annotations
+
+from service.consuming.consumer import Beginning, Consumer
+from service.consuming.judging import Judge
+from service.consuming.records import RecordLog
+from service.ingest import DEFAULT_SOURCE
+from service.keys import DEFAULT_TENANT
+from service.metrics import Metrics
+from service.ports import Clock, Store
+from service.rejections import Rejections
+from service.settings import Settings
+
+
+def consumer_of(
+    settings: Settings,
+    records: RecordLog,
+    *,
+    store: Store,
+    clock: Clock,
+    rejections: Rejections,
+    metrics: Metrics,
+) -> Consumer:
+    """Return what takes *records* into *store*, through the door that *rejections* knows."""
+    judge = Judge(
+        rejections,
+        clock,
+        tenants={topic: tenant or DEFAULT_TENANT for topic, tenant in settings.kafka_topics},
+        source=DEFAULT_SOURCE,
+        customer_pointer=settings.cloudevents_customer_pointer,
+    )
+    consumer = Consumer(
+        records,
+        store,
+        clock,
+        judge,
+        count=metrics.count_outcomes,
+        beginning=Beginning(at_end=settings.kafka_start == "latest"),
+        records_max=settings.kafka_batch_records,
+    )
+    metrics.tell_of(consumer.figures)
+    return consumer
