@@ -115,6 +115,11 @@ class Generation:
         return (self.version, self.base, self.since, self.stage_map, self.hash, self.engine)
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether anything is still to happen to it by itself."""
+        return self.status == "building" or (self.status == "ready" and self.activates)
+
+    @property
     def has_rows_to_remove(self) -> bool:
         """Whether nobody reads it any more, and rows of it are still there."""
         given_up = self.status == "failed" and self.buckets_done > 0

@@ -128,6 +128,10 @@ class KeepsModels(Protocol):
         """Return the newest generations first."""
         ...
 
+    async def generations_under_way(self) -> list[Generation]:
+        """Return what is to be built or activated, of whatever tenant, the oldest first."""
+        ...
+
     async def generation(self, tenant: str, generation: int) -> Generation | None:
         """Return that generation, if it is the tenant's."""
         ...

@@ -18,7 +18,6 @@ from projections.diffs import After, Diff, report_text
 from projections.folding import FOLD_FAILURES
 from service import notes
 from service.errors import Problem
-from service.keys import DEFAULT_TENANT
 from service.leases import Leases
 from service.ports import Clock, Generation, Store, StoreError, StoreUnavailable
 
@@ -35,8 +34,6 @@ HOUR = 3_600 * SECOND
 LOOK_AGAIN_SECONDS = 0.25
 PAUSE_SECONDS_MAX = 30.0
 
-_KEPT_MAX = 1_000
-_UNDER_WAY = frozenset({"building", "ready"})
 _log = structlog.get_logger("stagefold.rebuilds")
 
 
@@ -114,7 +111,7 @@ class Rebuilds:
                     pause = LOOK_AGAIN_SECONDS
                     await asyncio.sleep(0)
                     continue
-                if not await self._under_way():
+                if not await self._store.generations_under_way():
                     return
             except StoreUnavailable as error:
                 _log.warning("rebuild_waits", error=str(error))
@@ -130,27 +127,18 @@ class Rebuilds:
             StoreUnavailable: The rebuild stands where it stood; the next round goes on.
         """
         async with self._turn:
-            jobs = await self._under_way()
+            jobs = await self._store.generations_under_way()
             if not jobs or not await self._leases.hold(LEASE):
                 if self._builders is not None:
                     self._builders.rest()
                 return False
-            newest = {job.model: job for job in jobs}
+            newest = {(job.tenant, job.model): job for job in jobs}
             for job in jobs:
-                if newest[job.model] is not job:
+                if newest[job.tenant, job.model] is not job:
                     await self._fail(job, SUPERSEDED)
                     return True
             await self._carry_on(jobs[0])
             return True
-
-    async def _under_way(self) -> list[Generation]:
-        """Return what is to be built or activated, the oldest first."""
-        found = await self._store.generations(DEFAULT_TENANT, limit=_KEPT_MAX)
-        return [
-            one
-            for one in reversed(found)
-            if one.status == "building" or (one.status == "ready" and one.activates)
-        ]
 
     async def _carry_on(self, job: Generation) -> None:
         number, now = job.generation, self._clock.now()
@@ -230,7 +218,7 @@ class Rebuilds:
             async with asyncio.timeout(seconds):
                 while True:
                     found = await self._found(begun)
-                    if not is_under_way(found):
+                    if not found.is_under_way:
                         return found
                     assert self._drive is not None  # noqa: S101 -- made by `nudge`
                     await asyncio.wait([self._drive], timeout=LOOK_AGAIN_SECONDS)
@@ -258,7 +246,7 @@ class Rebuilds:
 
     async def settle(self) -> None:
         """Wait until no rebuild is under way."""
-        if await self._under_way():
+        if await self._store.generations_under_way():
             self.nudge()
         if self._drive is not None:
             await asyncio.gather(self._drive, return_exceptions=True)
@@ -270,8 +258,3 @@ class Rebuilds:
             await asyncio.gather(self._drive, return_exceptions=True)
         if self._builders is not None:
             await self._builders.close()
-
-
-def is_under_way(job: Generation) -> bool:
-    """Tell whether anything is still to happen to *job* by itself."""
-    return job.status == "building" or (job.status == "ready" and job.activates)

@@ -144,7 +144,6 @@ async def _watched(services: Services, begun: Generation) -> Generation:
 
     from domain.instants import SECOND
     from service.cli.progress import Meter, Pace
-    from service.rebuilds import is_under_way
 
     name = f"rebuild {begun.generation} of {begun.model}"
     ended = asyncio.ensure_future(services.rebuilds.settle())
@@ -152,7 +151,7 @@ async def _watched(services: Services, begun: Generation) -> Generation:
         while True:
             await asyncio.wait([ended], timeout=LOOK_AGAIN_SECONDS)
             found = await services.store.generation(begun.tenant, begun.generation)
-            if found is None or not is_under_way(found) or ended.done():
+            if found is None or not found.is_under_way or ended.done():
                 return found or begun
             seconds = max(0, services.clock.now() - found.started_at) / SECOND
             share = found.done / found.total if found.total else 0.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from projections.answers import BoardQuery
-from projections.catalogue import ApiKey
+from projections.catalogue import ApiKey, Terms
 from projections.diffs import report_text
 from projections.log import SubjectKey
 from service.ports import Store, UnknownModel, VersionMismatch
@@ -170,6 +170,25 @@ async def test_a_rebuild_tells_what_it_changes(store: Store) -> None:
     gone = await store.diff(TENANT, number, at(9))
     assert gone is not None
     assert gone.changes is None
+
+
+async def test_what_is_under_way_is_told_of_every_tenant(store: Store) -> None:
+    await publish(store, SHOP)
+    await publish(store, SHOP, tenant="other")
+    await post(store, sent("e1"), now=at(1))
+    waits = Terms(activates=False)
+
+    ours = await store.begin_generation(TENANT, "shop", 1, at(2))
+    theirs = await store.begin_generation("other", "shop", 1, at(2))
+    ready = await store.begin_generation("other", "shop", 1, at(2), terms=waits)
+    while ready.status == "building":
+        ready = await store.build_generation(ready.generation, at(2), limit=100)
+
+    found = await store.generations_under_way()
+    assert [(one.tenant, one.generation) for one in found] == [
+        (TENANT, ours.generation),
+        ("other", theirs.generation),
+    ]
 
 
 async def test_a_failed_generation_leaves_the_active_one_alone(store: Store) -> None:

@@ -314,6 +314,11 @@ class Answering(ReadsSeals, ReadsDiffs):
         found = [one for one in every if one.tenant == tenant]
         return sorted(found, key=lambda one: one.generation, reverse=True)[:limit]
 
+    async def generations_under_way(self) -> list[Generation]:
+        every = await self._listed(lambda catalogue: list(catalogue.generations.values()))
+        found = [one for one in every if one.is_under_way]
+        return sorted(found, key=lambda one: one.generation)
+
     async def generation(self, tenant: str, generation: int) -> Generation | None:
         found = await self._listed(lambda catalogue: catalogue.generations.get(generation))
         return found if found is not None and found.tenant == tenant else None

@@ -120,6 +120,10 @@ class PostgresStore(Answering):
         found = await self._read(lambda readings: readings.generations())
         return [one for one in reversed(found) if one.tenant == tenant][:limit]
 
+    async def generations_under_way(self) -> list[Generation]:
+        found = await self._read(lambda readings: readings.generations())
+        return [one for one in found if one.is_under_way]
+
     async def generation(self, tenant: str, generation: int) -> Generation | None:
         found = await self.generations(tenant, limit=EVERY_GENERATION)
         return next((one for one in found if one.generation == generation), None)
