@@ -100,6 +100,12 @@ async def until_stored(services: Services, count: int) -> None:
             await services.progress.changed(timeout_seconds=LOOK_SECONDS)
 
 
+async def until_head(store: Store, count: int) -> None:
+    """Wait until the log that others write has *count* events; their tests bound the time."""
+    while (await store.positions()).head < count:  # noqa: ASYNC110 -- another process writes it
+        await anyio.sleep(LOOK_SECONDS)
+
+
 def ids(events: Sequence[StoredEvent]) -> list[str]:
     """Return the ids of *events*."""
     return [each.event_id for each in events]
