@@ -19,7 +19,8 @@ After = tuple[int | str, ...]
 Stay = tuple[str, int]
 """A stage, and when it was entered."""
 
-_decode = msgspec.json.Decoder(tuple[int, list[tuple[str | None, str | None, int]]]).decode
+_Cells = list[tuple[str | None, str | None, int]]
+_decode = msgspec.json.Decoder(tuple[int, _Cells | None]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Diff:
     Attributes:
         old: The generation that it takes the place of; None where there was none.
         as_of: When the matrix was drawn.
+        matrix: None where it took too long to draw at the activation, and was left out.
         changes: Those who stand elsewhere, in order of storage; None where the rows of the old
             generation are removed, or were never there.
     """
@@ -55,15 +57,15 @@ class Diff:
     generation: int
     old: int | None
     as_of: int
-    matrix: Matrix
+    matrix: Matrix | None
     changes: Page[Restaged] | None
 
 
-def report_text(as_of: int, matrix: Matrix) -> str:
-    """Return a matrix as text, to be kept with its generation."""
+def report_text(as_of: int, matrix: Matrix | None) -> str:
+    """Return a matrix as text, to be kept with its generation; None says that it was left out."""
     return msgspec.json.encode((as_of, matrix)).decode()
 
 
-def report_of(text: str) -> tuple[int, Matrix]:
-    """Return when a matrix was drawn, and the matrix, that *text* holds."""
+def report_of(text: str) -> tuple[int, Matrix | None]:
+    """Return when a matrix was drawn, and the matrix or None, that *text* holds."""
     return _decode(text)

@@ -158,14 +158,24 @@ class Rebuilds:
     async def _activate(self, job: Generation) -> Generation:
         """Return the generation that readers see from now on, with what it changes noted."""
         number, now = job.generation, self._clock.now()
-        found = await self._store.diff(job.tenant, number, now, limit=1)
-        report = None if found is None else report_text(found.as_of, found.matrix)
-        until = self.standby_until(now)
+        until, report = self.standby_until(now), await self._report(job, now)
         ended = await self._store.activate_generation(
             number, now, standby_until=until, report=report
         )
         _log.info("rebuild_ended", generation=number, model=job.model, status=ended.status)
         return ended
+
+    async def _report(self, job: Generation, now: int) -> str | None:
+        """Return what *job* changes, or that it is left out: no activation waits for its report.
+
+        Where very many are compared, the database gives the question up; it would do so each time.
+        """
+        try:
+            found = await self._store.diff(job.tenant, job.generation, now, limit=1)
+        except StoreError as error:
+            _log.warning("rebuild_report_left_out", generation=job.generation, error=str(error))
+            return report_text(now, None)
+        return None if found is None else report_text(found.as_of, found.matrix)
 
     async def activate(self, tenant: str, generation: int) -> Generation:
         """Return the rebuild, now what readers see; one that is already stays as it is.

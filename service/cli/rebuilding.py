@@ -277,8 +277,10 @@ def diff(*, rebuild: RebuildId, as_json: Json = False) -> None:
         return
     print_table(
         ("BEFORE", "AFTER", "HOW MANY"),
-        [[old or "-", new or "-", str(count)] for old, new, count in found.matrix],
+        [[old or "-", new or "-", str(count)] for old, new, count in found.matrix or ()],
     )
+    if found.matrix is None:
+        typer.echo("left out: drawing it took too long when the rebuild became active")
     rows = found.changes.rows if found.changes else ()
     if rows:
         typer.echo()

@@ -96,13 +96,15 @@ async def cancel_rebuild(*, call: MayRebuild, rebuild: RebuildId) -> Response:
 def diff_of(diff: Diff, following: str | None) -> Members:
     """Return what a rebuild changes; *following* is the cursor of the changes behind these."""
     rows = None if diff.changes is None else [restaged_of(each) for each in diff.changes.rows]
+    cells = diff.matrix
     return {
         "rebuild": str(diff.generation),
         "replaces": None if diff.old is None else str(diff.old),
         "as_of": instant(diff.as_of),
-        "subjects": sum(count for _, _, count in diff.matrix),
-        "changed": sum(count for old, new, count in diff.matrix if old != new),
-        "matrix": [{"from": old, "to": new, "count": count} for old, new, count in diff.matrix],
+        "subjects": None if cells is None else sum(count for _, _, count in cells),
+        "changed": None if cells is None else sum(n for old, new, n in cells if old != new),
+        "matrix_available": cells is not None,
+        "matrix": [{"from": old, "to": new, "count": count} for old, new, count in cells or ()],
         "changes_available": rows is not None,
         **listed(rows or [], following),
     }

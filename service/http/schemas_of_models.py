@@ -144,8 +144,9 @@ class DiffOut(Answer):
     rebuild: str
     replaces: str | None
     as_of: Instant
-    subjects: int
-    changed: int
+    subjects: int | None
+    changed: int | None
+    matrix_available: bool
     matrix: list[Cell]
     changes_available: bool
     data: list[RestagedOut]

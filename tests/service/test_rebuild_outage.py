@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import nullcontext
 
+import pytest
 from structlog.testing import capture_logs
 
+from projections.diffs import Matrix, Sides
+from service.adapters.embedded.store import EmbeddedStore
+from service.adapters.memory.readings import MemoryReadings
 from service.adapters.memory.rows import MemoryRows
+from service.adapters.runners import DirectRunner
+from service.http.rebuilds import diff_of
 from service.leases import Alone
-from service.ports import Generation
+from service.ports import Generation, StoreUnavailable
 from service.rebuilds import Rebuilds
 from tests.builders import at
 from tests.contract.saying import SHOP, TENANT, post, publish, sent
@@ -51,3 +58,31 @@ def test_no_rebuild_is_failed_by_an_outage() -> None:
             found = simulated_loop(chance).run_until_complete(rebuilt_in(Trouble(chance)))
 
         assert found.status == "active", seed
+
+
+class TooMany(MemoryReadings):
+    """Readings of a database that gives up comparing everybody, as one does in which many are."""
+
+    def stage_matrix(self, sides: Sides) -> Matrix:
+        """Never answer."""
+        raise StoreUnavailable(f"canceling statement due to statement timeout: {sides}")
+
+
+@pytest.mark.anyio
+async def test_an_activation_whose_report_takes_too_long_leaves_it_out() -> None:
+    rows = MemoryRows()
+    store = EmbeddedStore(rows, lambda: nullcontext(TooMany(rows)), DirectRunner())
+    await publish(store, SHOP)
+    await post(store, sent("e1"), now=at(1))
+    rebuilds = Rebuilds(store, Noon(), Alone())
+    begun = await rebuilds.begin(TENANT, "shop", 1)
+
+    with capture_logs() as logs:
+        ended = await rebuilds.ended(begun)
+
+    diff = await rebuilds.diff(TENANT, ended.generation)
+    told = diff_of(diff, None)
+    await rebuilds.close()
+    assert ended.status == "active"
+    assert [one["event"] for one in logs] == ["rebuild_report_left_out", "rebuild_ended"]
+    assert (told["matrix_available"], told["subjects"], told["matrix"]) == (False, None, [])
