@@ -160,6 +160,7 @@ class Usage:
         requests: Requests with that key.
         events: Events stored for it.
         rejected: Events that were refused.
+        duplicate: Events that were there already.
     """
 
     tenant: str
@@ -168,6 +169,7 @@ class Usage:
     requests: int = 0
     events: int = 0
     rejected: int = 0
+    duplicate: int = 0
 
 
 USAGE = Register("usage", Usage, key=3, dated="day")
@@ -183,5 +185,6 @@ def add_usage(further: tuple[Usage, ...]) -> Script[None]:
                 requests=one.requests + known.requests,
                 events=one.events + known.events,
                 rejected=one.rejected + known.rejected,
+                duplicate=one.duplicate + known.duplicate,
             )
         yield from put(USAGE, one)

@@ -29,6 +29,7 @@ from service.http import (
     seals,
     subjects,
     tenants,
+    usage,
 )
 from service.http.edge import Edge, Gate
 from service.http.events_in import PATH, post_events
@@ -63,6 +64,21 @@ def create_app(services: Services | None = None) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
+    _route(app)
+
+    def current() -> Services:
+        found: Services = app.state.services
+        return found
+
+    app.add_middleware(Managed, services=current)
+    _shorten(app)
+    app.add_middleware(Gate, services=current)
+    app.add_middleware(problems.LastResort)
+    app.add_middleware(Edge, services=current)
+    return app
+
+
+def _route(app: FastAPI) -> None:
     app.router.routes.append(Route(PATH, post_events, methods=["POST"]))
     app.router.routes.extend(compat.routes())
     for router in (
@@ -78,23 +94,13 @@ def create_app(services: Services | None = None) -> FastAPI:
         seals.router,
         tenants.router,
         audit.router,
+        usage.router,
         event_schemas.router,
         health.router,
         documents.router,
     ):
         app.include_router(router)
     app.router.routes.extend(pages.routes())
-
-    def current() -> Services:
-        found: Services = app.state.services
-        return found
-
-    app.add_middleware(Managed, services=current)
-    _shorten(app)
-    app.add_middleware(Gate, services=current)
-    app.add_middleware(problems.LastResort)
-    app.add_middleware(Edge, services=current)
-    return app
 
 
 def _shorten(app: FastAPI) -> None:

@@ -44,6 +44,7 @@ from service.seals import Sealer
 from service.services import Services
 from service.settings import Settings, SettingsError
 from service.tenants import Tenants
+from service.usage import Uses
 from service.workers.follower import Follower
 from service.workers.sweeper import Sweeper
 
@@ -78,10 +79,11 @@ def assemble(
     leases = leases or Alone()
     rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
     catalogue = Catalogue(store, clock, rebuilds)
-    rates = _rates(settings, clock)
+    rates, uses = _rates(settings, clock), Uses(store, clock)
     keys = KeyRing(store, clock, randomness)
     event_schemas = EventSchemas(store, clock)
-    intake = Intake(appender, Bounds.of(settings), charge=rates.charge, catalogue=event_schemas)
+    bounds, count = Bounds.of(settings), uses.count_events
+    intake = Intake(appender, bounds, charge=rates.charge, catalogue=event_schemas, count=count)
     pointer = settings.cloudevents_customer_pointer
     return Services(
         settings=settings,
@@ -95,6 +97,7 @@ def assemble(
         tenants=Tenants(store, clock, keys),
         event_schemas=event_schemas,
         kept_answers=KeptAnswers(store, clock, randomness),
+        uses=uses,
         rates=rates,
         catalogue=catalogue,
         rebuilds=rebuilds,
@@ -338,6 +341,7 @@ def _start_loops(services: Services) -> None:
     seal = while_held(services.leases, "sealer", sealer.round)
     services.loops.start("sealer", seal, pause_seconds=SEAL_PAUSE_SECONDS)
     services.loops.start("key-uses", note_uses, pause_seconds=USES_PAUSE_SECONDS)
+    services.loops.start("usage", services.uses.write, pause_seconds=USES_PAUSE_SECONDS)
     forget = while_held(services.leases, "kept-answers", services.kept_answers.forget)
     services.loops.start("kept-answers", forget, pause_seconds=FORGET_PAUSE_SECONDS)
 
@@ -363,6 +367,7 @@ async def close(services: Services) -> None:
     await services.appender.close()
     try:
         await services.keys.note_uses()
+        await services.uses.write_all()
         await services.leases.release()
     except StoreError as error:
         _log.warning("key_uses_lost", error=str(error))

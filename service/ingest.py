@@ -7,7 +7,7 @@ all or nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,10 @@ _BYTES_AT_ONCE = 256 << 10
 
 Charge = Callable[[str | None, int], None]
 """Takes a number of events from the quota of a key."""
+
+
+Count = Callable[[str, str | None, Iterable[str]], None]
+"""Takes note of what became of the events of a tenant's key."""
 
 
 class Catalogue(Protocol):
@@ -98,6 +102,10 @@ def _free_of_charge(key_id: str | None, events: int) -> None:
     """Take nothing: for whoever judges events without keys."""
 
 
+def _uncounted(tenant: str, key_id: str | None, statuses: Iterable[str]) -> None:
+    """Count nothing."""
+
+
 class Intake:
     """Takes events in."""
 
@@ -108,11 +116,13 @@ class Intake:
         *,
         charge: Charge | None = None,
         catalogue: Catalogue | None = None,
+        count: Count = _uncounted,
     ) -> None:
         self._appender = appender
         self.bounds = bounds
         self._charge = charge or _free_of_charge
         self._catalogue = catalogue
+        self._count = count
 
     async def take(
         self, texts: Sequence[str], origin: Origin, *, atomic: bool = False
@@ -122,6 +132,11 @@ class Intake:
         With *atomic*, one bad event keeps all out. All count against the key's quota.
         """
         self._charge(origin.key_id, len(texts))
+        outcomes = await self._taken(texts, origin, atomic=atomic)
+        self._count(origin.tenant, origin.key_id, (each.status for each in outcomes))
+        return outcomes
+
+    async def _taken(self, texts: Sequence[str], origin: Origin, *, atomic: bool) -> list[Outcome]:
         door = Door(self.bounds, origin)
         judged = await _judge(door, texts)
         judged, warnings = await self.screened(judged, origin)
@@ -162,9 +177,13 @@ class Intake:
 
     async def append(self, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Receipt]:
         """Return the receipts of *events* that need no judging, because we made them."""
-        if events:
-            self._charge(events[0].key_id, len(events))
-        return await self._append(events, atomic=atomic)
+        if not events:
+            return []
+        first = events[0]
+        self._charge(first.key_id, len(events))
+        receipts = await self._append(events, atomic=atomic)
+        self._count(first.tenant, first.key_id, (each.status for each in receipts))
+        return receipts
 
     async def _append(self, events: Sequence[NewEvent], *, atomic: bool) -> list[Receipt]:
         if not events:

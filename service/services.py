@@ -21,6 +21,7 @@ from service.rebuilds import Rebuilds
 from service.rejections import Rejections
 from service.settings import Settings
 from service.tenants import Tenants
+from service.usage import Uses
 from service.workers.follower import Follower
 from service.workers.supervisor import Loops
 
@@ -49,6 +50,7 @@ class Services:
     tenants: Tenants
     event_schemas: EventSchemas
     kept_answers: KeptAnswers
+    uses: Uses
     catalogue: Catalogue
     rebuilds: Rebuilds
     backtests: Backtests

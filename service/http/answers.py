@@ -8,10 +8,10 @@ import msgspec
 from starlette.responses import Response
 
 from domain.buckets import BUCKETS
-from domain.instants import SECOND, format_instant
+from domain.instants import DAY, SECOND, format_instant
 from domain.machine.explain import RuleExplanation
 from domain.transitions import Cause
-from projections.access import AuditEntry, Tenant
+from projections.access import AuditEntry, Tenant, Usage
 from projections.event_schemas import EventSchema
 from service.http.foreign_events import canonical_of
 from service.ports import (
@@ -299,6 +299,18 @@ def audit_entry_of(entry: AuditEntry) -> Members:
         "after": entry.after,
         "request_id": entry.request_id,
         "address": entry.address,
+    }
+
+
+def usage_of(usage: Usage) -> Members:
+    """Return what a key was used for on a day."""
+    return {
+        "day": format_instant(usage.day * DAY)[: len("2026-03-02")],
+        "key_id": usage.key_id,
+        "requests": usage.requests,
+        "accepted": usage.events,
+        "duplicate": usage.duplicate,
+        "rejected": usage.rejected,
     }
 
 

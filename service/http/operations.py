@@ -210,6 +210,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/rejected-events/retry"): _of(RetriedOut, *_BODY),
     **_EVENT_SCHEMAS,
     ("GET", "/v1/audit-log"): _of(s.Listed[m.AuditEntryOut], *_PAGED),
+    ("GET", "/v1/usage"): _of(s.Listed[m.UsageOut], *_PAGED),
     ("GET", "/v1/limits"): _of(m.Limits),
     ("GET", "/v1/seals"): _of(s.Listed[SealOut], *_PAGED),
     ("GET", "/problems/{code}"): Operation(

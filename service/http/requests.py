@@ -80,6 +80,7 @@ async def _identified(request: Request, token: str, scope: str) -> Principal:
     state["key_id"] = principal.key_id
     policy: Policy = "write" if scope in _TAKES_EVENTS else "api"
     state["rate"] = services.rates.enter(principal, policy)
+    services.uses.count_request(principal.tenant, principal.key_id)
     state["principal"], state["token"] = principal, token
     return principal
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -276,6 +277,17 @@ class AuditEntryOut(Answer):
     after: str | None
     request_id: str | None
     address: str | None
+
+
+class UsageOut(Answer):
+    """What an API key was used for on a day, UTC."""
+
+    day: date
+    key_id: str
+    requests: int
+    accepted: int
+    duplicate: int
+    rejected: int
 
 
 class TenantOut(Answer):

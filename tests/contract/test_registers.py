@@ -64,13 +64,26 @@ async def test_an_entry_takes_the_place_of_the_one_with_its_key(store: Store) ->
 
 
 async def test_usage_adds_up(store: Store) -> None:
-    await store.keep(add_usage((Usage("a", 1, "k", 1, 2, 3),)))
-    await store.keep(add_usage((Usage("a", 1, "k", 10, 20, 30), Usage("a", 2, "k", 1))))
+    await store.keep(add_usage((Usage("a", 1, "k", 1, 2, 3, 4),)))
+    await store.keep(add_usage((Usage("a", 1, "k", 10, 20, 30, 40), Usage("a", 2, "k", 1))))
 
     assert await store.look(entries(USAGE)) == [
-        Usage("a", 1, "k", 11, 22, 33),
+        Usage("a", 1, "k", 11, 22, 33, 44),
         Usage("a", 2, "k", 1),
     ]
+
+
+async def test_usage_is_read_from_its_newest_day_for_one_key_in_parts(store: Store) -> None:
+    await store.keep(put(USAGE, *(Usage("a", day, key) for day in range(5) for key in "kz")))
+    asked = AskEntries(
+        USAGE, ("a",), newest_first=True, equal=(("key_id", "k"),), since=1, until=4, limit=2
+    )
+
+    first = await store.look(ask(asked))
+    second = await store.look(ask(replace(asked, after=first[-1][1:3])))
+
+    assert [row[1] for row in first] == [3, 2]
+    assert [row[1] for row in second] == [1]
 
 
 async def test_calls_are_numbered_without_a_hole_per_tenant(store: Store) -> None:

@@ -25,7 +25,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("PUT", "/v1/event-schemas/{event_type}/versions/{version}"): {"schema": {}},
     ("POST", "/v1/events"): did("seen", "zoe"),
 }
-ADMIN_PATHS = ("/v1/audit-log", "/v1/api-keys", "/v1/tenants", "/v1/rejected-events")
+ADMIN_PATHS = ("/v1/audit-log", "/v1/api-keys", "/v1/tenants", "/v1/rejected-events", "/v1/usage")
 """What only `admin` opens."""
 
 NAMES = {

@@ -76,6 +76,7 @@ usage = Table(
     number("requests"),
     number("events"),
     number("rejected"),
+    number("duplicate"),
     PrimaryKeyConstraint("tenant", "day", "key_id"),
     **NARROW,
 )
