@@ -19,6 +19,7 @@ from service.http.parameters import (
     MinPosition,
     Wait,
     reach,
+    reached,
 )
 from service.http.requests import Call, MaySeeCustomers, only_known_parameters
 from service.ports import FeedRecord, Page
@@ -92,7 +93,11 @@ async def list_events(
     return answer(listed(data, cursors.write(page.next_after)), headers=headers)
 
 
-@router.get("/v1/events/{event_id:path}", summary="One event by its producer's id")
+@router.get(
+    "/v1/events/{event_id:path}",
+    summary="One event by its producer's id",
+    dependencies=[Depends(reached)],
+)
 async def get_event(
     *, call: MaySeeCustomers, event_id: Annotated[str, Path(min_length=1, max_length=250)]
 ) -> Response:
@@ -103,7 +108,7 @@ async def get_event(
     return answer(event_of(found[0]), headers={POSITION_HEADER: str(found[0].position)})
 
 
-@router.get("/v1/event-types", summary="Event types seen so far")
+@router.get("/v1/event-types", summary="Event types seen so far", dependencies=[Depends(reached)])
 async def event_types(*, call: MaySeeCustomers) -> Response:
     """Return each type with how often and when it was seen."""
     found = await call.services.store.event_types(call.tenant)

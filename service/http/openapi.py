@@ -45,8 +45,8 @@ ABOUT = """\
 Send events, ask where a customer stands, why, and what comes next. A stage is a pure function of
 the events, the model version and the instant, so every answer can be asked for any date.
 
-Every read takes `min_position` (and `wait`, for example `2s`): it answers once that log position
-is taken in, or with 503 `projection_behind`.
+Every read of customers, accounts, events and boards takes `min_position` (and `wait`, for example
+`2s`): it answers once that log position is taken in, or with 503 `projection_behind`.
 
 Every refusal is a problem document (RFC 9457) with a stable `code`.
 """

@@ -87,10 +87,10 @@ def _open(*also: int) -> Operation:
 
 def _subject(kind: str) -> dict[tuple[str, str], Operation]:
     """Return the operations that customers and accounts share."""
-    missing = (f"{kind}_not_found", "model_not_found")
+    missing = (f"{kind}_not_found", "model_not_found", "projection_behind")
     path = f"/v1/{kind}s/{{subject_id}}"
     return {
-        ("GET", path): _of(s.Customer, *missing, "projection_behind", also=_NOT_MODIFIED),
+        ("GET", path): _of(s.Customer, *missing, also=_NOT_MODIFIED),
         ("GET", f"{path}/stages"): _of(s.Listed[s.Standing], *missing),
         ("GET", f"{path}/transitions"): _of(s.Listed[s.TransitionOut], *missing, *_PAGED),
         ("GET", f"{path}/events"): _of(s.Listed[s.EventOut], *missing, *_PAGED),
@@ -141,8 +141,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         for path in compat_schema.PATHS
     },
     ("GET", "/v1/events"): _of(s.Listed[s.EventOut], *_PAGED, "projection_behind"),
-    ("GET", "/v1/events/{event_id}"): _of(s.EventOut, "event_not_found"),
-    ("GET", "/v1/event-types"): _of(s.Listed[m.EventType]),
+    ("GET", "/v1/events/{event_id}"): _of(s.EventOut, "event_not_found", "projection_behind"),
+    ("GET", "/v1/event-types"): _of(s.Listed[m.EventType], "projection_behind"),
     ("GET", "/v1/transitions"): _of(s.Feed),
     ("GET", "/v1/customers"): _of(
         s.Listed[s.CustomerLine], *_PAGED, "model_not_found", "projection_behind"

@@ -11,6 +11,7 @@ from fastapi import Query
 from domain.durations import Duration, add, parse_duration
 from domain.instants import LAST_INSTANT, SECOND, parse_date_or_instant
 from service.errors import Place, Problem
+from service.http.requests import MaySeeCustomers
 from service.ports import Positions
 from service.services import Services
 
@@ -113,6 +114,18 @@ async def reach(services: Services, position: int | None, wait: str | None) -> P
         message = f"expected position {position} to be taken in, found {positions.applied}"
         raise Problem("projection_behind", message, retry_after_seconds=1)
     return positions
+
+
+async def reached(
+    *, call: MaySeeCustomers, min_position: MinPosition = None, wait: Wait = None
+) -> None:
+    """Go on once projections have taken in what the reader wants to see: for whole routes.
+
+    Raises:
+        Problem: As `reach` says.
+    """
+    if min_position is not None:
+        await reach(call.services, min_position, wait)
 
 
 async def taken_in(services: Services, position: int, wait_seconds: float) -> Positions:

@@ -36,14 +36,12 @@ from service.http.parameters import (
     InstantText,
     KnownAt,
     Limit,
-    MinPosition,
     ModelKey,
-    Wait,
     bad_parameter,
     instant_of,
     known_position,
     names_of,
-    reach,
+    reached,
 )
 from service.http.requests import Call, MaySeeCustomers, only_known_parameters
 from service.ports import StoredEvent, Subject, SubjectKey, SubjectSnapshot, TransitionRecord
@@ -174,7 +172,9 @@ def answer_whole(
 
 def router_of(prefix: str, tag: str, key_of: KeyOf) -> APIRouter:
     """Return the routes of one kind of subject below *prefix*."""
-    router = APIRouter(prefix=prefix, tags=[tag], dependencies=[Depends(only_known_parameters)])
+    router = APIRouter(
+        prefix=prefix, tags=[tag], dependencies=[Depends(only_known_parameters), Depends(reached)]
+    )
 
     @router.get("/{subject_id:path}/stages", summary="Its stage in each model")
     async def stages(
@@ -213,12 +213,9 @@ def _add_whole(router: APIRouter, key_of: KeyOf) -> None:
         model: ModelKey = None,
         as_of: InstantText = None,
         known_at: KnownAt = None,
-        min_position: MinPosition = None,
-        wait: Wait = None,
     ) -> Response:
         at = instant_of("as_of", as_of)
         knowledge = await known_position(call.services, known_at)
-        await reach(call.services, min_position, wait)
         found = await snapshot_of(call, key_of(subject_id), model)
         subject, standings = await view_of(call, found, as_of=at, known_at=knowledge)
         return answer_whole(found, subject, standings, if_none_match=if_none_match)

@@ -9,11 +9,20 @@ import pytest
 
 from projections.log import Receipt, Submission
 from service.adapters.embedded.store import EmbeddedStore
+from service.http.operations import OPERATIONS
 from service.services import Services
 from service.workers.follower import Follower
 from tests.http.conftest import Api, did
 
 pytestmark = pytest.mark.anyio
+READS = [
+    path
+    for method, path in OPERATIONS
+    if method == "GET"
+    and (path.startswith(("/v1/customers", "/v1/accounts", "/v1/event")) or path.endswith("/board"))
+    and not path.startswith("/v1/event-schemas")
+]
+"""Every route that tells of subjects, of events, or of a board."""
 ORDERED = did("order.completed", "ann", "2026-03-01T12:00:00Z")
 
 
@@ -31,6 +40,23 @@ def behind(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
 
     monkeypatch.setattr(store, "append", only_stored)
     return api
+
+
+@pytest.mark.parametrize("path", READS)
+async def test_every_read_waits_for_a_position_alike(behind: Api, path: str) -> None:
+    event = {**ORDERED, "id": "e1", "account_id": "ann"}
+    await behind.send(event, params={"wait": "stored"})
+    where = path.format(subject_id="ann", event_id="e1", key="shop")
+
+    refused = await behind.get(where, params={"min_position": 1, "wait": "0s"})
+    unclear = await behind.get(where, params={"min_position": 1, "wait": "soon"})
+    await Follower(behind.services.store).page()
+    answer = await behind.get(where, params={"min_position": 1, "wait": "30s"})
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "projection_behind")
+    assert refused.headers["retry-after"] == "1"
+    assert (unclear.status_code, unclear.json()["code"]) == (400, "bad_parameter")
+    assert answer.status_code == 200, answer.text
 
 
 def start(services: Services) -> None:
