@@ -19,7 +19,16 @@ from pathlib import Path
 from benchmarks.figures import FIGURES_FILE, Figure, said
 from benchmarks.serving import ROOT
 
-ALL = ("fold", "http_sqlite", "postgres", "replay", "boards", "sourcing", "growth")
+ALL = (
+    "fold",
+    "http_sqlite",
+    "postgres",
+    "following",
+    "replay",
+    "boards",
+    "sourcing",
+    "growth",
+)
 HEAD = "| | figure | owed | found | | behind it |\n|---|---|---|---|---|---|\n"
 
 

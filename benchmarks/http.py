@@ -49,15 +49,19 @@ def beside_idle(
 
 
 def measure_reads(port: int, store: str, count: int) -> None:
-    """Tell P7: reading one customer, 32 clients; some thousands in turn, and each only once."""
+    """Tell P7: reading one customer, 32 clients; some thousands again and again, and each once."""
     loaded(port, 4, strangers(count))
     known = sorted({str(each["customer_id"]) for each in events(count, "load")})
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS) as client:
         answer = client.get(f"/v1/customers/{known[0]}").raise_for_status()
     if not answer.json()["stages"]:
         raise SystemExit("expected a customer with a stage, found one without")
+    loaded(port, 32, reads(known, len(known)))
     once = [f"stranger-{number}" for number in range(count)]
-    for who, names in ((f"one of {len(known):,} customers", known), ("one not read before", once)):
+    for who, names in (
+        (f"one of {len(known):,} customers read before", known),
+        ("one never read before", once),
+    ):
         sent, nothing = reads(names, count), reads(names, count, PATH_OF_IDLE)
         rounds = beside_idle(port, 32, sent, nothing, len(answer.content))
         say(ratio("P7", f"{store}: {who}, 32 clients ÷ idle route", rounds, 0.6, "requests/s"))
