@@ -214,7 +214,9 @@ async def _take_in(services: Services, task: Task) -> Progress:
     services.loops.start("hold-sweepers", hold_sweepers, pause_seconds=LEASE_SECONDS / 3)
     with Meter() as meter:
         run = FileImport(task, services.intake, services.store, services.clock)
-        return await run.run(meter.show)
+        progress = await run.run(meter.show)
+        await services.follower.catch_up()  # nobody else may be there to fold what it left
+        return progress
 
 
 def _tell(file: Path, rejected: Path, progress: Progress, *, as_json: bool) -> None:

@@ -39,6 +39,16 @@ class Follower:
             self._progress.note()
         return done.behind > 0
 
+    async def catch_up(self) -> None:
+        """Fold what waits by now; what is stored meanwhile is not waited for.
+
+        Raises:
+            StoreUnavailable: As `page` says.
+        """
+        head = (await self._store.positions()).head
+        while (await self._store.positions()).applied < head and await self.page():
+            pass
+
     async def round(self) -> bool:
         """Fold a page, and where nothing more waits, wait for something; to be repeated at once.
 
