@@ -1,0 +1,233 @@
+"""The consumer over a log of others that obeys the test: what no broker can be asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from projections.consumed import consumed
+from projections.rejected import RejectedQuery
+from service.adapters.memory import memory_store
+from service.bootstrap import assemble, taking_in
+from service.consuming.consumer import Consumer
+from service.consuming.records import OutOfRange, Place, Record, RecordsUnavailable
+from service.ports import Store, StoreUnavailable
+from service.services import Services
+from service.settings import Settings
+from tests.http.conftest import SeededRandomness, TurnedClock
+from tests.kafka.taking import event, ids, log_of
+from tests.kafka.test_reading import Written
+
+pytestmark = pytest.mark.anyio
+
+TOPIC = "visits"
+PLACE = Place(TOPIC, 0)
+SETTINGS = Settings(kafka_topics=((TOPIC, ""),), models=("none",))
+
+
+class Scripted:
+    """A log of one partition, of which a test says everything.
+
+    Attributes:
+        rows: The records there are.
+        at: What comes next; None before anything was sought.
+        trouble: What is raised instead of an answer.
+    """
+
+    def __init__(self, *values: bytes | None, first: int = 0) -> None:
+        self.rows = [Written(value, offset=first + n) for n, value in enumerate(values)]
+        self.first = first
+        self.at: int | None = None
+        self.term = 1
+        self.told: dict[Place, int] = {}
+        self.trouble: Exception | None = None
+
+    def places(self) -> Sequence[Place]:
+        return [PLACE]
+
+    async def join(self) -> None:
+        return
+
+    async def take(self, records_max: int) -> Mapping[Place, Sequence[Record]]:
+        if self.trouble is not None:
+            trouble, self.trouble = self.trouble, None
+            raise trouble
+        if self.at is None:
+            return {}
+        if self.at < self.first:
+            raise OutOfRange({PLACE: self.at})
+        found = [row for row in self.rows if row.offset >= (self.at or 0)][:records_max]
+        if found:
+            self.at = found[-1].offset + 1
+        return {PLACE: found}
+
+    def seek(self, place: Place, offset: int) -> None:
+        assert place == PLACE
+        self.at = offset
+
+    async def first_offsets(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        return dict.fromkeys(places, self.first)
+
+    async def end_offsets(self, places: Sequence[Place]) -> Mapping[Place, int]:
+        return dict.fromkeys(places, self.first + len(self.rows))
+
+    def known_ends(self) -> Mapping[Place, int]:
+        return {PLACE: self.first + len(self.rows)}
+
+    async def tell(self, offsets: Mapping[Place, int]) -> None:
+        self.told |= offsets
+
+    async def close(self) -> None:
+        return
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    lent = memory_store()
+    yield lent
+    await lent.close()
+
+
+def member_of(store: Store, records: Scripted, settings: Settings = SETTINGS) -> Services:
+    services = taking_in(assemble(settings, store, TurnedClock(), SeededRandomness()), records)
+    services.appender.start()
+    return services
+
+
+def consumer_in(services: Services) -> Consumer:
+    assert services.consumer is not None
+    return services.consumer
+
+
+async def test_who_lost_a_partition_and_does_not_know_it_stores_nothing(store: Store) -> None:
+    values = [event(1), event(2), event(3)]
+    zombie, other = Scripted(*values), Scripted(*values)
+    asleep = consumer_in(member_of(store, zombie, replace(SETTINGS, kafka_batch_records=1)))
+    services = member_of(store, other)
+    await asleep.round()
+    await consumer_in(services).round()
+
+    await asleep.round()
+
+    assert ids(await log_of(services)) == ["e1", "e2", "e3"]
+    assert (asleep.figures.fenced, asleep.figures.taken("duplicate")) == (1, 0)
+
+
+async def test_who_was_fenced_goes_on_where_the_other_ended(store: Store) -> None:
+    values = [event(1), event(2), event(3)]
+    zombie = Scripted(*values)
+    settings = replace(SETTINGS, kafka_batch_records=1)
+    asleep, services = (
+        consumer_in(member_of(store, zombie, settings)),
+        member_of(store, Scripted(*values[:2])),
+    )
+    await asleep.round()
+    await consumer_in(services).round()
+
+    for _ in range(3):
+        await asleep.round()
+
+    assert ids(await log_of(services)) == ["e1", "e2", "e3"]
+    assert asleep.figures.taken("duplicate") == 0
+
+
+async def test_what_was_taken_and_not_stored_is_taken_again(store: Store) -> None:
+    records = Scripted(event(1))
+    services = member_of(store, records)
+    consumer = consumer_in(services)
+    records.trouble = RecordsUnavailable("nobody answers")
+    await consumer.round()
+    assert consumer.figures.told() == "waiting: nobody answers"
+
+    await consumer.round()
+
+    assert ids(await log_of(services)) == ["e1"]
+    assert consumer.figures.told() == "1 partitions, 0 records behind"
+
+
+async def test_a_store_that_is_away_loses_no_record(store: Store) -> None:
+    records = Scripted(event(1), event(2))
+    services = member_of(store, records, replace(SETTINGS, kafka_batch_records=1))
+    consumer = consumer_in(services)
+    await consumer.round()
+    append, away = services.store.append, [True]
+
+    async def failing(*given: object, **named: object) -> object:
+        if away:
+            away.clear()
+            raise StoreUnavailable("the disk is full")
+        return await append(*given, **named)  # type: ignore[arg-type]  # as it was called
+
+    services.store.append = failing  # type: ignore[method-assign,assignment]  # a store that is away once
+    await consumer.round()
+    await consumer.round()
+
+    assert ids(await log_of(services)) == ["e1", "e2"]
+
+
+async def test_beginning_at_the_end_passes_over_what_was_there_and_no_more(store: Store) -> None:
+    records = Scripted(event(1))
+    services = member_of(store, records, replace(SETTINGS, kafka_start="latest"))
+    await consumer_in(services).round()
+    records.rows.append(Written(event(2), offset=1))
+    again = member_of(store, records, replace(SETTINGS, kafka_start="latest"))
+
+    await consumer_in(again).round()
+
+    assert ids(await log_of(services)) == ["e2"]
+
+
+async def test_records_that_are_gone_are_counted_and_the_rest_is_taken_in(store: Store) -> None:
+    services = member_of(store, Scripted(event(1)))
+    await consumer_in(services).round()
+    later = Scripted(event(9), first=5)
+    consumer = consumer_in(member_of(store, later))
+
+    for _ in range(3):
+        await consumer.round()
+
+    assert ids(await log_of(services)) == ["e1", "e9"]
+    assert consumer.figures.lost == 4
+    assert await store.look(consumed(TOPIC)) == {0: 6}
+
+
+async def test_a_tombstone_is_counted_and_passed(store: Store) -> None:
+    services = member_of(store, Scripted(None, event(1)))
+    consumer = consumer_in(services)
+
+    await consumer.round()
+
+    assert ids(await log_of(services)) == ["e1"]
+    assert consumer.figures.taken("tombstone") == 1
+    assert await store.look(consumed(TOPIC)) == {0: 2}
+
+
+async def test_what_the_log_refuses_is_kept_with_its_record(store: Store) -> None:
+    services = member_of(store, Scripted(event(1), event(1, type="other")))
+
+    await consumer_in(services).round()
+
+    page = await services.rejections.page(RejectedQuery("default"))
+    assert [(each.code, each.event_id) for each in page.rows] == [("event_id_conflict", "e1")]
+    assert '"offset":1' in (page.rows[0].record or "")
+
+
+async def test_an_event_without_id_and_time_has_those_of_its_record(store: Store) -> None:
+    services = member_of(store, Scripted(b'{"type":"visited","customer_id":"c"}'))
+
+    await consumer_in(services).round()
+
+    (stored,) = await log_of(services)
+    assert (stored.event_id, stored.occurred_at) == ("visits/0@0", 1_740_830_401_000_000)
+
+
+async def test_others_hear_how_far_we_are_when_we_leave(store: Store) -> None:
+    records = Scripted(event(1))
+    consumer = consumer_in(member_of(store, records))
+    await consumer.round()
+
+    await consumer.close()
+
+    assert records.told == {PLACE: 1}
