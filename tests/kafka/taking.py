@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -65,11 +65,18 @@ def settings_for(address: str, topic: str, **more: object) -> Settings:
 
 
 @asynccontextmanager
-async def taking(settings: Settings, store: Store | None = None) -> AsyncIterator[Services]:
-    """Take records in until the end of the block."""
+async def taking(
+    settings: Settings,
+    store: Store | None = None,
+    *,
+    prepare: Callable[[Services], Awaitable[None]] | None = None,
+) -> AsyncIterator[Services]:
+    """Take records in until the end of the block; *prepare* comes first."""
     empty = assemble(settings, store or memory_store(), SystemClock(), SystemRandomness())
     services = taking_in(empty, KafkaRecords(settings))
     services.appender.start()
+    if prepare is not None:
+        await prepare(services)
     assert services.consumer is not None
     services.loops.start("kafka", services.consumer.round, pause_seconds=0.1)
     try:
