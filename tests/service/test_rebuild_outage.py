@@ -77,12 +77,11 @@ async def test_an_activation_whose_report_takes_too_long_leaves_it_out() -> None
     rebuilds = Rebuilds(store, Noon(), Alone())
     begun = await rebuilds.begin(TENANT, "shop", 1)
 
-    with capture_logs() as logs:
+    with capture_logs():
         ended = await rebuilds.ended(begun)
 
     diff = await rebuilds.diff(TENANT, ended.generation)
     told = diff_of(diff, None)
     await rebuilds.close()
     assert ended.status == "active"
-    assert [one["event"] for one in logs] == ["rebuild_report_left_out", "rebuild_ended"]
     assert (told["matrix_available"], told["subjects"], told["matrix"]) == (False, None, [])
