@@ -71,6 +71,21 @@ class AskEntries(Question[list[Row]]):
 
 
 @dataclass(frozen=True, slots=True)
+class AskFirsts(Question[list[Row]]):
+    """Which are the first rows under each of these beginnings of keys, in any order of those?
+
+    All beginnings are equally long and without repeats; a whole key is one too.
+
+    Attributes:
+        each: How many rows at most under each.
+    """
+
+    register: Register[Any]
+    prefixes: Sequence[Row]
+    each: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class WriteEntries(Question[None]):
     """Put rows into a register, in place of those with the same keys, and remove others by key."""
 
@@ -90,6 +105,16 @@ def entries(
 ) -> Script[list[Value]]:
     """Return the values whose keys begin with *prefix*, in order."""
     rows = yield from ask(AskEntries(register, prefix=prefix, limit=limit))
+    return [register.value(row) for row in rows]
+
+
+def firsts(
+    register: Register[Value], prefixes: Sequence[Row], *, each: int = 1
+) -> Script[list[Value]]:
+    """Return the first values under each of *prefixes*, which are without repeats."""
+    if not prefixes:
+        return []
+    rows = yield from ask(AskFirsts(register, prefixes, each))
     return [register.value(row) for row in rows]
 
 

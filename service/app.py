@@ -18,6 +18,7 @@ from service.http import (
     backtests,
     compat,
     customers,
+    deliveries,
     documents,
     event_schemas,
     health,
@@ -30,6 +31,7 @@ from service.http import (
     subjects,
     tenants,
     usage,
+    webhooks,
 )
 from service.http.edge import Edge, Gate
 from service.http.events_in import PATH, post_events
@@ -93,6 +95,8 @@ def _route(app: FastAPI) -> None:
         rejected.router,
         seals.router,
         tenants.router,
+        webhooks.router,
+        deliveries.router,
         audit.router,
         usage.router,
         event_schemas.router,

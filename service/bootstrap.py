@@ -45,6 +45,7 @@ from service.services import Services
 from service.settings import Settings, SettingsError
 from service.tenants import Tenants
 from service.usage import Uses
+from service.webhooks.hooks import hooks_of
 from service.workers.follower import Follower
 from service.workers.sweeper import Sweeper
 
@@ -84,7 +85,8 @@ def assemble(
     event_schemas = EventSchemas(store, clock)
     bounds, count = Bounds.of(settings), uses.count_events
     intake = Intake(appender, bounds, charge=rates.charge, catalogue=event_schemas, count=count)
-    pointer = settings.cloudevents_customer_pointer
+    pointer, hours = settings.cloudevents_customer_pointer, settings.notify_max_age_hours
+    hooks = hooks_of(settings, store, clock, randomness, leases=leases, progress=progress)
     return Services(
         settings=settings,
         store=store,
@@ -101,11 +103,10 @@ def assemble(
         rates=rates,
         catalogue=catalogue,
         rebuilds=rebuilds,
-        backtests=Backtests(
-            store, clock, randomness, notify_max_age_hours=settings.notify_max_age_hours
-        ),
+        backtests=Backtests(store, clock, randomness, notify_max_age_hours=hours),
         follower=follower,
         metrics=Metrics(),
+        hooks=hooks,
         cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
         progress=progress,
         leases=leases,
@@ -344,6 +345,19 @@ def _start_loops(services: Services) -> None:
     services.loops.start("usage", services.uses.write, pause_seconds=USES_PAUSE_SECONDS)
     forget = while_held(services.leases, "kept-answers", services.kept_answers.forget)
     services.loops.start("kept-answers", forget, pause_seconds=FORGET_PAUSE_SECONDS)
+    start_webhooks(services)
+
+
+def start_webhooks(services: Services) -> None:
+    """Let this process tell endpoints what they asked for, if no other one does."""
+    hooks, leases, loops = services.hooks, services.leases, services.loops
+    fan_out = while_held(leases, "webhook-fan-out", hooks.fan_out.round)
+    loops.start("webhook-fan-out", fan_out, pause_seconds=FOLLOW_PAUSE_SECONDS)
+    loops.start("webhook-courier", hooks.courier.round, pause_seconds=FOLLOW_PAUSE_SECONDS)
+    again = while_held(leases, "webhook-redeliveries", hooks.redeliveries.round)
+    loops.start("webhook-redeliveries", again, pause_seconds=FOLLOW_PAUSE_SECONDS)
+    forget = while_held(leases, "webhook-retention", hooks.deliveries.forget_old)
+    loops.start("webhook-retention", forget, pause_seconds=FORGET_PAUSE_SECONDS)
 
 
 def sealer_of(services: Services) -> Sealer:
@@ -366,6 +380,7 @@ async def close(services: Services) -> None:
     await services.rebuilds.close()
     await services.appender.close()
     try:
+        await services.hooks.close()
         await services.keys.note_uses()
         await services.uses.write_all()
         await services.leases.release()

@@ -61,6 +61,14 @@ class KeepsRegisters(Protocol):
         """Return the outcome of *script*, which reads and writes entries in one transaction."""
         ...
 
+    async def carry(self, script: Script[Result]) -> Result:
+        """Return the outcome of *script* as `keep` does, but where it can, beside appends.
+
+        What is carried so often that appends would feel it takes turns only with its like: of all
+        processes, one such transaction at a time. What it writes is written in no other way.
+        """
+        ...
+
 
 class KeepsSeals(Protocol):
     """Seals, and what else verifying reads. They are of the whole log, whichever tenant's."""

@@ -22,6 +22,7 @@ from service.rejections import Rejections
 from service.settings import Settings
 from service.tenants import Tenants
 from service.usage import Uses
+from service.webhooks.hooks import Hooks
 from service.workers.follower import Follower
 from service.workers.supervisor import Loops
 
@@ -56,6 +57,7 @@ class Services:
     backtests: Backtests
     follower: Follower
     metrics: Metrics
+    hooks: Hooks
     cursor_secret: bytes
     consumer: Consumer | None = None
     progress: Progress = field(default_factory=Progress)

@@ -73,6 +73,10 @@ def _hours(value: str) -> int:
     return _whole(value, low=0, high=24 * 366)
 
 
+def _days(value: str) -> int:
+    return _whole(value, low=1, high=3_660)
+
+
 def _whole(value: str, *, low: int, high: int) -> int:
     if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
         raise ValueError(f"expected a whole number from {low} to {high}")
@@ -246,8 +250,13 @@ class Settings:
     kafka_tls_certificate: str = _setting(_text, "", "PEM file of our certificate.")
     kafka_tls_key: str = _setting(_text, "", "PEM file of its key, if not in the same file.")
     webhook_allow_cidrs: tuple[str, ...] = _setting(
-        _names, (), "Private networks that webhooks may reach."
+        _networks, (), "Private networks that webhooks may reach."
     )
+    webhook_in_flight_max: int = _setting(_amount, 200, "Most webhooks under way at once.")
+    webhook_lease_seconds: float = _setting(
+        _seconds, 15.0, "How long what a dead process was delivering waits for another."
+    )
+    webhook_retention_days: int = _setting(_days, 30, "How long deliveries and messages are kept.")
     unknown: tuple[str, ...] = ()
     """Variables with our prefix that no setting has, for a warning at the start."""
 

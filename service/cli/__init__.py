@@ -18,6 +18,7 @@ from service.cli import (
     customers,
     doctoring,
     event_types,
+    hooking,
     importing,
     keys,
     models,
@@ -74,6 +75,7 @@ models.app.command()(rebuilding.rollback)
 app.add_typer(models.app, name="model")
 app.add_typer(rebuilding.app, name="rebuild")
 app.add_typer(rejecting.app, name="rejected")
+app.add_typer(hooking.app, name="webhooks")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.command("audit-log")(auditing.audit_log)

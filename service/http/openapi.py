@@ -21,6 +21,7 @@ from service.http.events_schema import EventIn
 from service.http.operations import OPERATIONS, Operation, is_managed
 from service.http.problems import KINDS, MEDIA_TYPE
 from service.http.schemas import ProblemOut
+from service.http.schemas_of_webhooks import webhook_items
 
 Json = dict[str, Any]
 
@@ -76,6 +77,7 @@ def document(app: FastAPI) -> Json:
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     answered = found["paths"][EVENTS_PATH]["post"]["responses"]["200"]["content"]
     answered["application/x-ndjson"] = {"schema": {"type": "string"}}
+    found["webhooks"] = webhook_items()
     return found
 
 
@@ -87,6 +89,7 @@ _TAGS = {
     "models": "Lifecycles as data: read, checked, put, made active.",
     "rebuilds": "Histories folded anew.",
     "log": "The whole log and the global feed.",
+    "webhooks": "Who is told of transitions, and how that went.",
     "admin": "Keys and limits.",
     "ops": "Probes and figures; open to all.",
 }

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from service.http import compat_schema
 from service.http import schemas as s
 from service.http import schemas_of_models as m
+from service.http import schemas_of_webhooks as w
 from service.http.schemas_of_rejected import RejectedOut, RetriedOut
 from service.http.seals import SealOut
 
@@ -128,6 +129,41 @@ _EVENT_SCHEMAS = {
     },
 }
 
+_ENDPOINT = "/v1/webhook-endpoints/{endpoint_id}"
+_WEBHOOKS = {
+    ("GET", "/v1/webhook-types"): _of(s.Listed[w.TypeOut]),
+    ("GET", "/.well-known/webhook-keys.json"): Operation({200: w.KeysOut}, is_open=True),
+    ("POST", "/v1/webhook-endpoints"): _of(w.NewEndpointOut, *_BODY, "endpoint_limit", status=201),
+    ("GET", "/v1/webhook-endpoints"): _of(s.Listed[w.EndpointOut]),
+    ("GET", _ENDPOINT): _of(w.EndpointOut, "endpoint_not_found"),
+    ("PATCH", _ENDPOINT): _of(
+        w.EndpointOut, *_BODY, "endpoint_not_found", "precondition_required", "precondition_failed"
+    ),
+    ("DELETE", _ENDPOINT): _of(w.EndpointOut, "endpoint_not_found"),
+    ("POST", f"{_ENDPOINT}/enable"): _of(w.EndpointOut, *_BODY, "endpoint_not_found"),
+    ("POST", f"{_ENDPOINT}/pause"): _of(w.EndpointOut, "endpoint_not_found"),
+    ("POST", f"{_ENDPOINT}/test"): _of(w.TriedOut, *_BODY, "endpoint_not_found"),
+    ("POST", f"{_ENDPOINT}/rotate-secret"): _of(w.NewEndpointOut, *_BODY, "endpoint_not_found"),
+    ("GET", f"{_ENDPOINT}/secret"): _of(w.SecretOut, "endpoint_not_found"),
+    ("GET", f"{_ENDPOINT}/stats"): _of(w.StatsOut, "endpoint_not_found"),
+    ("GET", f"{_ENDPOINT}/attempts"): _of(s.Listed[w.AttemptOut], *_PAGED, "endpoint_not_found"),
+    ("POST", f"{_ENDPOINT}/redeliveries"): _of(
+        w.RedeliveryOut, *_BODY, "endpoint_not_found", status=202
+    ),
+    ("GET", f"{_ENDPOINT}/redeliveries"): _of(s.Listed[w.RedeliveryOut], "endpoint_not_found"),
+    ("GET", f"{_ENDPOINT}/redeliveries/{{redelivery_id}}"): _of(
+        w.RedeliveryOut, "redelivery_not_found"
+    ),
+    ("GET", "/v1/deliveries"): _of(s.Listed[w.DeliveryOut], *_PAGED),
+    ("GET", "/v1/deliveries/{delivery_id}"): _of(w.DeliveryWhole, "delivery_not_found"),
+    ("GET", "/v1/deliveries/{delivery_id}/attempts"): _of(
+        s.Listed[w.AttemptOut], "delivery_not_found"
+    ),
+    ("POST", "/v1/deliveries/{delivery_id}/retry"): _of(
+        w.DeliveryOut, "delivery_not_found", "delivery_refused", status=202
+    ),
+}
+
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/events"): Operation(
         {200: s.Taken, 201: s.Single},
@@ -209,6 +245,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/rejected-events"): _of(s.Listed[RejectedOut], *_PAGED),
     ("POST", "/v1/rejected-events/retry"): _of(RetriedOut, *_BODY),
     **_EVENT_SCHEMAS,
+    **_WEBHOOKS,
     ("GET", "/v1/audit-log"): _of(s.Listed[m.AuditEntryOut], *_PAGED),
     ("GET", "/v1/usage"): _of(s.Listed[m.UsageOut], *_PAGED),
     ("GET", "/v1/limits"): _of(m.Limits),

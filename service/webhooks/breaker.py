@@ -50,15 +50,18 @@ class Breaker:
         """Return the breaker after a delivery was taken."""
         return Breaker()
 
-    def failed(self, now: int, *, rest: int | None = None) -> Breaker:
+    def failed(self, now: int, *, rest: int | None = None, begun: int | None = None) -> Breaker:
         """Return the breaker after an attempt failed.
 
         Args:
             now: When it failed.
+            begun: When it began; one from before the rest only counts, it was no probe.
             rest: How long the receiver asked to be left alone as a whole (429, 503), microseconds.
         """
         failures, since = self.failures + 1, self.failing_since
         counted = replace(self, failures=failures, failing_since=now if since is None else since)
+        if self.until is not None and begun is not None and begun < self.until:
+            return counted
         if self.until is not None or failures >= FAILURES_MAX:
             pause = max(min(FIRST_REST << min(self.rests, 16), LONGEST_REST), rest or 0)
             return replace(counted, rests=self.rests + 1, until=now + pause)

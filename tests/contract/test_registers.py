@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 
@@ -25,7 +25,7 @@ from projections.access import (
     write_down,
 )
 from projections.asking import Script, ask
-from projections.registers import AskEntries, entries, entry, put, remove
+from projections.registers import AskEntries, entries, entry, firsts, put, remove
 from service import notes
 from service.ports import ApiKey, Store
 from tests.contract.saying import OpenStore
@@ -220,3 +220,28 @@ async def test_a_key_is_kept_with_all_that_it_is_held_to(store: Store) -> None:
     assert await store.rotate_key("other", KEY.id, b"y" * 32, former_until=5) is None
     await store.revoke_key("default", KEY.id, 2)
     assert await store.rotate_key("default", KEY.id, b"y" * 32, former_until=5) is None
+
+
+async def test_the_first_entries_under_several_keys_are_found_at_once(store: Store) -> None:
+    used = [Usage(tenant, day, "k") for tenant in "abc" for day in (3, 1, 2)]
+    await store.carry(put(USAGE, *used))
+
+    two = await store.look(firsts(USAGE, [("c",), ("a",), ("z",)], each=2))
+    whole = await store.carry(firsts(USAGE, [("b", 2, "k"), ("b", 9, "k")]))
+
+    assert sorted(two, key=astuple) == [
+        Usage(tenant, day, "k") for tenant in "ac" for day in (1, 2)
+    ]
+    assert whole == [Usage("b", 2, "k")]
+
+
+async def test_what_is_carried_is_of_one_transaction(store: Store, adapter: str) -> None:
+    def failing() -> Script[None]:
+        yield from put(USAGE, Usage("a", 1, "k"))
+        raise LookupError("in the middle")
+
+    with pytest.raises(LookupError):
+        await store.carry(failing())
+
+    left = await store.look(entries(USAGE))
+    assert (left == []) or adapter == "memory"  # which nobody looks at in the middle of a script

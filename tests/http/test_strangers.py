@@ -28,6 +28,8 @@ PROBES = (
     "/v1/models/shop/versions",
     "/v1/models/shop/board",
     "/v1/api-keys",
+    "/v1/webhook-endpoints",
+    "/v1/deliveries",
     "/v1/rebuilds",
     "/v1/event-types",
 )
@@ -35,6 +37,8 @@ PROBES = (
 
 async def ours(api: Api) -> dict[str, str]:
     """Return ids of what we have, by parameter of the routes."""
+    hook = {"url": "http://93.184.215.14/", "description": MARK}
+    endpoint = (await api.client.post("/v1/webhook-endpoints", json=hook)).json()["id"]
     event = {**did("ordered", "ann", note=MARK), "id": "e-1", "account_id": "ann"}
     await api.send({**event, "anonymous_id": "a-1"})
     key = await api.client.post("/v1/api-keys", json={"name": MARK, "scopes": ["admin"]})
@@ -42,9 +46,15 @@ async def ours(api: Api) -> dict[str, str]:
     document = {"model": "shop", "initial": "x", "stages": [{"id": "x"}]}
     backtest = await api.client.post("/v1/models/shop/backtests", json=document)
     await api.services.rebuilds.settle()
+    await api.services.hooks.fan_out.pages()
+    order = {"since": "2026-01-01T00:00:00Z", "status": ["failed"]}
+    again = await api.client.post(f"/v1/webhook-endpoints/{endpoint}/redeliveries", json=order)
     return {
         **NAMES,
         "key_id": key.json()["id"],
+        "endpoint_id": endpoint,
+        "delivery_id": "dl_1",
+        "redelivery_id": again.json()["id"],
         "rebuild": rebuild.json()["id"],
         "backtest": backtest.json().get("id", "bt_1"),
         "type": "ordered",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from domain.events import Event
 from domain.lineage import Lineage
@@ -22,7 +22,7 @@ from projections.answers import (
     SubjectSnapshot,
     TransitionRecord,
 )
-from projections.asking import Ref, Script, run
+from projections.asking import Question, Ref, Script, run
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
 from projections.health import StoreHealth
@@ -31,7 +31,7 @@ from projections.log import StoredEvent, SubjectKey
 from projections.machines import Catalogue
 from projections.questions import AskBucketLoads, AskProfilesIn
 from projections.records import RECORD_COLUMNS, record_of
-from projections.registers import AskEntries
+from projections.registers import AskEntries, AskFirsts
 from projections.subjects import Profile
 from service.adapters.embedded.boards import board
 from service.adapters.embedded.diffs import ReadsDiffs
@@ -331,9 +331,12 @@ class Answering(ReadsSeals, ReadsDiffs):
         return await self._read(lambda readings: readings.key(key_id))
 
     async def look(self, script: Script[Result]) -> Result:
-        return await self._read(
-            lambda readings: run(script, lambda asked: readings.entries(cast("AskEntries", asked)))
-        )
+        def found(readings: Readings, asked: Question[Any]) -> list[Row]:
+            if isinstance(asked, AskFirsts):
+                return readings.firsts(asked)
+            return readings.entries(cast("AskEntries", asked))
+
+        return await self._read(lambda readings: run(script, lambda asked: found(readings, asked)))
 
     async def parked(self, tenant: str, *, limit: int = 100) -> list[ParkedSubject]:
         def look(readings: Readings) -> list[ParkedSubject]:

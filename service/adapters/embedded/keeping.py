@@ -103,6 +103,9 @@ class Keeping(ABC):
     async def keep(self, script: Script[Result]) -> Result:
         return await self._write(lambda: run(script, self._rows.answer))
 
+    async def carry(self, script: Script[Result]) -> Result:
+        return await self.keep(script)
+
     # ------------------------------------------------------------ seals
 
     async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:

@@ -22,7 +22,7 @@ from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.ranges import Built
 from projections.records import RecordRow
-from projections.registers import AskEntries
+from projections.registers import AskEntries, AskFirsts
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, ProfileRow
 
@@ -111,6 +111,7 @@ class Readings(Protocol):
     def key(self, key_id: str) -> ApiKey | None: ...
 
     def entries(self, asked: AskEntries) -> list[Row]: ...
+    def firsts(self, asked: AskFirsts) -> list[Row]: ...
 
     def identity(self, tenant: str, key: SubjectKey) -> Identity | None: ...
 

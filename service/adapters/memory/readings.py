@@ -18,7 +18,7 @@ from projections.lists import Listed, merged, trait_matches
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RECORD_COLUMNS, STAY_COLUMNS, RecordRow, stay_of
-from projections.registers import AskEntries
+from projections.registers import AskEntries, AskFirsts
 from projections.seals import Seal
 from projections.subjects import (
     DAY,
@@ -66,6 +66,9 @@ class MemoryReadings:
 
     def key(self, key_id: str) -> ApiKey | None:
         return self._rows.api_keys.get(key_id)
+
+    def firsts(self, asked: AskFirsts) -> list[Row]:
+        return self._rows.registers.read_firsts(asked)
 
     def entries(self, asked: AskEntries) -> list[Row]:
         return self._rows.registers.read(asked)

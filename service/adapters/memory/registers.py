@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from projections.asking import Question
 from projections.changes import Row
-from projections.registers import AskEntries, Register, WriteEntries
+from projections.registers import AskEntries, AskFirsts, Register, WriteEntries
 
 
 class MemoryRegisters:
@@ -13,6 +15,13 @@ class MemoryRegisters:
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[Row, Row]] = {}
+
+    def answers(self) -> dict[type[Question[Any]], Callable[[Any], Any]]:
+        return {
+            AskEntries: self.read,
+            AskFirsts: self.read_firsts,
+            WriteEntries: self.write,
+        }
 
     def read(self, asked: AskEntries) -> list[Row]:
         register, prefix = asked.register, asked.prefix
@@ -29,6 +38,18 @@ class MemoryRegisters:
                 if rest != asked.after and (rest < asked.after) is asked.newest_first
             ]
         return [row for _, row in found[: asked.limit]]
+
+    def read_firsts(self, asked: AskFirsts) -> list[Row]:
+        rows = self._rows.get(asked.register.name, {})
+        if asked.prefixes and len(asked.prefixes[0]) == asked.register.key:
+            return [rows[key] for key in map(tuple, asked.prefixes) if key in rows]
+        width = len(asked.prefixes[0]) if asked.prefixes else 0
+        wanted: dict[Row, list[Row]] = {tuple(prefix): [] for prefix in asked.prefixes}
+        for key in sorted(key for key in rows if key[:width] in wanted):
+            found = wanted[key[:width]]
+            if len(found) < asked.each:
+                found.append(rows[key])
+        return [row for found in wanted.values() for row in found]
 
     def write(self, asked: WriteEntries) -> None:
         rows = self._rows.setdefault(asked.register.name, {})

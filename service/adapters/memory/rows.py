@@ -38,7 +38,6 @@ from projections.questions import (
 )
 from projections.ranges import Built
 from projections.records import RECORD_COLUMNS, RecordRow
-from projections.registers import AskEntries, WriteEntries
 from projections.seals import Seal
 from projections.subjects import (
     DATED_COLUMNS,
@@ -107,8 +106,7 @@ class MemoryRows:
             AskParked: self._parked,
             AskBucketLoads: self.bucket_loads,
             AskProfilesIn: self.profiles_in,
-            AskEntries: self.registers.read,
-            WriteEntries: self.registers.write,
+            **self.registers.answers(),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }

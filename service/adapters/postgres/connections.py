@@ -41,6 +41,17 @@ READER_SETTINGS: Mapping[str, str] = {
 _BOTH: Mapping[str, str] = {"jit": "off", "client_encoding": "UTF8"}
 _READ = "BEGIN"
 _NOTE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_CARRY = ";".join(
+    (
+        _NOTE,
+        *(
+            f"SET LOCAL enable_{way} = off"
+            for way in ("hashagg", "hashjoin", "mergejoin", "seqscan")
+        ),
+        "SELECT pg_advisory_xact_lock('webhook_lanes'::regclass::oid::bigint)",
+    )
+)
+"""Everything is looked up by key; whatever is written so is written by one at a time."""
 _ACKNOWLEDGED_IS_DURABLE = """
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') = 'off'
@@ -148,6 +159,13 @@ class Database:
     def noting(self) -> Iterator[Link]:
         """Lend a connection inside a transaction that may write, beside the one that appends."""
         with translated(self.place), self._lent(self._reading, _NOTE) as link:
+            yield link
+            link.execute("COMMIT")
+
+    @contextmanager
+    def carrying(self) -> Iterator[Link]:
+        """Lend a connection as `noting` does, to one at a time of all processes."""
+        with translated(self.place), self._lent(self._reading, _CARRY) as link:
             yield link
             link.execute("COMMIT")
 

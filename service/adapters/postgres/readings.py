@@ -18,7 +18,7 @@ from projections.lists import Listed, trait_matches
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RecordRow, stay_of
-from projections.registers import AskEntries
+from projections.registers import AskEntries, AskFirsts
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of, traits_of
 from service.adapters.postgres import asking, boards, lookups, sealed, views, waiting
@@ -28,7 +28,7 @@ from service.adapters.postgres.connections import Link
 from service.adapters.postgres.inspection import inspect
 from service.adapters.postgres.listing import listing
 from service.adapters.postgres.rebuilds import read_generations
-from service.adapters.postgres.registers import read_entries
+from service.adapters.postgres.registers import read_entries, read_firsts
 from service.adapters.postgres.small import read_versions
 from service.adapters.sql.diffs import restaged
 from service.adapters.sql.small import key_of
@@ -82,6 +82,9 @@ class PostgresReadings:
     def key(self, key_id: str) -> ApiKey | None:
         row = self._row(views.one_key, key_id)
         return None if row is None else key_of(row)
+
+    def firsts(self, asked: AskFirsts) -> list[Row]:
+        return read_firsts(self.link, asked)
 
     def entries(self, asked: AskEntries) -> list[Row]:
         return read_entries(self.link, asked)

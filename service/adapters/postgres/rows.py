@@ -42,7 +42,7 @@ from projections.questions import (
 )
 from projections.ranges import Built
 from projections.records import RECORD_COLUMNS
-from projections.registers import AskEntries, WriteEntries
+from projections.registers import AskEntries, AskFirsts, WriteEntries
 from projections.seals import Seal
 from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.postgres import lookups, rebuilds, removals, sealed, waiting, writes
@@ -58,7 +58,7 @@ from service.adapters.postgres.asking import (
 )
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
-from service.adapters.postgres.registers import read_entries, write_entries
+from service.adapters.postgres.registers import read_entries, read_firsts, write_entries
 from service.adapters.postgres.small import note_change, read_versions
 from service.adapters.postgres.troubles import LOST
 from service.adapters.postgres.writes import Write
@@ -124,6 +124,7 @@ class PostgresRows:
             AskBucketLoads: lambda asked: bucket_loads(self.link, asked),
             AskProfilesIn: lambda asked: profiles_in(self.link, asked),
             AskEntries: lambda asked: read_entries(self.link, asked),
+            AskFirsts: lambda asked: read_firsts(self.link, asked),
             WriteEntries: lambda asked: write_entries(self.link, asked),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),

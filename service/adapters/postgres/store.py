@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 from projections.answers import SubjectSnapshot
-from projections.asking import Ref, Script
+from projections.asking import Ref, Script, run
 from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, SubjectKey, Submission
@@ -31,6 +31,7 @@ from service.adapters.postgres.connections import Database, Link
 from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.readings import PostgresReadings
 from service.adapters.postgres.rebuilds import ranges_left
+from service.adapters.postgres.registers import answer_register
 from service.adapters.postgres.rows import PostgresRows
 from service.adapters.postgres.runner import GreenletRunner
 from service.adapters.postgres.together import Answers, ReadingsOfMany, Together, Wanted
@@ -216,6 +217,13 @@ class PostgresStore(Answering):
 
     async def keep(self, script: Script[Result]) -> Result:
         return await self._writing.keep(script)
+
+    async def carry(self, script: Script[Result]) -> Result:
+        def work() -> Result:
+            with self._database.carrying() as link:
+                return run(script, partial(answer_register, link))
+
+        return await self._runner.read(work)
 
     async def revoke_key(self, tenant: str, key_id: str, now: int) -> ApiKey | None:
         return await self._writing.revoke_key(tenant, key_id, now)

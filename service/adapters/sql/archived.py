@@ -28,6 +28,7 @@ from projections.subjects import identity_of
 from service.adapters.sql import (
     access,
     consumed,
+    hooked,
     rebuilds,
     refused,
     sealed,
@@ -44,6 +45,7 @@ KEPT: tuple[Table, ...] = (
     access.usage,
     refused.rejected_events,
     consumed.consumed_offsets,
+    *hooked.ALL,
     tables.model_versions,
     tables.generations,
     rebuilds.rebuilds,
@@ -62,7 +64,7 @@ KEPT: tuple[Table, ...] = (
 )
 """Subjects come last: as soon as a cluster is there, everything to fold it from is."""
 
-SECRET = (tables.api_keys,)
+SECRET = (tables.api_keys, hooked.endpoints, hooked.keys)
 """Left out where the copy is to open nothing."""
 
 DERIVED = (tables.profiles, tables.stages, tables.stage_counts, tables.snapshots, tables.parked)

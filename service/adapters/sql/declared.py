@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.adapters.sql import (
     access,
     consumed,
+    hooked,
     rebuilds,
     refused,
     sealed,
@@ -17,6 +18,7 @@ from service.adapters.sql.columns import metadata
 __all__ = [
     "access",
     "consumed",
+    "hooked",
     "metadata",
     "rebuilds",
     "refused",

@@ -19,7 +19,7 @@ from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
 from projections.records import RecordRow, stay_of
-from projections.registers import AskEntries
+from projections.registers import AskEntries, AskFirsts
 from projections.seals import Seal
 from projections.subjects import (
     PROFILE_COLUMNS,
@@ -36,7 +36,7 @@ from service.adapters.sqlite import lookups, sealed, views, waiting
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
 from service.adapters.sqlite.rebuilds import change_count, read_generations
-from service.adapters.sqlite.registers import read_entries
+from service.adapters.sqlite.registers import read_entries, read_firsts
 from service.adapters.sqlite.removals import EVERY_BUCKET
 from service.adapters.sqlite.rows import (
     ALWAYS,
@@ -105,6 +105,9 @@ class SqliteReadings:
     def key(self, key_id: str) -> ApiKey | None:
         row = self._row(views.one_key, key_id)
         return None if row is None else key_of(row)
+
+    def firsts(self, asked: AskFirsts) -> list[Row]:
+        return read_firsts(self._connection, asked)
 
     def entries(self, asked: AskEntries) -> list[Row]:
         return read_entries(self._connection, asked)

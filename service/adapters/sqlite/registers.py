@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from projections.changes import Row
-from projections.registers import AskEntries, Register, WriteEntries
+from projections.registers import AskEntries, AskFirsts, Register, WriteEntries
 from service.adapters.sql.compiled import for_sqlite
 from service.adapters.sql.registers import Form, bound_by, key_names, selected, table_of
 from service.adapters.sqlite import writes
@@ -16,6 +16,17 @@ from service.adapters.sqlite import writes
 def read_entries(connection: sqlite3.Connection, asked: AskEntries) -> list[Row]:
     """Return the rows that *asked* is about."""
     return connection.execute(_text_of(Form.of(asked)), bound_by(asked)).fetchall()
+
+
+def read_firsts(connection: sqlite3.Connection, asked: AskFirsts) -> list[Row]:
+    """Return the first rows under each prefix; one look-up each, which costs no round trip."""
+    form = AskEntries(asked.register, asked.prefixes[0], limit=asked.each)
+    text = _text_of(Form.of(form))
+    return [
+        row
+        for prefix in asked.prefixes
+        for row in connection.execute(text, (*prefix, asked.each)).fetchall()
+    ]
 
 
 def write_entries(connection: sqlite3.Connection, asked: WriteEntries) -> None:

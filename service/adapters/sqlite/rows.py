@@ -40,13 +40,13 @@ from projections.questions import (
 )
 from projections.ranges import Built
 from projections.records import RecordRow
-from projections.registers import AskEntries, WriteEntries
+from projections.registers import AskEntries, AskFirsts, WriteEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.sql.small import key_row, version_row
 from service.adapters.sqlite import lookups, rebuilds, removals, sealed, waiting, writes
 from service.adapters.sqlite.connections import BUSY_SECONDS, translated
-from service.adapters.sqlite.registers import read_entries, write_entries
+from service.adapters.sqlite.registers import read_entries, read_firsts, write_entries
 from service.adapters.sqlite.small import read_versions
 from service.adapters.sqlite.statements import statement
 from service.adapters.turns import by_turns, give_turn
@@ -92,6 +92,7 @@ class SqliteRows:
             AskBucketLoads: lambda asked: bucket_loads(connection, asked),
             AskProfilesIn: lambda asked: profiles_in(connection, asked),
             AskEntries: lambda asked: read_entries(connection, asked),
+            AskFirsts: lambda asked: read_firsts(connection, asked),
             WriteEntries: lambda asked: write_entries(connection, asked),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),

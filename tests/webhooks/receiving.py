@@ -1,0 +1,90 @@
+"""A receiver of webhooks: a real HTTP server in this process that answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request that came."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def id(self) -> str:
+        """Return the id of the message."""
+        return self.headers["webhook-id"]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Return what the message says."""
+        found: dict[str, Any] = json.loads(self.body)["data"]
+        return found
+
+    @property
+    def type(self) -> str:
+        """Return its type."""
+        return str(json.loads(self.body)["type"])
+
+
+Answer = tuple[int, dict[str, str]]
+OK: Answer = (200, {})
+
+
+@dataclass(slots=True)
+class Receiver:
+    """What came, in order, and how the next is answered."""
+
+    port: int = 0
+    came: list[Received] = field(default_factory=list)
+    answers: Callable[[Received], Answer] = lambda _: OK
+
+    @property
+    def url(self) -> str:
+        """Return where it listens."""
+        return f"http://127.0.0.1:{self.port}/hooks"
+
+    @property
+    def types(self) -> list[str]:
+        """Return the types of what came, in order."""
+        return [one.type for one in self.came]
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection."""
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                received = await _read(reader)
+                self.came.append(received)
+                status, headers = self.answers(received)
+                lines = [f"HTTP/1.1 {status} Said", "content-length: 2"]
+                lines += [f"{name}: {value}" for name, value in headers.items()]
+                writer.write("\r\n".join([*lines, "", "ok"]).encode())
+                await writer.drain()
+        writer.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> Received:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    fields = (line.partition(":") for line in head[1:] if line)
+    headers = {name.lower(): value.strip() for name, _, value in fields}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Received(head[0].split()[1], headers, body)
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    """Lend a receiver on a free port."""
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    receiver.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield receiver
+        server.close()
