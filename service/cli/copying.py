@@ -31,7 +31,7 @@ WithoutKeys = Annotated[bool, typer.Option("--without-keys", help="Leave API key
 
 @guarded("stagefold backup backups/monday.db")
 def backup(file: NewFile, as_json: Json = False) -> None:
-    """Copy the embedded database to FILE, as it is now, while a server runs.
+    """Copy the embedded database to FILE while a server runs.
 
     To go back to it, stop the server and put the file in the database's place.
     """
@@ -77,7 +77,7 @@ def _back_up(settings: Settings, path: Path, file: Path) -> None:
     "stagefold export --without-keys for-a-test.ndjson.gz",
 )
 def export(file: NewFile, without_keys: WithoutKeys = False, as_json: Json = False) -> None:
-    """Write everything that is kept to FILE, for a database of either kind.
+    """Write everything that is kept to FILE.
 
     Events exactly as they are kept, with their positions; models, seals, API keys. A server may run
     meanwhile: the copy is of one moment. Keep the file as you keep the database.
@@ -106,7 +106,7 @@ def export(file: NewFile, without_keys: WithoutKeys = False, as_json: Json = Fal
 
 @guarded("STAGEFOLD_DATABASE_URL=postgresql://… stagefold restore everything.ndjson.gz")
 def restore(file: CopyToRead, as_json: Json = False) -> None:
-    """Restore what stagefold export wrote to FILE, into an empty database of either kind.
+    """Restore an export from FILE into an empty database.
 
     Positions, ids, seals and the feed stay as they were; stages are folded again and compared. All
     of it or nothing: a file that was cut or changed leaves nothing behind. Nobody is notified.

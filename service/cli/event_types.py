@@ -17,7 +17,7 @@ def event_types(
     tenant: Annotated[str, typer.Option("--tenant", help="Whose events.")] = "default",
     as_json: Json = False,
 ) -> None:
-    """Tell the event types seen so far: how often, first and last, and what they are held to."""
+    """Tell the event types seen so far."""
     from service.http.answers import event_type_of, instant
 
     settings = settings_now()

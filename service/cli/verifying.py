@@ -39,7 +39,7 @@ Report = tuple["list[Finding]", "LogVerdict", "ProjectionsVerdict | None"]
     "stagefold verify --anchor 120000:9f86d081884c7d659a2f…",
 )
 def verify(anchor: Anchor = None, thorough: Thorough = False, as_json: Json = False) -> None:
-    """Find what in the log was changed, taken out, swapped or slipped in.
+    """Find what in the log was tampered with.
 
     Reads the whole log and compares it with its seals; also every id, position and index. Changes
     nothing; a server may run meanwhile. Exit code 1 where something was found.
@@ -67,7 +67,7 @@ def verify(anchor: Anchor = None, thorough: Thorough = False, as_json: Json = Fa
 
 @guarded("stagefold seal", "stagefold seal --json")
 def seal(as_json: Json = False) -> None:
-    """Seal the log up to its end and tell the anchor that stands for all of it.
+    """Seal the log up to its end and tell the anchor.
 
     A server seals by itself; this is for an anchor of now. Keep it where whoever could change the
     database cannot reach it.

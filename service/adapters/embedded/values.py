@@ -78,11 +78,11 @@ def is_due(readings: Readings, now: int) -> bool:
     Nothing is while events wait to be folded, or while the past is being brought in: the next
     batch of it may tell of what ended a silence.
     """
-    return (
-        readings.due_count(now, 1)[0] > 0
-        and readings.head().is_level
-        and not readings.has_history_since(now - HISTORY_PAUSE)
-    )
+    if not readings.due_count(now, 1)[0]:
+        return False
+    head = readings.head()
+    is_importing = head.recorded_at <= now and readings.has_history_since(now - HISTORY_PAUSE)
+    return head.is_level and not is_importing
 
 
 def known_of(readings: Readings, known_at: int | None) -> int | None:

@@ -14,6 +14,7 @@ from projections.changes import Row
 from service.adapters.sql.archived import KEPT, Section, rows_of, sections, table_of
 from service.adapters.sql.compiled import for_sqlite, limited
 from service.adapters.sqlite.connections import open_reader, translated
+from service.adapters.sqlite.rebuilds import note_change
 from service.adapters.sqlite.rows import SqliteRows
 from service.adapters.sqlite.store import SqliteStore
 from service.archive import ROWS_AT_ONCE, NotEmpty, Restored, Take, new_file
@@ -42,14 +43,16 @@ class SqliteArchive:
     async def restore(self, pages: Iterable[tuple[str, Sequence[Row]]]) -> Restored:
         connection = self._rows.connection
         return await self._store.restore(
-            pages, partial(_refuse_filled, connection), partial(_load, connection)
+            pages, partial(_begin, connection), partial(_load, connection)
         )
 
 
-def _refuse_filled(connection: sqlite3.Connection) -> None:
+def _begin(connection: sqlite3.Connection) -> None:
+    """Make sure that there is nothing yet; models and generations will be others from now on."""
     for table in KEPT:
         if connection.execute(for_sqlite(limited(select(table)))).fetchone() is not None:
             raise NotEmpty(f"expected an empty database, found rows in {table.name}")
+    note_change(connection)
 
 
 def _load(connection: sqlite3.Connection, name: str, rows: Sequence[Row]) -> None:
