@@ -96,11 +96,10 @@ def _upsert(
     keys = [column.name for column in table.primary_key.columns]
     lasting = (*keys, *lasting)
     adding = insert(table).from_select(names, select(rows_of(table, *names, prefix=prefix)))
-    adding = adding.on_conflict_do_update(
-        index_elements=keys,
-        set_={name: adding.excluded[name] for name in names if name not in lasting},
-    )
-    return adding, names
+    changing = {name: adding.excluded[name] for name in names if name not in lasting}
+    if not changing:  # the key is all there is
+        return adding.on_conflict_do_nothing(), names
+    return adding.on_conflict_do_update(index_elements=keys, set_=changing), names
 
 
 def _update(prefix: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Writing:

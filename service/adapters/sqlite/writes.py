@@ -178,11 +178,10 @@ def _upsert(table: Table, *names: str, lasting: tuple[str, ...] = ()) -> str:
     adding = sqlite.insert(table).values({name: bindparam(name) for name in names})
     keys = [column.name for column in table.primary_key.columns]
     lasting = (*keys, *lasting)
-    adding = adding.on_conflict_do_update(
-        index_elements=keys,
-        set_={name: adding.excluded[name] for name in names if name not in lasting},
-    )
-    return for_sqlite(adding, *names)
+    changing = {name: adding.excluded[name] for name in names if name not in lasting}
+    if not changing:  # the key is all there is
+        return for_sqlite(adding.on_conflict_do_nothing(), *names)
+    return for_sqlite(adding.on_conflict_do_update(index_elements=keys, set_=changing), *names)
 
 
 def _update(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
