@@ -28,6 +28,8 @@ from service.consuming.composing import consumer_of
 from service.consuming.records import RecordLog
 from service.door.bounds import Bounds
 from service.event_schemas import EventSchemas
+from service.imports.jobs import Doors, Imports
+from service.imports.spool import Spool
 from service.ingest import Intake
 from service.kept_answers import KeptAnswers
 from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
@@ -56,6 +58,7 @@ FOLLOW_PAUSE_SECONDS = 1.0
 CONSUME_PAUSE_SECONDS = 1.0
 USES_PAUSE_SECONDS = 60.0
 FORGET_PAUSE_SECONDS = 60.0
+IMPORT_PAUSE_SECONDS = 1.0
 SEAL_PAUSE_SECONDS = 10.0
 
 _log = structlog.get_logger("stagefold.bootstrap")
@@ -74,19 +77,18 @@ def assemble(
 
     What we sign is signed by the bootstrap key, so processes that share it trust each other.
     """
-    progress = Progress()
+    progress, leases = Progress(), leases or Alone()
     follower = Follower(store, progress)
     appender = _appender(settings, store, clock, progress, follower)
-    leases = leases or Alone()
     rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
-    catalogue = Catalogue(store, clock, rebuilds)
     rates, uses = _rates(settings, clock), Uses(store, clock)
-    keys = KeyRing(store, clock, randomness)
-    event_schemas = EventSchemas(store, clock)
+    keys, event_schemas = KeyRing(store, clock, randomness), EventSchemas(store, clock)
     bounds, count = Bounds.of(settings), uses.count_events
     intake = Intake(appender, bounds, charge=rates.charge, catalogue=event_schemas, count=count)
     pointer, hours = settings.cloudevents_customer_pointer, settings.notify_max_age_hours
     hooks = hooks_of(settings, store, clock, randomness, leases=leases, progress=progress)
+    rejections = Rejections(store, clock, intake, customer_pointer=pointer)
+    doors = Doors(intake, rejections, leases)
     return Services(
         settings=settings,
         store=store,
@@ -94,14 +96,15 @@ def assemble(
         randomness=randomness,
         appender=appender,
         intake=intake,
-        rejections=Rejections(store, clock, intake, customer_pointer=pointer),
+        rejections=rejections,
+        imports=Imports(store, clock, randomness, doors, Spool.of(settings)),
         keys=keys,
         tenants=Tenants(store, clock, keys),
         event_schemas=event_schemas,
         kept_answers=KeptAnswers(store, clock, randomness),
         uses=uses,
         rates=rates,
-        catalogue=catalogue,
+        catalogue=Catalogue(store, clock, rebuilds),
         rebuilds=rebuilds,
         backtests=Backtests(store, clock, randomness, notify_max_age_hours=hours),
         follower=follower,
@@ -325,11 +328,16 @@ def _start_loops(services: Services) -> None:
     if services.consumer is not None:
         services.loops.start("kafka", services.consumer.round, pause_seconds=CONSUME_PAUSE_SECONDS)
     sweeper = Sweeper(services.store, services.clock, services.progress)
-    sweep = while_held(services.leases, "sweeper", sweeper.round)
+
+    async def sweep_unless_importing() -> bool:
+        return False if services.imports.is_at_work else await sweeper.round()
+
+    sweep = while_held(services.leases, "sweeper", sweep_unless_importing)
     services.loops.start("sweeper", sweep, pause_seconds=SWEEP_PAUSE_SECONDS)
 
     services.loops.start("rebuild", services.rebuilds.round, pause_seconds=REBUILD_PAUSE_SECONDS)
     services.loops.start("backtest", services.backtests.round, pause_seconds=REBUILD_PAUSE_SECONDS)
+    services.loops.start("imports", services.imports.round, pause_seconds=IMPORT_PAUSE_SECONDS)
 
     forget = while_held(services.leases, "rejected-events", services.rejections.forget_old)
     services.loops.start("rejected-events", forget, pause_seconds=FORGET_PAUSE_SECONDS)
@@ -381,6 +389,7 @@ async def close(services: Services) -> None:
     await services.appender.close()
     try:
         await services.hooks.close()
+        await services.imports.close()
         await services.keys.note_uses()
         await services.uses.write_all()
         await services.leases.release()

@@ -34,6 +34,9 @@ RETRIED_MAX = 500
 """Most that one call tries again."""
 FORGOTTEN_AT_ONCE = 1_000
 
+IMPORTS_ROUTE = "/v1/imports"
+"""What came by it is of the past, also when it is tried again."""
+
 _ID_PREFIX = "rej_"
 _NOBODYS = frozenset({"batch_rejected", "projection_behind", "sequence_mismatch"})
 """Codes that say nothing of the event: whoever sent it is told to send it again."""
@@ -166,9 +169,10 @@ class Rejections:
             tenant=event.tenant,
             source=event.source,
             now=self._clock.now(),
-            new_id=lambda: id_of(event),
+            new_id=lambda: event.event_id or id_of(event),
             forced_source=bool(event.is_forced),
             key_id=event.key_id,
+            historical=event.route.startswith(IMPORTS_ROUTE),
             reading=reading_of(
                 event.api_format, event.inherited, customer_pointer=self._customer_pointer
             ),

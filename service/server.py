@@ -25,6 +25,7 @@ from service.bootstrap import build, close
 from service.errors import Problem
 from service.http.edge import LINES_TYPES
 from service.http.problems import KINDS, MEDIA_TYPE, document
+from service.rejections import IMPORTS_ROUTE
 from service.running import loop_factory, settle_garbage
 from service.services import Services
 from service.settings import Settings
@@ -102,6 +103,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Start the answer."""
         self.phase = "body"
         self.answers += 1
+        if self.url.startswith(IMPORTS_ROUTE.encode()):
+            self.seconds_max = self.settings.import_seconds
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

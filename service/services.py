@@ -9,6 +9,7 @@ from service.backtests import Backtests
 from service.catalogue import Catalogue
 from service.consuming.consumer import Consumer
 from service.event_schemas import EventSchemas
+from service.imports.jobs import Imports
 from service.ingest import Intake
 from service.kept_answers import KeptAnswers
 from service.keys import KeyRing
@@ -46,6 +47,7 @@ class Services:
     appender: Appender
     intake: Intake
     rejections: Rejections
+    imports: Imports
     keys: KeyRing
     rates: Rates
     tenants: Tenants

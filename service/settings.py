@@ -157,7 +157,7 @@ class Settings:
         _database_url, "", "Where the log is kept; empty: SQLite in the data folder."
     )
     data_dir: Path = _setting(  # noqa: RUF009 -- a Path does not change
-        _folder, _DATA_DIR, "Folder of the embedded database and the generated key."
+        _folder, _DATA_DIR, "Folder of the embedded database, the generated key and uploads."
     )
     host: str = _setting(_text, "127.0.0.1", "Address to listen on.")
     port: int = _setting(_port, 8080, "Port to listen on; 0 takes a free one.")
@@ -177,6 +177,7 @@ class Settings:
     inflate_ratio_max: int = _setting(_amount, 100, "Largest ratio of unpacked to sent.")
     stream_bytes_max: int = _setting(_amount, 64 << 20, "Largest NDJSON body, sent or unpacked.")
     stream_lines_max: int = _setting(_amount, 50_000, "Most lines of an NDJSON body.")
+    import_bytes_max: int = _setting(_amount, 64 << 30, "Largest file of an import, as sent.")
     batch_events_max: int = _setting(_amount, 1_000, "Most events of a JSON body.")
     event_bytes_max: int = _setting(_amount, 64 << 10, "Largest single event.")
     json_depth_max: int = _setting(_amount, 8, "Deepest nesting of an event.")
@@ -189,6 +190,7 @@ class Settings:
     idle_seconds: float = _setting(_seconds, 5.0, "Longest silence inside a request.")
     request_seconds: float = _setting(_seconds, 30.0, "Time for the whole of a request to arrive.")
     stream_seconds: float = _setting(_seconds, 300.0, "The same for an NDJSON body.")
+    import_seconds: float = _setting(_seconds, 86_400.0, "The same for a file of an import.")
     notice_seconds: float = _setting(
         _seconds, 1.0, "Time to be seen not ready at a stop, before connections are refused."
     )
@@ -290,6 +292,11 @@ class Settings:
     def database(self) -> str:
         """The database URL, the embedded default spelled out."""
         return self.database_url or f"sqlite:///{self.data_dir / 'stagefold.db'}"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where files of imports are kept until they are taken in."""
+        return self.data_dir / "imports" / "spool"
 
     @property
     def generated_key_path(self) -> Path:

@@ -16,7 +16,7 @@ from service.cli.session import settings_now, use
 if TYPE_CHECKING:
     from domain.document import Problem
     from service.imports.plan import Plan
-    from service.imports.running import Progress, Task
+    from service.imports.running import Keeps, Progress, Task
     from service.services import Services
 
 _REASONS_SHOWN = 10
@@ -163,6 +163,7 @@ def _rejected_path(file: Path, chosen: Path | None) -> Path:
 
 
 def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Progress:
+    from service.imports.files import InFiles
     from service.imports.lines import UnreadableFile
     from service.imports.plan import PlanError
     from service.imports.running import Task
@@ -170,16 +171,11 @@ def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Pro
     from service.ports import StoreError
 
     settings = settings_now()
-    task = Task(
-        path=file,
-        plan=plan,
-        rejected_path=_rejected_path(file, rejected),
-        bookmarks=settings.data_dir / "imports",
-        tenant=DEFAULT_TENANT,
-        restart=restart,
-    )
+    task = Task(path=file, plan=plan, tenant=DEFAULT_TENANT)
+    bookmarks = settings.data_dir / "imports"
+    keeps = InFiles(task, _rejected_path(file, rejected), bookmarks, restart=restart)
     try:
-        return use(lambda services: _take_in(services, task), settings=settings)
+        return use(lambda services: _take_in(services, task, keeps), settings=settings)
     except PlanError as error:
         raise _bad_plan(file, error.problems) from None
     except StoreError as error:
@@ -198,7 +194,7 @@ def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Pro
         ) from None
 
 
-async def _take_in(services: Services, task: Task) -> Progress:
+async def _take_in(services: Services, task: Task, keeps: Keeps) -> Progress:
     """Run *task* and keep the sweepers of servers on the same database off meanwhile.
 
     Swept up to the present, silences would be written down that the next lines break.
@@ -213,7 +209,7 @@ async def _take_in(services: Services, task: Task) -> Progress:
 
     services.loops.start("hold-sweepers", hold_sweepers, pause_seconds=LEASE_SECONDS / 3)
     with Meter() as meter:
-        run = FileImport(task, services.intake, services.store, services.clock)
+        run = FileImport(task, services.intake, services.store, services.clock, keeps)
         progress = await run.run(meter.show)
         await services.follower.catch_up()  # nobody else may be there to fold what it left
         return progress

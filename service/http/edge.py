@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Problem
 from service.http.problems import response
+from service.rejections import IMPORTS_ROUTE
 from service.services import Services
 
 SECURITY_HEADERS = {
@@ -155,6 +156,8 @@ class Gate:
 
     def _limit(self, scope: Scope) -> int:
         settings = self._services().settings
+        if scope["path"].startswith(IMPORTS_ROUTE):
+            return settings.import_bytes_max
         if scope["path"] != "/v1/events":
             return settings.body_bytes_max
         media_type = _header(scope, b"content-type").partition(";")[0].strip().lower()

@@ -83,6 +83,7 @@ def document(app: FastAPI) -> Json:
 
 _TAGS = {
     "events": "What happened comes in.",
+    "imports": "Files of the past come in.",
     "clients": "The same from clients of Segment, RudderStack, Jitsu and PostHog.",
     "customers": "Where a customer stands, why, and what comes next.",
     "accounts": "The same for companies.",

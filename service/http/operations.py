@@ -16,6 +16,7 @@ from service.http import compat_schema
 from service.http import schemas as s
 from service.http import schemas_of_models as m
 from service.http import schemas_of_webhooks as w
+from service.http.schemas_of_imports import ImportOut
 from service.http.schemas_of_rejected import RejectedOut, RetriedOut
 from service.http.seals import SealOut
 
@@ -164,6 +165,22 @@ _WEBHOOKS = {
     ),
 }
 
+_IMPORTS = {
+    ("POST", "/v1/imports"): Operation(
+        {201: ImportOut},
+        (*_BODY, "unsupported_encoding", "import_refused", "upload_offset_mismatch"),
+        takes_events=True,
+    ),
+    ("PATCH", "/v1/imports/{import_id}"): Operation(
+        {200: ImportOut},
+        ("import_not_found", "import_refused", "upload_offset_mismatch"),
+        takes_events=True,
+    ),
+    ("GET", "/v1/imports"): _of(s.Listed[ImportOut]),
+    ("GET", "/v1/imports/{import_id}"): _of(ImportOut, "import_not_found"),
+    ("DELETE", "/v1/imports/{import_id}"): _of(ImportOut, "import_not_found"),
+}
+
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/events"): Operation(
         {200: s.Taken, 201: s.Single},
@@ -246,6 +263,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/rejected-events/retry"): _of(RetriedOut, *_BODY),
     **_EVENT_SCHEMAS,
     **_WEBHOOKS,
+    **_IMPORTS,
     ("GET", "/v1/audit-log"): _of(s.Listed[m.AuditEntryOut], *_PAGED),
     ("GET", "/v1/usage"): _of(s.Listed[m.UsageOut], *_PAGED),
     ("GET", "/v1/limits"): _of(m.Limits),

@@ -11,7 +11,9 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO, cast
 
 from service.door.faults import Fault
@@ -23,6 +25,23 @@ LINE_BYTES_MAX = 1 << 20
 
 _BOM = b"\xef\xbb\xbf"
 _GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_MODULES = ("compression.zstd", "backports.zstd")
+
+
+def _zstd() -> ModuleType | None:
+    """Return what unpacks zstd here, if anything does."""
+    for name in _ZSTD_MODULES:
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    return None
+
+
+_ZSTD = _zstd()
+_ZSTD_ERRORS: tuple[type[Exception], ...] = () if _ZSTD is None else (_ZSTD.ZstdError,)
+_BROKEN: tuple[type[Exception], ...] = (EOFError, gzip.BadGzipFile, zlib.error, *_ZSTD_ERRORS)
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
@@ -60,16 +79,23 @@ class Place:
 
 
 class Source:
-    """An open file, unpacked where it is gzip, whatever its name says."""
+    """An open file, unpacked where it is gzip or zstd, whatever its name says."""
 
     def __init__(self, path: Path) -> None:
+        """Open *path*.
+
+        Raises:
+            UnreadableFile: It is zstd, and nothing here unpacks that.
+        """
         self._file = path.open("rb")
         self._size = max(1, path.stat().st_size)
-        packed = self._file.read(2) == _GZIP_MAGIC
+        magic = self._file.read(len(_ZSTD_MAGIC))
         self._file.seek(0)
         self.stream: BinaryIO = self._file
-        if packed:
+        if magic.startswith(_GZIP_MAGIC):
             self.stream = cast("BinaryIO", gzip.GzipFile(fileobj=self._file, mode="rb"))
+        elif magic == _ZSTD_MAGIC:
+            self.stream = _unzstd(self._file)
 
     @property
     def share(self) -> float:
@@ -80,6 +106,13 @@ class Source:
         """Close the file."""
         self.stream.close()
         self._file.close()
+
+
+def _unzstd(file: BinaryIO) -> BinaryIO:
+    if _ZSTD is None:
+        file.close()
+        raise UnreadableFile("the file is zstd: install the extra zstd, or pack it with gzip")
+    return cast("BinaryIO", _ZSTD.ZstdFile(file, "rb"))
 
 
 def records(stream: BinaryIO, plan: Plan, place: Place) -> Iterator[Record]:
@@ -159,7 +192,7 @@ class _Lines:
         """Return the next line, or as much of it as a line may have."""
         try:
             return self._stream.readline(LINE_BYTES_MAX)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except _BROKEN as error:
             message = f"behind line {self.place.line} the packed file is broken: {error}"
             raise UnreadableFile(message) from None
 

@@ -128,8 +128,8 @@ class Plan:
 
 
 def format_of(name: str) -> Format | None:
-    """Return the format that a file's name tells, `.gz` aside; None where it tells none."""
-    stem = name.lower().removesuffix(".gz")
+    """Return the format that a file's name tells, `.gz` and `.zst` aside; None for none."""
+    stem = name.lower().removesuffix(".gz").removesuffix(".zst")
     return next((form for suffix, form in _SUFFIXES.items() if stem.endswith(suffix)), None)
 
 

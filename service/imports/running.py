@@ -20,10 +20,10 @@ from domain.instants import SECOND
 from service.door.bounds import Bounds
 from service.door.events import Door, Origin, Refused
 from service.door.faults import Fault
-from service.imports.bookmarks import Bookmark, BookmarkFile
+from service.imports.bookmarks import Bookmark
 from service.imports.lines import Place, Record, Source, UnreadableFile, records
 from service.imports.plan import Plan
-from service.imports.rejected import Rejected, RejectedFile
+from service.imports.rejected import Rejected
 from service.ports import Clock, NewEvent, Receipt, StoredEvent
 
 BATCH_EVENTS_MAX = 2_000
@@ -39,7 +39,7 @@ class Appends(Protocol):
     async def screened(
         self, judged: Sequence[NewEvent | Refused], origin: Origin
     ) -> tuple[list[NewEvent | Refused], dict[int, str]]:
-        """Return *judged* after the event catalogue and the key's event types, and warnings."""
+        """Return *judged* after the screen, and warnings by place."""
         ...
 
     async def append(self, events: Sequence[NewEvent]) -> list[Receipt]:
@@ -55,26 +55,50 @@ class Looks(Protocol):
         ...
 
 
+class Keeps(Protocol):
+    """Keeps where an import stands and what did not get in, so that a killed one goes on."""
+
+    async def read(self) -> Bookmark | None:
+        """Return where a former run stopped; None to begin at the first record."""
+        ...
+
+    def begin(self, bookmark: Bookmark) -> None:
+        """Forget what was refused behind *bookmark*: it comes again."""
+        ...
+
+    async def refuse(self, rejected: Sequence[Rejected], origin: Origin) -> int:
+        """Write *rejected* down and return how long that list is now, for the bookmark."""
+        ...
+
+    async def write(self, bookmark: Bookmark, share: float) -> None:
+        """Keep *bookmark*, behind that share of the file, in place of the former one."""
+        ...
+
+    async def forget(self) -> None:
+        """Let go of the bookmark: the import is finished."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is open."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What to import, and as whom.
 
     Attributes:
-        rejected_path: Where records go that do not get in.
-        bookmarks: Folder of the bookmarks.
-        key_id: In the name of which API key; None for whoever runs the command.
-        event_types: Patterns of the event types that the key may send; none for all.
-        restart: Begin at the first line even if a former run left a bookmark.
+        key_id: The API key that sent the file.
+        is_forced: The key speaks for the plan's source only.
+        event_types: Patterns of the types that the key may send; none for all.
     """
 
     path: Path
     plan: Plan
-    rejected_path: Path
-    bookmarks: Path
     tenant: str
     key_id: str | None = None
+    is_forced: bool = False
     event_types: tuple[str, ...] = ()
-    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +140,12 @@ class _Batch:
 class FileImport:
     """One run over one file."""
 
-    def __init__(self, task: Task, intake: Appends, log: Looks, clock: Clock) -> None:
+    def __init__(self, task: Task, intake: Appends, log: Looks, clock: Clock, keeps: Keeps) -> None:
         self._task = task
         self._intake = intake
         self._log = log
         self._clock = clock
-        self._bookmarks = BookmarkFile(task.bookmarks, task.path, task.plan, tenant=task.tenant)
+        self._keeps = keeps
         self._bookmark = Bookmark()
 
     async def run(self, notice: Callable[[Progress], None]) -> Progress:
@@ -137,13 +161,13 @@ class FileImport:
         self._bookmark = await self._believed() or Bookmark()
         resumed_at, begun = self._bookmark.place.line, self._clock.now()
         dealt_with = self._dealt_with()
-        rejected = RejectedFile(self._task.rejected_path, keep_bytes=self._bookmark.rejected_bytes)
+        self._keeps.begin(self._bookmark)
         progress = Progress(self._bookmark, 0.0, 0, 0.0, resumed_at)
-        with closing(rejected), closing(Source(self._task.path)) as source:
+        with closing(self._keeps), closing(Source(self._task.path)) as source:
             batches = self._batches(source)
             batch = await asyncio.to_thread(next, batches, None)
             while batch is not None:
-                writing = asyncio.ensure_future(self._write(batch, rejected))
+                writing = asyncio.ensure_future(self._write(batch))
                 try:
                     following = await asyncio.to_thread(next, batches, None)
                 finally:  # Where reading ends badly, what was read is written all the same.
@@ -157,12 +181,12 @@ class FileImport:
                 )
                 notice(progress)
                 batch = following
-        self._bookmarks.remove()
+        await self._keeps.forget()
         return replace(progress, share=1.0)
 
     async def _believed(self) -> Bookmark | None:
         """Return the bookmark of a former run, if the log bears it out."""
-        found = None if self._task.restart else self._bookmarks.read()
+        found = await self._keeps.read()
         if found is None or not found.position:
             return None
         stored = await self._log.event(self._task.tenant, found.position)
@@ -192,34 +216,41 @@ class FileImport:
         if broken is not None:
             raise broken
 
-    async def _write(self, batch: _Batch, rejected: RejectedFile) -> None:
-        """Append *batch* and write down what became of it."""
+    async def _write(self, batch: _Batch) -> None:
+        """Append *batch* and write down what became of it: first what was refused."""
         judged, _ = await self._intake.screened(batch.events, batch.origin)
         batch = _without_refused(batch, judged)
-        self._note(batch, await self._intake.append(batch.events), rejected)
-
-    def _note(self, batch: _Batch, receipts: list[Receipt], rejected: RejectedFile) -> None:
-        """Write down what became of *batch*: first the rejected records, then the bookmark."""
+        receipts = await self._intake.append(batch.events)
         refused = [*batch.refused, *_refused_by_log(batch, receipts)]
         refused.sort(key=lambda each: each.record.line)
-        rejected.write(refused)
-        counts = Counter(each.status for each in receipts)
-        reasons = Counter(self._bookmark.reasons)
-        reasons.update(each.faults[0].code for each in refused)
-        stored = [each for each in receipts if each.position is not None]
-        newest = max(stored, key=lambda each: each.position or 0, default=None)
-        former = self._bookmark
-        self._bookmark = Bookmark(
-            place=batch.place,
-            position=newest.position or 0 if newest else former.position,
-            event_id=newest.event_id if newest else former.event_id,
-            rejected_bytes=rejected.size,
-            accepted=former.accepted + counts["accepted"],
-            duplicate=former.duplicate + counts["duplicate"],
-            rejected=former.rejected + len(refused),
-            reasons=dict(reasons),
-        )
-        self._bookmarks.write(self._bookmark)
+        size = await self._keeps.refuse(refused, batch.origin)
+        self._bookmark = _behind(self._bookmark, batch.place, receipts, refused, size)
+        await self._keeps.write(self._bookmark, batch.share)
+
+
+def _behind(
+    former: Bookmark,
+    place: Place,
+    receipts: Sequence[Receipt],
+    refused: Sequence[Rejected],
+    size: int,
+) -> Bookmark:
+    """Return the bookmark at *place*: *former* and what became of the records since."""
+    counts = Counter(each.status for each in receipts)
+    reasons = Counter(former.reasons)
+    reasons.update(each.faults[0].code for each in refused)
+    stored = [each for each in receipts if each.position is not None]
+    newest = max(stored, key=lambda each: each.position or 0, default=None)
+    return Bookmark(
+        place=place,
+        position=newest.position or 0 if newest else former.position,
+        event_id=newest.event_id if newest else former.event_id,
+        rejected_bytes=size,
+        accepted=former.accepted + counts["accepted"],
+        duplicate=former.duplicate + counts["duplicate"],
+        rejected=former.rejected + len(refused),
+        reasons=dict(reasons),
+    )
 
 
 class _Judge:
@@ -250,8 +281,7 @@ class _Judge:
                 events.append(judged)
                 sources.append(record)
         last = waiting[-1]
-        place = Place(last.end, last.last_line)
-        return _Batch(place, share, origin, events, sources, refused)
+        return _Batch(Place(last.end, last.last_line), share, origin, events, sources, refused)
 
     def _origin(self) -> Origin:
         return Origin(
@@ -259,6 +289,7 @@ class _Judge:
             source=self._task.plan.source,
             now=self._clock.now(),
             new_id=self._id,
+            forced_source=self._task.is_forced,
             key_id=self._task.key_id,
             event_types=self._task.event_types,
             historical=True,

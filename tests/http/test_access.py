@@ -24,6 +24,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("PUT", "/v1/event-schemas/{event_type}"): {"schema": {}},
     ("PUT", "/v1/event-schemas/{event_type}/versions/{version}"): {"schema": {}},
     ("POST", "/v1/events"): did("seen", "zoe"),
+    ("POST", "/v1/imports"): {"name": "seen.ndjson"},
 }
 ADMIN_PATHS = ("/v1/audit-log", "/v1/api-keys", "/v1/tenants", "/v1/rejected-events", "/v1/usage")
 """What only `admin` opens."""
@@ -36,6 +37,7 @@ NAMES = {
     "number": "1",
     "rebuild": "1",
     "backtest": "bt_1",
+    "import_id": "imp_1",
     "key_id": "AAAAAAAA",
     "tenant": "acme",
     "endpoint_id": "we_0000000000000000000000",

@@ -31,6 +31,7 @@ PROBES = (
     "/v1/webhook-endpoints",
     "/v1/deliveries",
     "/v1/rebuilds",
+    "/v1/imports",
     "/v1/event-types",
 )
 
@@ -45,6 +46,7 @@ async def ours(api: Api) -> dict[str, str]:
     rebuild = await api.client.post("/v1/rebuilds", json={"model": "shop"})
     document = {"model": "shop", "initial": "x", "stages": [{"id": "x"}]}
     backtest = await api.client.post("/v1/models/shop/backtests", json=document)
+    imported = await api.client.post("/v1/imports", json={"name": f"{MARK}.ndjson"})
     await api.services.rebuilds.settle()
     await api.services.hooks.fan_out.pages()
     order = {"since": "2026-01-01T00:00:00Z", "status": ["failed"]}
@@ -57,6 +59,7 @@ async def ours(api: Api) -> dict[str, str]:
         "redelivery_id": again.json()["id"],
         "rebuild": rebuild.json()["id"],
         "backtest": backtest.json().get("id", "bt_1"),
+        "import_id": imported.json()["id"],
         "type": "ordered",
     }
 

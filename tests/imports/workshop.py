@@ -10,6 +10,7 @@ from domain.instants import SECOND, parse_instant
 from service.adapters.memory import memory_store
 from service.door.bounds import Bounds
 from service.event_schemas import EventSchemas
+from service.imports.files import InFiles
 from service.imports.lines import Place, Record, Source, records
 from service.imports.plan import Plan, read_plan
 from service.imports.rejected import SUFFIX
@@ -84,17 +85,10 @@ class Workshop:
     ) -> Progress:
         """Import the file; the appender breaks down after *batches* batches."""
         self.appender = replace(self.appender, store=self.store, batches=batches, sizes=[])
-        task = Task(
-            path=self.file,
-            plan=plan,
-            rejected_path=self.rejected,
-            bookmarks=self.folder / "imports",
-            tenant=TENANT,
-            event_types=event_types,
-            restart=restart,
-        )
+        task = Task(path=self.file, plan=plan, tenant=TENANT, event_types=event_types)
+        keeps = InFiles(task, self.rejected, self.folder / "imports", restart=restart)
         intake = Intake(self.appender, Bounds(), catalogue=EventSchemas(self.store, self.clock))
-        return await FileImport(task, intake, self.store, self.clock).run(lambda _: None)
+        return await FileImport(task, intake, self.store, self.clock, keeps).run(lambda _: None)
 
     async def log(self) -> Sequence[StoredEvent]:
         """Return the whole log."""

@@ -29,6 +29,7 @@ from service.adapters.sql import (
     access,
     consumed,
     hooked,
+    imports,
     rebuilds,
     refused,
     sealed,
@@ -68,7 +69,7 @@ SECRET = (tables.api_keys, hooked.endpoints, hooked.keys)
 """Left out where the copy is to open nothing."""
 
 DERIVED = (tables.profiles, tables.stages, tables.stage_counts, tables.snapshots, tables.parked)
-PASSING = (access.kept_answers, trials.backtests, trials.backtest_changes)
+PASSING = (access.kept_answers, imports.imports, trials.backtests, trials.backtest_changes)
 
 FOLDED = ("canonical", "folded_bucket", "folded_id")
 """Columns of subjects in copies only: 1 for one whom the projections know, and who it is to them.
