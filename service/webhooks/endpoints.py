@@ -302,20 +302,18 @@ class Endpoints:
     ) -> Endpoint:
         now = self._clock.now()
 
-        def write() -> Script[Endpoint | None]:
+        def write() -> Script[Endpoint]:
             found = yield from entry(ENDPOINTS, tenant, endpoint_id)
-            if found is None or (expected is not None and found.version != expected):
-                return found
+            if found is None:
+                raise Problem("endpoint_not_found", f"there is no endpoint {endpoint_id[:60]!a}")
+            if expected is not None and found.version != expected:
+                message = f"endpoint {endpoint_id}: expected version {expected}"
+                raise Problem("precondition_failed", f"{message}, found {found.version}")
             made = replace(make(found), version=found.version + 1, updated_at=now)
             yield from put(ENDPOINTS, made)
             return made
 
         made = await self._store.carry(write())
-        if made is None:
-            raise Problem("endpoint_not_found", f"there is no endpoint {endpoint_id[:60]!a}")
-        if expected is not None and made.version != expected + 1:
-            message = f"endpoint {endpoint_id}: expected version {expected}, found {made.version}"
-            raise Problem("precondition_failed", message)
         self.changed()
         return made
 

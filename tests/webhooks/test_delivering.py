@@ -318,8 +318,9 @@ async def test_an_endpoint_is_changed_by_whoever_has_seen_it(
     without = await client.patch(path, json={"description": "mine"})
     stale = await client.patch(path, json={"description": "mine"}, headers={"If-Match": '"9"'})
     done = await client.patch(path, json={"description": "mine"}, headers={"If-Match": '"1"'})
+    late = await client.patch(path, json={"description": "yours"}, headers={"If-Match": '"1"'})
 
-    assert [one.status_code for one in (without, stale, done)] == [428, 412, 200]
+    assert [one.status_code for one in (without, stale, done, late)] == [428, 412, 200, 412]
     assert done.json()["description"] == "mine"
     assert (await client.delete(path)).status_code == 200
     assert (await client.get(path)).status_code == 404
