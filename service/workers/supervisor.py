@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -48,6 +49,12 @@ async def _repeat(name: str, work: Round, pause_seconds: float) -> None:
         except Exception:  # noqa: BLE001 -- an edge: the loop outlives every round
             failures += 1
             more = False
-            _log.exception("round_failed", loop=name, failures=failures)
+            _tell(name, failures)
         grown = pause_seconds * 2 ** min(failures, _DOUBLINGS_MAX)
         await asyncio.sleep(0.0 if more else min(grown, PAUSE_SECONDS_MAX))
+
+
+def _tell(name: str, failures: int) -> None:
+    """Log the error at hand; where nobody reads the log any more, the loop goes on all the same."""
+    with suppress(OSError, ValueError):  # a closed pipe, a closed file
+        _log.exception("round_failed", loop=name, failures=failures)
