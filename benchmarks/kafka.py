@@ -24,8 +24,8 @@ from benchmarks.fold import MODEL
 from benchmarks.load import loaded
 from benchmarks.serving import stagefold
 from benchmarks.workload import batches, events, publish_model
+from service.access.keys import DEFAULT_TENANT
 from service.adapters.sqlite import sqlite_store
-from service.keys import DEFAULT_TENANT
 from service.schema import upgrade
 from service.services import Services
 from tests.kafka.taking import produce, settings_for, taking, topic_of, until_stored

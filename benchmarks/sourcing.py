@@ -27,7 +27,7 @@ from service.adapters.postgres import postgres_store
 from service.adapters.runners import ThreadRunner
 from service.adapters.sqlite import sqlite_store
 from service.adapters.system import SystemClock
-from service.appender import Appender
+from service.intake.appender import Appender
 from service.ports import NewEvent, Store, Submission
 from service.schema import upgrade
 from tests.servers.postgres import CURE, Databases, is_available, serving

@@ -73,7 +73,6 @@ class Generation:
         hash: Of the document, as it was when the generation was begun.
         engine: Which way of folding it is made by, see `domain.machine.ENGINE`.
         standby_until: Until when it stands by; None for one that does not.
-        announced_buckets: Read by nobody: activations are quiet. Rows of earlier releases hold it.
         activates: Whether it takes its place as soon as it is ready, or waits for somebody's word.
         replaces: The generation that readers saw when it became ready; None for none.
         report: What it changed by then: JSON of `projections.diff.matrix_text`; None before.
@@ -97,7 +96,6 @@ class Generation:
     hash: str = ""
     engine: int = 0
     standby_until: int | None = None
-    announced_buckets: int | None = None
     activates: bool = True
     replaces: int | None = None
     report: str | None = None

@@ -94,6 +94,12 @@ class WriteEntries(Question[None]):
     removed: Sequence[Row] = ()
 
 
+def found(register: Register[Value], asked: AskEntries) -> Script[list[Value]]:
+    """Return the values of *register* that *asked* is about."""
+    rows = yield from ask(asked)
+    return [register.value(row) for row in rows]
+
+
 def entry(register: Register[Value], *key: object) -> Script[Value | None]:
     """Return the value with that whole key, if there is one."""
     rows = yield from ask(AskEntries(register, prefix=key, limit=1))
@@ -104,8 +110,7 @@ def entries(
     register: Register[Value], *prefix: object, limit: int = 100_000
 ) -> Script[list[Value]]:
     """Return the values whose keys begin with *prefix*, in order."""
-    rows = yield from ask(AskEntries(register, prefix=prefix, limit=limit))
-    return [register.value(row) for row in rows]
+    return (yield from found(register, AskEntries(register, prefix=prefix, limit=limit)))
 
 
 def firsts(

@@ -39,6 +39,7 @@ from service.http.events_in import PATH, post_events
 from service.http.managed import Managed
 from service.http.short_way import ShortWay, plain_read
 from service.http.subjects import KeyOf
+from service.loops import start_loops
 from service.pages import routes as pages
 from service.ports import SubjectKey
 from service.services import Services
@@ -126,6 +127,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         return
     services = app.state.services = await build(Settings.from_environment(os.environ))
+    start_loops(services)
     try:
         yield
     finally:

@@ -1,7 +1,8 @@
 """The composition root: settings in, a running process's parts out; the only importer of adapters.
 
 `build` opens the store, brings its schema up to date, makes sure that there is an admin key and
-that the ready-made models asked for are active, and starts the loops. `close` undoes it in reverse.
+that the ready-made models asked for are active; `service.loops` starts what runs
+beside the requests. `close` undoes it all in reverse.
 """
 
 from __future__ import annotations
@@ -17,49 +18,39 @@ from pathlib import Path
 
 import structlog
 
+from service.access.kept_answers import KeptAnswers
+from service.access.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
+from service.access.rates import Rates
+from service.access.tenants import Tenants
+from service.access.usage import Uses
 from service.adapters.memory import memory_store
 from service.adapters.sqlite import back_up, sqlite_archive, sqlite_store
 from service.adapters.system import SystemClock, SystemRandomness
-from service.appender import Appender
-from service.archive import Archive
-from service.backtests import Backtests
-from service.catalogue import Catalogue
 from service.consuming.composing import consumer_of
 from service.consuming.records import RecordLog
 from service.door.bounds import Bounds
-from service.event_schemas import EventSchemas
 from service.imports.jobs import Doors, Imports
 from service.imports.spool import Spool
-from service.ingest import Intake
-from service.kept_answers import KeptAnswers
-from service.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
-from service.leases import Alone, Leases, while_held
+from service.intake.appender import Appender
+from service.intake.event_schemas import EventSchemas
+from service.intake.ingest import Intake
+from service.intake.rejections import Rejections
+from service.leases import Alone, Leases
 from service.metrics import Metrics
-from service.model_files import ready_model_keys
+from service.modelling.backtests import Backtests
+from service.modelling.catalogue import Catalogue
+from service.modelling.model_files import ready_model_keys
+from service.modelling.rebuilds import Builders, Rebuilds
 from service.ports import Clock, OutdatedFold, Randomness, Store, StoreError
 from service.progress import Progress
-from service.rates import Rates
-from service.rebuilds import Builders, Rebuilds
-from service.rejections import Rejections
+from service.safekeeping.archive import Archive
 from service.schema import NEWEST, SQLITE_PREFIX, sqlite_path, upgrade
-from service.seals import Sealer
 from service.services import Services
 from service.settings import Settings, SettingsError
-from service.tenants import Tenants
-from service.usage import Uses
 from service.webhooks.hooks import hooks_of
 from service.workers.follower import Follower
-from service.workers.sweeper import Sweeper
 
 READY_MADE = "ready-made"
-SWEEP_PAUSE_SECONDS = 1.0
-REBUILD_PAUSE_SECONDS = 1.0
-FOLLOW_PAUSE_SECONDS = 1.0
-CONSUME_PAUSE_SECONDS = 1.0
-USES_PAUSE_SECONDS = 60.0
-FORGET_PAUSE_SECONDS = 60.0
-IMPORT_PAUSE_SECONDS = 1.0
-SEAL_PAUSE_SECONDS = 10.0
 
 _log = structlog.get_logger("stagefold.bootstrap")
 
@@ -198,7 +189,7 @@ def _wanted(settings: Settings, ready: tuple[str, ...]) -> tuple[str, ...]:
 
 
 async def build(settings: Settings, *, renews: bool = False) -> Services:
-    """Return the services of a process, open and ready to take requests.
+    """Return the services of a process, open and ready to take requests; no loop runs yet.
 
     What another engine folded is refused, or begun anew where the process *renews* it.
 
@@ -223,7 +214,6 @@ async def build(settings: Settings, *, renews: bool = False) -> Services:
         if outdated is not None:
             raise OutdatedFold(outdated)
         await prepare(services)
-        _start_loops(services)
         undoing.pop_all()
     return services
 
@@ -317,67 +307,6 @@ async def migrate(settings: Settings) -> str:
     return NEWEST
 
 
-def start_follower(services: Services) -> None:
-    """Let this process fold what appends leave, whichever process they are of."""
-    follow = while_held(services.leases, "follower", services.follower.round)
-    services.loops.start("follower", follow, pause_seconds=FOLLOW_PAUSE_SECONDS)
-
-
-def _start_loops(services: Services) -> None:
-    start_follower(services)
-    if services.consumer is not None:
-        services.loops.start("kafka", services.consumer.round, pause_seconds=CONSUME_PAUSE_SECONDS)
-    sweeper = Sweeper(services.store, services.clock, services.progress)
-
-    async def sweep_unless_importing() -> bool:
-        return False if services.imports.is_at_work else await sweeper.round()
-
-    sweep = while_held(services.leases, "sweeper", sweep_unless_importing)
-    services.loops.start("sweeper", sweep, pause_seconds=SWEEP_PAUSE_SECONDS)
-
-    services.loops.start("rebuild", services.rebuilds.round, pause_seconds=REBUILD_PAUSE_SECONDS)
-    services.loops.start("backtest", services.backtests.round, pause_seconds=REBUILD_PAUSE_SECONDS)
-    services.loops.start("imports", services.imports.round, pause_seconds=IMPORT_PAUSE_SECONDS)
-
-    forget = while_held(services.leases, "rejected-events", services.rejections.forget_old)
-    services.loops.start("rejected-events", forget, pause_seconds=FORGET_PAUSE_SECONDS)
-
-    async def note_uses() -> bool:
-        await services.keys.note_uses()
-        return False
-
-    sealer = sealer_of(services)
-    seal = while_held(services.leases, "sealer", sealer.round)
-    services.loops.start("sealer", seal, pause_seconds=SEAL_PAUSE_SECONDS)
-    services.loops.start("key-uses", note_uses, pause_seconds=USES_PAUSE_SECONDS)
-    services.loops.start("usage", services.uses.write, pause_seconds=USES_PAUSE_SECONDS)
-    forget = while_held(services.leases, "kept-answers", services.kept_answers.forget)
-    services.loops.start("kept-answers", forget, pause_seconds=FORGET_PAUSE_SECONDS)
-    start_webhooks(services)
-
-
-def start_webhooks(services: Services) -> None:
-    """Let this process tell endpoints what they asked for, if no other one does."""
-    hooks, leases, loops = services.hooks, services.leases, services.loops
-    fan_out = while_held(leases, "webhook-fan-out", hooks.fan_out.round)
-    loops.start("webhook-fan-out", fan_out, pause_seconds=FOLLOW_PAUSE_SECONDS)
-    loops.start("webhook-courier", hooks.courier.round, pause_seconds=FOLLOW_PAUSE_SECONDS)
-    again = while_held(leases, "webhook-redeliveries", hooks.redeliveries.round)
-    loops.start("webhook-redeliveries", again, pause_seconds=FOLLOW_PAUSE_SECONDS)
-    forget = while_held(leases, "webhook-retention", hooks.deliveries.forget_old)
-    loops.start("webhook-retention", forget, pause_seconds=FORGET_PAUSE_SECONDS)
-
-
-def sealer_of(services: Services) -> Sealer:
-    """Return what seals the log of *services*."""
-    return Sealer(
-        services.store,
-        services.clock,
-        services.randomness,
-        range_events=services.settings.seal_events,
-    )
-
-
 async def close(services: Services) -> None:
     """Stop the loops, write what waits, and give everything back."""
     services.lifecycle.draining = True
@@ -387,12 +316,16 @@ async def close(services: Services) -> None:
     await services.backtests.close()
     await services.rebuilds.close()
     await services.appender.close()
-    try:
-        await services.hooks.close()
-        await services.imports.close()
-        await services.keys.note_uses()
-        await services.uses.write_all()
-        await services.leases.release()
-    except StoreError as error:
-        _log.warning("key_uses_lost", error=str(error))
+    lasts = {
+        "webhooks": services.hooks.close,
+        "imports": services.imports.close,
+        "key-uses": services.keys.note_uses,
+        "usage": services.uses.write_all,
+        "leases": services.leases.release,
+    }
+    for name, write in lasts.items():
+        try:
+            await write()
+        except StoreError as error:
+            _log.warning("not_written_at_close", what=name, error=str(error))
     await services.store.close()

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from domain.instants import SECOND
-from service.appender import Batch
-from service.ingest import Outcome
+from service.intake.appender import Batch
+from service.intake.ingest import Outcome
 from service.ports import StoreHealth
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

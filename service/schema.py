@@ -11,7 +11,7 @@ from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
-from service.store_errors import SchemaMismatch
+from service.ports.errors import SchemaMismatch
 
 NEWEST = "0014"
 """The migration that this release was written for; a test holds it and `migrations/` together."""

@@ -25,7 +25,8 @@ from service.bootstrap import build, close
 from service.errors import Problem
 from service.http.edge import LINES_TYPES
 from service.http.problems import KINDS, MEDIA_TYPE, document
-from service.rejections import IMPORTS_ROUTE
+from service.intake.rejections import IMPORTS_ROUTE
+from service.loops import start_loops
 from service.running import loop_factory, settle_garbage
 from service.services import Services
 from service.settings import Settings
@@ -261,6 +262,7 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
         _log.warning("unknown_settings", names=settings.unknown)
     services = await build(settings)
     settle_garbage()
+    start_loops(services)
     try:
         await server_of(services, on_ready).serve()
     finally:

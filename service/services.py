@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from service.appender import Appender
-from service.backtests import Backtests
-from service.catalogue import Catalogue
+from service.access.kept_answers import KeptAnswers
+from service.access.keys import KeyRing
+from service.access.rates import Rates
+from service.access.tenants import Tenants
+from service.access.usage import Uses
 from service.consuming.consumer import Consumer
-from service.event_schemas import EventSchemas
 from service.imports.jobs import Imports
-from service.ingest import Intake
-from service.kept_answers import KeptAnswers
-from service.keys import KeyRing
+from service.intake.appender import Appender
+from service.intake.event_schemas import EventSchemas
+from service.intake.ingest import Intake
+from service.intake.rejections import Rejections
 from service.leases import Alone, Leases
 from service.metrics import Metrics
+from service.modelling.backtests import Backtests
+from service.modelling.catalogue import Catalogue
+from service.modelling.rebuilds import Rebuilds
 from service.ports import Clock, Randomness, Store
 from service.progress import Progress
-from service.rates import Rates
-from service.rebuilds import Rebuilds
-from service.rejections import Rejections
 from service.settings import Settings
-from service.tenants import Tenants
-from service.usage import Uses
 from service.webhooks.hooks import Hooks
 from service.workers.follower import Follower
 from service.workers.supervisor import Loops

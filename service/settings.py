@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 
-from service.networks import network_in
+from service.access.networks import network_in
 
 T = TypeVar("T")
 

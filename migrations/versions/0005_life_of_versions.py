@@ -15,7 +15,7 @@ depends_on = None
 
 WHOLE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-OF_GENERATIONS = ("base", "since", "engine", "standby_until", "announced_buckets")
+OF_GENERATIONS = ("base", "since", "engine", "standby_until")
 TEXTS_OF_GENERATIONS = ("stage_map", "hash")
 OF_VERSIONS = ("validated_at", "backtested_at")
 

@@ -34,9 +34,8 @@ def audit_log(
 ) -> None:
     """Tell every management call, the newest first."""
     from projections.access import AUDIT_LOG
-    from projections.registers import AskEntries
+    from projections.registers import AskEntries, found
     from service.http.answers import audit_entry_of, instant
-    from service.http.audit import page_of
 
     wanted = {"actor": actor, "action": action}
     asked = AskEntries(
@@ -50,17 +49,17 @@ def audit_log(
     )
 
     async def ask(services: Services) -> list[AuditEntry]:
-        return await services.store.look(page_of(asked))
+        return await services.store.look(found(AUDIT_LOG, asked))
 
     settings = settings_now()
     require_database(settings)
-    found = use(ask, settings=settings)
+    rows = use(ask, settings=settings)
     if as_json:
-        print_json({"data": [audit_entry_of(each) for each in found]})
+        print_json({"data": [audit_entry_of(each) for each in rows]})
         return
     print_table(
         ("AT", "ACTOR", "ACTION", "TARGET", "OUTCOME"),
-        [[instant(one.at) or "", one.actor, one.action, one.target, one.outcome] for one in found],
+        [[instant(one.at) or "", one.actor, one.action, one.target, one.outcome] for one in rows],
     )
 
 

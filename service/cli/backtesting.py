@@ -44,9 +44,9 @@ def backtest(
     It is compared with the active version: who would stand in which stage. Nothing is stored,
     nothing is announced.
     """
-    from service.backtests import Order
+    from service.access.keys import DEFAULT_TENANT
     from service.http.backtests import backtest_of, change_of
-    from service.keys import DEFAULT_TENANT
+    from service.modelling.backtests import Order
 
     if not 0 < sample <= 1:
         message = f"--sample: expected a share above 0 and at most 1, found {sample:g}"

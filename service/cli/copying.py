@@ -15,10 +15,10 @@ from service.cli.printing import counted, print_json
 from service.cli.session import database_path, require_database, settings_now, use_store
 
 if TYPE_CHECKING:
-    from service.archive import Archive, Restored
     from service.ports import Store
+    from service.safekeeping.archive import Archive, Restored
+    from service.safekeeping.verifying import LogVerdict
     from service.settings import Settings
-    from service.verifying import LogVerdict
 
 _LOOK_AGAIN_SECONDS = 0.2
 
@@ -83,7 +83,7 @@ def export(file: NewFile, without_keys: WithoutKeys = False, as_json: Json = Fal
     meanwhile: the copy is of one moment. Keep the file as you keep the database.
     """
     from service.cli.progress import parts_shown
-    from service.copying import write_copy
+    from service.safekeeping.copying import write_copy
 
     settings = settings_now()
     require_database(settings)
@@ -111,7 +111,7 @@ def restore(file: CopyToRead, as_json: Json = False) -> None:
     Positions, ids, seals and the feed stay as they were; stages are folded again and compared. All
     of it or nothing: a file that was cut or changed leaves nothing behind. Nobody is notified.
     """
-    from service.archive import CopyError, NotEmpty
+    from service.safekeeping.archive import CopyError, NotEmpty
 
     began = time.monotonic()
     try:
@@ -145,8 +145,8 @@ def restore(file: CopyToRead, as_json: Json = False) -> None:
 
 def _restore(file: Path, settings: Settings) -> tuple[Restored, LogVerdict]:
     from service.cli.progress import parts_shown
-    from service.copying import restore_copy
-    from service.verifying import verify_log
+    from service.safekeeping.copying import restore_copy
+    from service.safekeeping.verifying import verify_log
 
     with parts_shown() as tell:
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from domain.instants import MINUTE, SECOND, format_instant
+from service.access.keys import DEFAULT_TENANT
 from service.cli.session import database_path, require_database, settings_now, use
-from service.keys import DEFAULT_TENANT
 from service.ports import StoreHealth
+from service.safekeeping.verifying import verify_projections
 from service.services import Services
 from service.settings import Settings
-from service.verifying import verify_projections
 
 _FREE_BYTES_MIN = 1 << 30
 _AHEAD_MAX = 5 * MINUTE

@@ -122,7 +122,7 @@ def _plan(file: Path, mapping: Path | None, options: dict[str, object]) -> Plan:
     """Return what the columns of *file* mean: the mapping, options having the last word."""
     from domain.document import ModelError
     from service.imports.plan import PlanError, read_plan
-    from service.model_files import read_model_text
+    from service.modelling.model_files import read_model_text
 
     try:
         document = read_model_text(mapping.read_bytes(), mapping.suffix) if mapping else {}
@@ -163,11 +163,11 @@ def _rejected_path(file: Path, chosen: Path | None) -> Path:
 
 
 def _run(file: Path, plan: Plan, rejected: Path | None, *, restart: bool) -> Progress:
+    from service.access.keys import DEFAULT_TENANT
     from service.imports.files import InFiles
     from service.imports.lines import UnreadableFile
     from service.imports.plan import PlanError
     from service.imports.running import Task
-    from service.keys import DEFAULT_TENANT
     from service.ports import StoreError
 
     settings = settings_now()

@@ -14,7 +14,7 @@ from service.cli.printing import print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
-    from service.keys import Terms
+    from service.access.keys import Terms
     from service.ports import ApiKey
     from service.services import Services
 
@@ -66,7 +66,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make an API key; it is shown this once."""
-    from service.keys import Terms
+    from service.access.keys import Terms
 
     scopes = _scopes(scope or ["admin"])
     terms = Terms(
@@ -92,8 +92,8 @@ def adopt(
     as_json: Json = False,
 ) -> None:
     """Take a write key that clients have already, from standard input."""
+    from service.access.keys import Terms
     from service.http.answers import api_key_of
-    from service.keys import Terms
 
     existing = sys.stdin.readline().strip()
     scopes, terms = ("events:write",), Terms()
@@ -136,7 +136,7 @@ def _show_secret(key: ApiKey, token: str, said: str, *, as_json: bool) -> None:
 
 
 def _scopes(wanted: list[str]) -> tuple[str, ...]:
-    from service.keys import SCOPES
+    from service.access.keys import SCOPES
 
     strangers = [scope for scope in wanted if scope not in SCOPES]
     if strangers:
@@ -146,7 +146,7 @@ def _scopes(wanted: list[str]) -> tuple[str, ...]:
 
 
 def _networks(wanted: list[str]) -> tuple[str, ...]:
-    from service.networks import network_in
+    from service.access.networks import network_in
 
     try:
         return tuple(str(network_in(text)) for text in wanted)
@@ -221,7 +221,7 @@ def rotate(
 
 
 def _overlap(text: str) -> int:
-    from service.keys import overlap_of
+    from service.access.keys import overlap_of
 
     try:
         return overlap_of(text)

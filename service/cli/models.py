@@ -71,13 +71,13 @@ def _members(model: Model, version: ModelVersion | None) -> dict[str, object]:
 
 
 def _ready_made() -> dict[str, Model]:
-    from service.model_files import load_ready_models
+    from service.modelling.model_files import load_ready_models
 
     return dict(load_ready_models())
 
 
 def _stored() -> list[tuple[Model, ModelVersion | None]]:
-    from service.keys import DEFAULT_TENANT
+    from service.access.keys import DEFAULT_TENANT
 
     async def ask(services: Services) -> list[tuple[Model, ModelVersion | None]]:
         versions = await services.store.models(DEFAULT_TENANT)
@@ -140,7 +140,7 @@ def _checked(file: Path) -> tuple[Model | None, tuple[Finding, ...]]:
     from domain.check import check_model
     from domain.check.findings import of_problem
     from domain.document import ModelError, parse_model
-    from service.model_files import read_located
+    from service.modelling.model_files import read_located
 
     try:
         located = read_located(file.read_bytes(), file.suffix)
@@ -211,8 +211,8 @@ def put_model(
 
     Nobody sees it until it is activated. A document that is stored already makes no new version.
     """
+    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import model_version_of
-    from service.keys import DEFAULT_TENANT
 
     async def put(services: Services) -> ModelVersion:
         read = services.catalogue.read(file.read_bytes(), file.suffix, is_draft=draft)
@@ -236,8 +236,8 @@ def list_versions(
     The newest first, each with how far it has come: draft, validated, backtested, active, standby
     or retired.
     """
+    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import model_version_of
-    from service.keys import DEFAULT_TENANT
 
     async def ask(services: Services) -> list[dict[str, object]]:
         await services.catalogue.find(DEFAULT_TENANT, key)
@@ -276,8 +276,8 @@ def publish(file: ModelFile, as_json: Json = False) -> None:
     A document that is stored already makes no new version. Readers see the old version until the
     new one has caught up.
     """
+    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import instant, model_version_of
-    from service.keys import DEFAULT_TENANT
 
     async def put(services: Services) -> ModelVersion:
         draft = services.catalogue.read(file.read_bytes(), file.suffix)

@@ -50,8 +50,8 @@ def activate(
     All of history is folded by it; readers see the present version until that is done, and nothing
     is announced. From now on, everybody stays in the stage that the present version has them in.
     """
-    from service.activation import Plan
-    from service.keys import DEFAULT_TENANT
+    from service.access.keys import DEFAULT_TENANT
+    from service.modelling.activation import Plan
 
     pairs = dict(map(_pair, stage_map or ()))
     plan = Plan("from_now" if from_now else "rebuild", pairs)
@@ -72,7 +72,7 @@ def rollback(*, key: Key, as_json: Json = False) -> None:
     The version that was active before the present one is made active again: at once where it
     stands by, else after a rebuild. Nothing is announced.
     """
-    from service.keys import DEFAULT_TENANT
+    from service.access.keys import DEFAULT_TENANT
 
     _fold(lambda ours: ours.catalogue.rollback(DEFAULT_TENANT, key), as_json=as_json)
 
@@ -95,7 +95,7 @@ def start(
     Readers see the old projection until the new one is whole. Ctrl-C stops it here; a server, or
     the next command, goes on with it. With --no-activate it waits to be looked at.
     """
-    from service.keys import DEFAULT_TENANT
+    from service.access.keys import DEFAULT_TENANT
 
     async def begin(services: Services) -> Generation:
         return await services.catalogue.rebuild(DEFAULT_TENANT, key, version, activates=activates)
@@ -166,8 +166,8 @@ def outdated(*, as_json: Json = False) -> None:
     To be run once where a new release asks for it, while no other process runs. Models are without
     answers until their rebuild is done.
     """
+    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import rebuild_of
-    from service.keys import DEFAULT_TENANT
 
     settings = settings_now()
     require_database(settings)
@@ -200,9 +200,9 @@ def status(
 
     The newest first, with rate and time left.
     """
+    from service.access.keys import DEFAULT_TENANT
     from service.errors import Problem
     from service.http.answers import rebuild_of
-    from service.keys import DEFAULT_TENANT
 
     settings = settings_now()
     require_database(settings)
@@ -241,8 +241,8 @@ def cancel(*, rebuild: RebuildId, as_json: Json = False) -> None:
 
     Whichever process runs it; readers go on with what they see.
     """
+    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import rebuild_of
-    from service.keys import DEFAULT_TENANT
 
     settings = settings_now()
     require_database(settings)
@@ -265,8 +265,8 @@ def diff(*, rebuild: RebuildId, as_json: Json = False) -> None:
 
     How many stand in which stage before and after, and the first of those who stand elsewhere.
     """
+    from service.access.keys import DEFAULT_TENANT
     from service.http.rebuilds import diff_of
-    from service.keys import DEFAULT_TENANT
 
     async def look(services: Services) -> Diff:
         return await services.rebuilds.diff(DEFAULT_TENANT, rebuild, limit=SHOWN)
@@ -295,8 +295,8 @@ def put_to_use(*, rebuild: RebuildId, as_json: Json = False) -> None:
 
     It was begun with --no-activate; nothing is announced.
     """
+    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import rebuild_of
-    from service.keys import DEFAULT_TENANT
 
     async def take_over(services: Services) -> dict[str, object]:
         found = await services.rebuilds.activate(DEFAULT_TENANT, rebuild)

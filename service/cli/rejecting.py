@@ -16,7 +16,7 @@ from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
     from projections.rejected import RejectedEvent, RejectedQuery
-    from service.rejections import Retried
+    from service.intake.rejections import Retried
     from service.services import Services
 
 app = typer.Typer(no_args_is_help=True, help="Rejected events: list, retry.")
@@ -63,7 +63,7 @@ def list_rejected(
 
 def _line(one: RejectedEvent) -> tuple[str, ...]:
     from service.http.answers import instant
-    from service.rejections import id_of
+    from service.intake.rejections import id_of
 
     text = one.text[:_TEXT_SHOWN].decode("utf-8", "replace")
     shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
@@ -108,7 +108,7 @@ def retry(
 
 
 def _numbers(ids: list[str]) -> list[int]:
-    from service.rejections import number_of
+    from service.intake.rejections import number_of
 
     numbers = [number for each in ids if (number := number_of(each)) is not None]
     if len(numbers) < len(ids):

@@ -15,9 +15,9 @@ from service.cli.exits import CommandError, Exit
 from service.settings import Settings
 
 if TYPE_CHECKING:
-    from service.archive import Archive
     from service.notes import Note
     from service.ports import Store
+    from service.safekeeping.archive import Archive
     from service.services import Services
 
 Answer = TypeVar("Answer")
@@ -93,7 +93,8 @@ def use(
     import asyncio
 
     from service import logs, notes
-    from service.bootstrap import build, close, start_follower
+    from service.bootstrap import build, close
+    from service.loops import start_follower
 
     chosen = settings or settings_now()
     quiet = "warning" if chosen.log_level == "info" else chosen.log_level
@@ -101,9 +102,8 @@ def use(
 
     async def run() -> Answer:
         services = await build(chosen, renews=renews)
-        # A sweep up to the present, in the middle of an import of the past, would write down
-        # silences that the next lines break.
-        await services.loops.stop()
+        # Nothing else: a sweep up to the present, in the middle of an import of the past, would
+        # write down silences that the next lines break.
         start_follower(services)
         try:
             with notes.noting(_note(services)):
@@ -119,7 +119,7 @@ def _note(services: Services) -> Note:
     import getpass
 
     from projections.access import AuditEntry
-    from service.keys import DEFAULT_TENANT
+    from service.access.keys import DEFAULT_TENANT
     from service.notes import Note
 
     try:

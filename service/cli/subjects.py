@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from domain.machine.explain import RuleExplanation
 from domain.model import Model
 from domain.transitions import Cause
-from service.keys import DEFAULT_TENANT
+from service.access.keys import DEFAULT_TENANT
 from service.ports import Subject, SubjectKey, SubjectSnapshot
 from service.services import Services
 from service.standing import Standing, standing_now, standing_then

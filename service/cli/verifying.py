@@ -16,10 +16,10 @@ from service.cli.session import require_database, settings_now, use, use_store
 
 if TYPE_CHECKING:
     from projections.health import Finding
-    from service.archive import Archive
     from service.ports import Store
+    from service.safekeeping.archive import Archive
+    from service.safekeeping.verifying import LogVerdict, ProjectionsVerdict
     from service.services import Services
-    from service.verifying import LogVerdict, ProjectionsVerdict
 
 _SHOWN_MAX = 20
 
@@ -72,9 +72,9 @@ def seal(as_json: Json = False) -> None:
     A server seals by itself; this is for an anchor of now. Keep it where whoever could change the
     database cannot reach it.
     """
-    from service.bootstrap import sealer_of
     from service.http.seals import seal_of
-    from service.seals import anchor_of
+    from service.loops import sealer_of
+    from service.safekeeping.seals import anchor_of
 
     settings = settings_now()
     require_database(settings)
@@ -94,7 +94,7 @@ def seal(as_json: Json = False) -> None:
 
 
 def _anchor(text: str) -> tuple[int, bytes]:
-    from service.seals import parse_anchor
+    from service.safekeeping.seals import parse_anchor
 
     try:
         return parse_anchor(text)
@@ -111,7 +111,7 @@ async def _look(
 ) -> Report:
     from projections.health import Finding
     from service.ports import StoreDamaged
-    from service.verifying import verify_log, verify_projections
+    from service.safekeeping.verifying import verify_log, verify_projections
 
     log = await verify_log(store, tell, anchor=anchor)
     try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from service.access.keys import DEFAULT_TENANT
 from service.consuming.consumer import Beginning, Consumer
 from service.consuming.judging import Judge
 from service.consuming.records import RecordLog
-from service.ingest import DEFAULT_SOURCE
-from service.keys import DEFAULT_TENANT
+from service.intake.ingest import DEFAULT_SOURCE
+from service.intake.rejections import Rejections
 from service.metrics import Metrics
 from service.ports import Clock, Store
-from service.rejections import Rejections
 from service.settings import Settings
 
 

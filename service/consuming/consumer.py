@@ -21,7 +21,7 @@ from projections.consumed import OffsetTaken, Stretch, consumed
 from service.consuming.figures import ConsumerFigures
 from service.consuming.judging import Judge, Judged
 from service.consuming.records import OutOfRange, Place, Record, RecordLog, RecordsUnavailable
-from service.ingest import Outcome
+from service.intake.ingest import Outcome
 from service.ports import Clock, Store, StoreError
 
 RECORDS_MAX = 2_000

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from service.consuming.records import Place
-from service.ingest import Outcome
+from service.intake.ingest import Outcome
 
 
 class ConsumerFigures(Collector):

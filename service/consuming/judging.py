@@ -19,9 +19,9 @@ from service.consuming.reading import TRACEPARENT, said_by
 from service.consuming.records import Place, Record
 from service.door.events import Door, Origin, Refused
 from service.door.readings import Reading
-from service.ingest import Outcome
+from service.intake.ingest import Outcome
+from service.intake.rejections import Rejections
 from service.ports import Clock, NewEvent
-from service.rejections import Rejections
 
 ROUTE = "kafka"
 _MILLISECOND = 1_000

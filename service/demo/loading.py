@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.instants import MINUTE
+from service.access.keys import DEFAULT_TENANT
 from service.demo.life import Fact
 from service.door.events import Origin
-from service.keys import DEFAULT_TENANT
 from service.services import Services
 
 SOURCE = "demo"

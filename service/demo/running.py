@@ -20,6 +20,7 @@ from service.bootstrap import build, close
 from service.demo.loading import Note, load
 from service.demo.population import Population, populate
 from service.demo.trickle import trickle
+from service.loops import start_loops
 from service.server import server_of
 from service.services import Services
 from service.settings import Settings
@@ -65,6 +66,7 @@ def _is_free(host: str, port: int) -> bool:
 
 async def _run(settings: Settings, *, open_browser: bool) -> None:
     services = await build(settings)
+    start_loops(services)
     try:
         shop = await prepare(services)
         server = server_of(services, _greeting(settings, open_browser=open_browser))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.types import Scope
 
-from service.networks import address_in, is_within
+from service.access.networks import address_in, is_within
 
 
 def address_of(scope: Scope, trusted: tuple[str, ...]) -> str:

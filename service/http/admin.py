@@ -11,15 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from domain.instants import parse_instant
+from service.access.keys import Terms
+from service.access.networks import network_in
 from service.door.bounds import Bounds
 from service.errors import Place, Problem
 from service.http.answers import answer, api_key_of, listed
 from service.http.events_in import LINES_AT_ONCE
+from service.http.overlaps import Overlapping
 from service.http.parameters import LIMIT_MAX
 from service.http.requests import MayAdminister, MaySeeAnything, only_known_parameters
 from service.http.strict_route import StrictRoute
-from service.keys import Terms, overlap_of
-from service.networks import network_in
 
 router = APIRouter(
     tags=["admin"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute
@@ -112,26 +113,8 @@ def _checked(
         return None
 
 
-class Rotation(BaseModel):
+class Rotation(Overlapping):
     """How a key changes its secret."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    overlap: Annotated[
-        str, Field(max_length=64, description="For how long the secret before stays good.")
-    ] = "24h"
-
-    def microseconds(self) -> int:
-        """Return the overlap.
-
-        Raises:
-            Problem: `validation_failed`.
-        """
-        try:
-            return overlap_of(self.overlap)
-        except ValueError as error:
-            place = Place("/overlap", "bad_duration", str(error))
-            raise Problem("validation_failed", f"overlap: {error}", errors=[place]) from None
 
 
 @router.post("/v1/api-keys", status_code=201, summary="Make an API key")

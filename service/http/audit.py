@@ -7,9 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from projections.access import AUDIT_LOG, AuditEntry
-from projections.asking import Script, ask
-from projections.registers import AskEntries
+from projections.access import AUDIT_LOG
+from projections.registers import AskEntries, found
 from service.http.answers import answer, audit_entry_of, listed
 from service.http.parameters import Cursor, Limit, instant_of
 from service.http.requests import MayAdminister, only_known_parameters
@@ -48,13 +47,7 @@ async def audit_log(
         since=None if since is None else instant_of("since", since),
         until=None if until is None else instant_of("until", until),
     )
-    found = await call.services.store.look(page_of(asked))
-    following = (found[limit - 1].number,) if len(found) > limit else None
-    rows = [audit_entry_of(each) for each in found[:limit]]
+    page = await call.services.store.look(found(AUDIT_LOG, asked))
+    following = (page[limit - 1].number,) if len(page) > limit else None
+    rows = [audit_entry_of(each) for each in page[:limit]]
     return answer(listed(rows, cursors.write(following)))
-
-
-def page_of(asked: AskEntries) -> Script[list[AuditEntry]]:
-    """Return the entries that *asked* is about."""
-    rows = yield from ask(asked)
-    return [AUDIT_LOG.value(row) for row in rows]

@@ -10,8 +10,6 @@ from starlette.responses import Response
 from domain.instants import SECOND
 from projections.backtest import Change, News, Place
 from projections.trials import Backtest
-from service.activation import expect_valid
-from service.backtests import Order
 from service.http.answers import Members, answer, cause_of, instant, listed, pace_of
 from service.http.bodies import read_body
 from service.http.models import DOCUMENT, Key, kind_of
@@ -22,6 +20,8 @@ from service.http.requests import (
     MaySeeMetrics,
     only_known_parameters,
 )
+from service.modelling.activation import expect_valid
+from service.modelling.backtests import Order
 
 router = APIRouter(tags=["models"], dependencies=[Depends(only_known_parameters)])
 

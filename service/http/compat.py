@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service.access.keys import Principal
 from service.door.bodies import Items
 from service.door.envelopes import Envelope, open_envelope
 from service.door.events import Origin
@@ -39,8 +40,7 @@ from service.http.write_keys import (
     preflight,
     writer_of,
 )
-from service.ingest import Outcome
-from service.keys import Principal
+from service.intake.ingest import Outcome
 from service.ports import StoreError
 from service.services import Services
 

@@ -43,7 +43,7 @@ from service.http.requests import (
 )
 from service.http.strict_route import StrictRoute
 from service.http.subjects import SubjectId, matches, snapshot_of, standings_of
-from service.ingest import DEFAULT_SOURCE
+from service.intake.ingest import DEFAULT_SOURCE
 from service.ports import (
     CustomerQuery,
     Expectation,

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Problem
 from service.http.problems import response
-from service.rejections import IMPORTS_ROUTE
+from service.intake.rejections import IMPORTS_ROUTE
 from service.services import Services
 
 SECURITY_HEADERS = {

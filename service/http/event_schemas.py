@@ -13,7 +13,6 @@ from domain.machine.upcasting import FIRST_VERSION
 from projections.event_schemas import EventSchema
 from service.door.bounds import Bounds
 from service.errors import Problem
-from service.event_schemas import VERSION_MAX, not_found
 from service.http.answers import answer, event_schema_of, listed
 from service.http.requests import (
     Call,
@@ -22,6 +21,7 @@ from service.http.requests import (
     only_known_parameters,
 )
 from service.http.strict_route import StrictRoute
+from service.intake.event_schemas import VERSION_MAX, not_found
 
 router = APIRouter(
     tags=["events"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from service.access.keys import Principal
 from service.door.bodies import Items, decoded
 from service.door.cloudevents import CloudEventReading
 from service.door.events import Origin
@@ -25,8 +26,7 @@ from service.http.bodies import read_body, read_pieces
 from service.http.event_bodies import items_of, kind_of
 from service.http.parameters import WAIT_APPLIED_SECONDS, taken_in
 from service.http.requests import authorize, name_route, refuse_unknown, services_of
-from service.ingest import DEFAULT_SOURCE, Outcome
-from service.keys import Principal
+from service.intake.ingest import DEFAULT_SOURCE, Outcome
 from service.ports import Receipt
 from service.services import Services
 

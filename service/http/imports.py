@@ -20,7 +20,7 @@ from service.http.answers import Members, answer, instant, listed
 from service.http.bodies import UnsupportedEncoding
 from service.http.requests import Call, MayImport, only_known_parameters
 from service.imports.jobs import Order
-from service.rejections import IMPORTS_ROUTE
+from service.intake.rejections import IMPORTS_ROUTE
 
 router = APIRouter(tags=["imports"], dependencies=[Depends(only_known_parameters)])
 

@@ -16,13 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from projections.access import AuditEntry, KeptAnswer, write_down
 from service import notes
+from service.access.kept_answers import Answered, key_in
+from service.access.keys import Principal
 from service.errors import Problem, problem_of
 from service.http.addresses import address_of
 from service.http.operations import managed_at
 from service.http.problems import request_id_of, response
 from service.http.requests import ANY_SCOPE, authorize
-from service.kept_answers import Answered, key_in
-from service.keys import Principal
 from service.ports import StoreError
 from service.services import Services
 

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.activation import Plan
 from service.errors import Problem
 from service.http.answers import answer, instant, listed, model_version_of, rebuild_of
 from service.http.bodies import read_body
@@ -31,6 +30,7 @@ from service.http.requests import (
     only_known_parameters,
 )
 from service.http.strict_route import StrictRoute
+from service.modelling.activation import Plan
 from service.ports import BoardQuery, ModelVersion
 
 router = APIRouter(

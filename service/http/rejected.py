@@ -17,7 +17,7 @@ from service.http.answers import Members, answer, instant, listed
 from service.http.parameters import Cursor, InstantText, Limit, instant_of
 from service.http.requests import MayAdminister, only_known_parameters
 from service.http.strict_route import StrictRoute
-from service.rejections import RETRIED_MAX, Retried, id_of, number_of
+from service.intake.rejections import RETRIED_MAX, Retried, id_of, number_of
 
 router = APIRouter(
     tags=["admin"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute

@@ -10,11 +10,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
 
+from service.access.keys import ADMIN, DEFAULT_TENANT, Principal
+from service.access.rates import Policy
 from service.errors import Place, Problem
 from service.http.addresses import address_of
 from service.http.cursors import Cursors
-from service.keys import ADMIN, DEFAULT_TENANT, Principal
-from service.rates import Policy
 from service.services import Services
 
 ANY_SCOPE = ""

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from service.access.tenants import ID_PATTERN
 from service.http.admin import Name
 from service.http.answers import answer, api_key_of, listed, tenant_of
 from service.http.requests import MayOperate, only_known_parameters
 from service.http.strict_route import StrictRoute
-from service.tenants import ID_PATTERN
 
 router = APIRouter(
     tags=["admin"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute

@@ -8,9 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from domain.instants import DAY
-from projections.access import USAGE, Usage
-from projections.asking import Script, ask
-from projections.registers import AskEntries
+from projections.access import USAGE
+from projections.registers import AskEntries, found
 from service.http.answers import answer, listed, usage_of
 from service.http.parameters import Cursor, InstantText, Limit, instant_of
 from service.http.requests import MayAdminister, only_known_parameters
@@ -47,13 +46,7 @@ async def usage(
         since=None if first is None else first // DAY,
         until=None if end is None else -(-end // DAY),
     )
-    found = await call.services.store.look(_page_of(asked))
-    last = found[limit - 1] if len(found) > limit else None
+    page = await call.services.store.look(found(USAGE, asked))
+    last = page[limit - 1] if len(page) > limit else None
     following = None if last is None else (last.day, last.key_id)
-    return answer(listed([usage_of(each) for each in found[:limit]], cursors.write(following)))
-
-
-def _page_of(asked: AskEntries) -> Script[list[Usage]]:
-    """Return what *asked* is about."""
-    rows = yield from ask(asked)
-    return [USAGE.value(row) for row in rows]
+    return answer(listed([usage_of(each) for each in page[:limit]], cursors.write(following)))

@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from projections.registers import entries
 from projections.webhooks.rows import LANES, Endpoint
-from service.errors import Place, Problem
+from service.errors import Problem
 from service.http.answers import Members, answer, instant, listed
+from service.http.overlaps import Overlapping
 from service.http.requests import (
     Call,
     MayManageWebhooks,
@@ -21,7 +22,6 @@ from service.http.requests import (
     only_known_parameters,
 )
 from service.http.strict_route import StrictRoute
-from service.keys import overlap_of
 from service.webhooks.breaker import Breaker
 from service.webhooks.checking import key_members
 from service.webhooks.endpoints import Standing
@@ -132,27 +132,10 @@ class Trial(BaseModel):
     type: Literal[tuple(TYPES)] = TEST  # type: ignore[valid-type]  # the types of the table
 
 
-class SecretRotation(BaseModel):
+class SecretRotation(Overlapping):
     """How an endpoint changes its secret."""
 
-    model_config = _STRICT
-
-    overlap: Annotated[
-        str, Field(max_length=64, description="For how long the secret before signs as well.")
-    ] = "24h"
     secret: Annotated[str | None, Field(max_length=200)] = None
-
-    def microseconds(self) -> int:
-        """Return the overlap.
-
-        Raises:
-            Problem: `validation_failed`.
-        """
-        try:
-            return overlap_of(self.overlap)
-        except ValueError as error:
-            place = Place("/overlap", "bad_duration", str(error))
-            raise Problem("validation_failed", f"overlap: {error}", errors=[place]) from None
 
 
 @router.get("/v1/webhook-types", summary="What there is to be told of")

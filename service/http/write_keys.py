@@ -13,9 +13,9 @@ import binascii
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.access.keys import OWN_PREFIX, Principal
 from service.errors import Problem
 from service.http.requests import principal_of
-from service.keys import OWN_PREFIX, Principal
 
 SCOPE = "events:write"
 MISSING = "this needs a write key: Basic (as user name), Bearer, X-Write-Key, or in the body"

@@ -26,10 +26,10 @@ from service.imports.plan import Plan, PlanError, read_plan
 from service.imports.rejected import Rejected
 from service.imports.running import FileImport, Task
 from service.imports.spool import Spool
-from service.ingest import Intake, Outcome
+from service.intake.ingest import Intake, Outcome
+from service.intake.rejections import IMPORTS_ROUTE, Rejections
 from service.leases import Leases
 from service.ports import Clock, Randomness, Store
-from service.rejections import IMPORTS_ROUTE, Rejections
 
 UNDER_WAY_MAX = 20
 """Most imports of a tenant that wait for their file or are worked on."""

@@ -32,7 +32,7 @@ _DIGEST_LENGTH = 12
 
 
 class Appends(Protocol):
-    """Takes events that passed the door; `service.ingest.Intake` fits."""
+    """Takes events that passed the door; `service.intake.ingest.Intake` fits."""
 
     bounds: Bounds
 

@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.instants import HOUR, SECOND
+from service.access.keys import DEFAULT_TENANT, Principal
 from service.errors import Problem
 from service.http.addresses import address_of
-from service.keys import DEFAULT_TENANT, Principal
 from service.services import Services
 
 SCOPE = "customers:read"

@@ -10,9 +10,9 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from service.access.keys import Principal
 from service.errors import Problem
 from service.http.cursors import Cursors
-from service.keys import Principal
 from service.language.speaker import CODES, Language, language_of
 from service.pages import access
 from service.pages.catalogue import ModelLabel, labels

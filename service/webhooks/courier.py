@@ -174,6 +174,8 @@ class Courier:
     # ------------------------------------------------------------ bookkeeping
 
     async def _keep_books(self) -> Sequence[Claimed]:
+        if not (self._targets or self._current or self._ended):
+            return []
         now = self._clock.now()
         rooms = self._rooms(now)
         old = [

@@ -53,7 +53,10 @@ class FanOut:
         news = asyncio.ensure_future(self._progress.changed(timeout_seconds=WAIT_SECONDS))
         await asyncio.sleep(0)  # it listens from now on
         try:
-            if not await self.pages():
+            endpoints = await self._store.look(entries(ENDPOINTS))
+            if not endpoints:  # appends are told to those who asked, and cost others nothing
+                await asyncio.sleep(WAIT_SECONDS)
+            elif not await self._pages(endpoints):
                 await news
         finally:
             news.cancel()
@@ -61,13 +64,16 @@ class FanOut:
 
     async def pages(self) -> bool:
         """Read a page for each tenant that has endpoints; return whether more waits."""
+        return await self._pages(await self._store.look(entries(ENDPOINTS)))
+
+    async def _pages(self, endpoints: Sequence[Endpoint]) -> bool:
         more = False
-        for tenant, wants in _by_tenant(await self._store.look(entries(ENDPOINTS))).items():
-            more |= await self.page(tenant, wants)
+        for tenant, wants in _by_tenant(endpoints).items():
+            more |= await self.page(tenant)
             await self._tell_activations(tenant, wants)
         return more
 
-    async def page(self, tenant: str, wants: Wants) -> bool:
+    async def page(self, tenant: str) -> bool:
         """Put in what one page of the feed means; return whether more waits."""
         after = await self._store.look(reached(feed_of(tenant)))
         records, more = await self._records(tenant, after)
@@ -78,6 +84,8 @@ class FanOut:
             found.pop()
         told = [one for piece in found for one in await self.told(piece)]
         upto = found[-1].position
+        # Read behind the page: whoever was there when its records were written is among them.
+        wants = _by_tenant(await self._store.look(entries(ENDPOINTS, tenant))).get(tenant, ())
         parcels = self._parcels(told, wants)
 
         taking = _take(feed_of(tenant), after, upto, parcels, self._clock.now())

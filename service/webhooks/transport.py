@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
+from functools import cached_property
 
 import httpcore
 import httpx
@@ -73,7 +74,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Sends the requests of an `httpx.AsyncClient` over guarded connections.
 
-    Errors are those of `httpcore` and `service.webhooks.targets`.
+    Errors are those of `httpcore` and `service.webhooks.targets`. Certificates are loaded, which
+    takes some 40 ms, when the first request is sent.
     """
 
     def __init__(
@@ -84,12 +86,18 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         connections_max: int = 100,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or ssl.create_default_context(),
-            max_connections=connections_max,
-            max_keepalive_connections=min(connections_max, _KEPT_MAX),
+        self._backend = GuardedBackend(guard, look_up)
+        self._connections_max = connections_max
+        self._tls = tls
+
+    @cached_property
+    def _pool(self) -> httpcore.AsyncConnectionPool:
+        return httpcore.AsyncConnectionPool(
+            ssl_context=self._tls or ssl.create_default_context(),
+            max_connections=self._connections_max,
+            max_keepalive_connections=min(self._connections_max, _KEPT_MAX),
             keepalive_expiry=_KEPT_SECONDS,
-            network_backend=GuardedBackend(guard, look_up),
+            network_backend=self._backend,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -118,8 +126,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Close every connection."""
-        await self._pool.aclose()
+        """Close every connection, if there was any."""
+        if "_pool" in self.__dict__:
+            await self._pool.aclose()
 
 
 class _Body(httpx.AsyncByteStream):

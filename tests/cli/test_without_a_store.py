@@ -18,7 +18,7 @@ import pytest
 import typer
 
 from service.cli import app
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 from service.settings import Settings, variable_of
 from tests.cli.calling import PROGRAM, answer, call, run
 

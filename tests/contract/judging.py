@@ -21,7 +21,7 @@ from projections.log import StoredEvent, SubjectKey
 from projections.payloads import decoder, traits_in
 from projections.records import content_of
 from service.ports import Store
-from service.verifying import verify_projections
+from service.safekeeping.verifying import verify_projections
 from tests.builders import DAY
 from tests.contract.saying import TENANT
 

@@ -6,7 +6,7 @@ import pytest
 
 from projections.seals import FIRST_ROOT, Seal
 from service.ports import Store
-from service.seals import SEAL_AFTER
+from service.safekeeping.seals import SEAL_AFTER
 from tests.builders import DAY
 from tests.contract.saying import LATER, SHOP, post, publish, sent
 from tests.seals.world import fill, sealer, verdict

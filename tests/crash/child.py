@@ -10,7 +10,7 @@ from pathlib import Path
 from projections.log import Submission
 from service.adapters.runners import ThreadRunner
 from service.adapters.sqlite import sqlite_store
-from service.appender import Appender
+from service.intake.appender import Appender
 from tests.builders import DAY, at
 from tests.contract.saying import sent
 

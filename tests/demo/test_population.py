@@ -17,7 +17,7 @@ from service.demo.life import Fact
 from service.demo.population import Population, populate
 from service.door.bounds import Bounds
 from service.door.events import Door, Origin, Refused
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 
 NOW = 1_795_217_400_000_000
 MODELS = load_ready_models()

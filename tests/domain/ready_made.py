@@ -16,7 +16,7 @@ from domain.cel.syntax import Call, Expression, Literal, Node, path, walk
 from domain.durations import add
 from domain.events import Event
 from domain.model import Model
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 from tests.builders import DAY, START, at, did, identified, numbered, put_into
 from tests.domain.oracle.candidates import durations_of, triggers_of
 from tests.domain.strategies import Case

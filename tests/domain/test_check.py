@@ -5,7 +5,7 @@ import pytest
 from domain.check import check_document, check_model
 from domain.document import parse_model
 from domain.model import Model
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 from tests.domain.checking import found_in, journey, of_code, way
 from tests.domain.shop_document import shop, with_transition
 

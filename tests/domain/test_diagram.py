@@ -13,7 +13,7 @@ from domain.diagram import DIAGRAM_CSS, mermaid, svg, title_in, trigger_words
 from domain.diagram.layout import fitted, layout_of, text_width
 from domain.document import parse_model
 from domain.model import Model, Stage
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 from tests.domain.shop_document import shop, with_transition
 
 NS = {"s": "http://www.w3.org/2000/svg"}

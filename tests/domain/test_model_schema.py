@@ -12,7 +12,7 @@ from domain.document import rules, signals, stages
 from domain.document.names import EVENT_TYPES_MAX, OTHER_NAMES_MAX, TYPE_LENGTH_MAX
 from domain.document.section import TITLE_LENGTH_MAX
 from domain.model import Model
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 from tests.domain.broken_documents import BROKEN
 from tests.domain.shop_document import SHOP, shop
 

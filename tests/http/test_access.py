@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from service.access.keys import SCOPES, id_of, new_token
 from service.http.operations import OPERATIONS
-from service.keys import SCOPES, id_of, new_token
 from tests.http.conftest import ADMIN_KEY, Api, SeededRandomness, did
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from domain.instants import parse_instant
-from service.keys import hash_of, id_of
+from service.access.keys import hash_of, id_of
 from service.ports import ApiKey
 from tests.http.captures import CAPTURED_KEYS, Captured, captured
 from tests.http.conftest import Api

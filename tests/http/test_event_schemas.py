@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.errors import Problem
-from service.event_schemas import check_schema
+from service.intake.event_schemas import check_schema
 from tests.http.conftest import Api, did
 
 pytestmark = pytest.mark.anyio

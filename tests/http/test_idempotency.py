@@ -10,9 +10,9 @@ import pytest
 
 from projections.access import KEPT_ANSWERS, KeptAnswer
 from projections.registers import entries
+from service.access.kept_answers import key_in
 from service.errors import Problem
-from service.kept_answers import key_in
-from service.store_errors import StoreUnavailable
+from service.ports.errors import StoreUnavailable
 from tests.http.conftest import Api, did
 
 pytestmark = pytest.mark.anyio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.bootstrap import sealer_of
+from service.loops import sealer_of
 from tests.http.conftest import MakeApi, did
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from service import logs
-from service.keys import new_token
+from service.access.keys import new_token
 from service.settings import Settings, SettingsError, variable_of
 from tests.http.conftest import SeededRandomness
 

@@ -10,10 +10,10 @@ from domain.instants import DAY
 from projections.access import USAGE, Usage
 from projections.asking import Script
 from projections.registers import entries
+from service.access.usage import WRITTEN_AT_ONCE, Uses
 from service.adapters.memory import memory_store
 from service.adapters.system import SystemClock
 from service.ports import Store, StoreUnavailable
-from service.usage import WRITTEN_AT_ONCE, Uses
 from tests.http.conftest import Api, TurnedClock, did
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.imports.plan import LINE, Cell, PlanError, Property, format_of, read_plan
-from service.model_files import read_model_text
+from service.modelling.model_files import read_model_text
 from tests.imports.workshop import ORDERS, plan_of
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from projections.event_schemas import EventSchema
-from service.event_schemas import EventSchemas
 from service.imports import running
 from service.imports.lines import UnreadableFile
 from service.imports.plan import read_plan
+from service.intake.event_schemas import EventSchemas
 from service.ports import StoreUnavailable
 from tests.imports.workshop import TENANT, Workshop, plan_of
 

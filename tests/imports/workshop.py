@@ -9,13 +9,13 @@ from pathlib import Path
 from domain.instants import SECOND, parse_instant
 from service.adapters.memory import memory_store
 from service.door.bounds import Bounds
-from service.event_schemas import EventSchemas
 from service.imports.files import InFiles
 from service.imports.lines import Place, Record, Source, records
 from service.imports.plan import Plan, read_plan
 from service.imports.rejected import SUFFIX
 from service.imports.running import FileImport, Progress, Task
-from service.ingest import Intake
+from service.intake.event_schemas import EventSchemas
+from service.intake.ingest import Intake
 from service.ports import Receipt, Store, StoredEvent, StoreUnavailable, Submission
 
 NOW = parse_instant("2026-03-02T00:00:00Z")

@@ -19,8 +19,8 @@ from service.adapters.sql import archived
 from service.adapters.sql.compiled import text_and_names
 from service.adapters.sql.declared import metadata
 from service.adapters.sqlite.connections import open_writer
+from service.ports.errors import SchemaMismatch
 from service.schema import NEWEST, revision, sqlite_path, upgrade
-from service.store_errors import SchemaMismatch
 
 DECLARED = "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql NOT NULL"
 

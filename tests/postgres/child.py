@@ -15,7 +15,7 @@ import anyio
 from projections.log import NewEvent, Receipt, Submission
 from service.adapters.postgres import postgres_store
 from service.adapters.postgres.store import PostgresStore
-from service.appender import Appender
+from service.intake.appender import Appender
 from service.ports import StoreUnavailable
 from tests.builders import at
 from tests.contract.saying import sent

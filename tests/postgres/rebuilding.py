@@ -8,7 +8,7 @@ import sys
 from service.adapters.postgres import PostgresBuilders, postgres_store
 from service.adapters.postgres.store import PostgresStore
 from service.leases import Alone
-from service.rebuilds import Rebuilds
+from service.modelling.rebuilds import Rebuilds
 from tests.builders import at
 from tests.servers.postgres import PATIENT
 

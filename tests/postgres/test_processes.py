@@ -11,11 +11,11 @@ import pytest
 from projections.access import KeptAnswer
 from projections.answers import BoardQuery, CustomerQuery
 from projections.log import SubjectKey
+from service.access.kept_answers import Answered, KeptAnswers
+from service.access.keys import Principal
 from service.adapters.postgres import leases
 from service.adapters.postgres.store import PostgresStore
 from service.errors import Problem
-from service.kept_answers import Answered, KeptAnswers
-from service.keys import Principal
 from service.leases import Alone, while_held
 from service.ports import StoreUnavailable
 from tests.builders import at

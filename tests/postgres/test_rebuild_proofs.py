@@ -23,8 +23,8 @@ from projections.catalogue import Generation
 from projections.log import SubjectKey
 from service.adapters.postgres import postgres_store
 from service.adapters.postgres.store import PostgresStore
-from service.rebuilds import Rebuilds
-from service.verifying import verify_projections
+from service.modelling.rebuilds import Rebuilds
+from service.safekeeping.verifying import verify_projections
 from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, version_of
 from tests.postgres.rebuilding import NOW, rebuilds_of
 from tests.postgres.telling import OpenStore, Operator

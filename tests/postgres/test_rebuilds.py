@@ -22,8 +22,8 @@ from service.adapters.postgres.builders import PostgresBuilders
 from service.adapters.postgres.connections import Database, Link
 from service.adapters.postgres.ranges import RangeBuilder
 from service.adapters.postgres.store import PostgresStore
-from service.rebuilds import Rebuilds
-from service.verifying import ProjectionsVerdict, verify_projections
+from service.modelling.rebuilds import Rebuilds
+from service.safekeeping.verifying import ProjectionsVerdict, verify_projections
 from tests.builders import at
 from tests.contract.judging import assert_true
 from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from projections.log import NewEvent, Submission
 from service.adapters.postgres import postgres_store
 from service.adapters.sqlite import sqlite_archive
-from service.archive import Archive, CopyError, NotEmpty, Restored
-from service.copying import restore_copy, write_copy
 from service.ports import Store, SubjectKey
+from service.safekeeping.archive import Archive, CopyError, NotEmpty, Restored
+from service.safekeeping.copying import restore_copy, write_copy
+from service.safekeeping.verifying import verify_projections
 from service.schema import upgrade
-from service.verifying import verify_projections
 from tests.builders import DAY
 from tests.contract.judging import assert_true, whole_log
 from tests.contract.saying import LATER, SHOP, TEAM, TENANT, post, publish, sent

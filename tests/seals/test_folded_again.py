@@ -11,8 +11,8 @@ import pytest
 
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
+from service.safekeeping.verifying import ProjectionsVerdict, verify_projections
 from service.schema import upgrade
-from service.verifying import ProjectionsVerdict, verify_projections
 from tests.builders import DAY
 from tests.contract.saying import LATER, SHOP, TEAM, publish
 from tests.seals.world import fill

@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass
 
 from service.ports import Store
-from service.seals import Sealer
-from service.verifying import LogVerdict, verify_log
+from service.safekeeping.seals import Sealer
+from service.safekeeping.verifying import LogVerdict, verify_log
 from tests.contract.saying import LATER, post, sent
 
 CUSTOMERS = ("ann", "bob", "cyd")

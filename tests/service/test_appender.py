@@ -9,7 +9,7 @@ import pytest
 
 from projections.log import Receipt, Submission
 from service.adapters.memory import memory_store
-from service.appender import Appender
+from service.intake.appender import Appender
 from service.ports import Overloaded, Store, StoreUnavailable
 from service.progress import Progress
 from tests.contract.saying import LATER, sent

@@ -27,8 +27,15 @@ from projections.log import SubjectKey
 from service.adapters.memory import memory_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
-from service.backtests import HOUR, JOBS_AT_ONCE_MAX, JOBS_KEPT_MAX, LEASE, Backtests, Order
 from service.errors import Problem
+from service.modelling.backtests import (
+    HOUR,
+    JOBS_AT_ONCE_MAX,
+    JOBS_KEPT_MAX,
+    LEASE,
+    Backtests,
+    Order,
+)
 from service.ports import Store
 from service.schema import upgrade
 from tests.builders import at, did, numbered

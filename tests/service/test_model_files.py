@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.document import ModelError, Problem, parse_model
-from service.model_files import FILE_BYTES_MAX, read_located, read_model_text
+from service.modelling.model_files import FILE_BYTES_MAX, read_located, read_model_text
 
 MODEL = """\
 model: shop            # a comment

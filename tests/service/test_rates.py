@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.instants import SECOND
+from service.access.keys import Principal
+from service.access.rates import BUCKETS_MAX, RETRY_SECONDS_MAX, Bucket, Rates
 from service.errors import Problem
-from service.keys import Principal
-from service.rates import BUCKETS_MAX, RETRY_SECONDS_MAX, Bucket, Rates
 from tests.http.conftest import TurnedClock
 
 ANN = Principal("k1", "default", frozenset({"admin"}), None)

@@ -16,8 +16,8 @@ from service.adapters.memory.rows import MemoryRows
 from service.adapters.runners import DirectRunner
 from service.http.rebuilds import diff_of
 from service.leases import Alone
+from service.modelling.rebuilds import Rebuilds
 from service.ports import Generation, StoreUnavailable
-from service.rebuilds import Rebuilds
 from tests.builders import at
 from tests.contract.saying import SHOP, TENANT, post, publish, sent
 from tests.simulation.loop import simulated_loop

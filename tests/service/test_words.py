@@ -15,7 +15,7 @@ import service.language.speaker
 import service.pages
 from domain.transitions import CauseKind
 from service.language.words import EVENTS, WORDS
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 
 FOLDER = Path(service.pages.__file__).parent
 OTHERS = (Path(service.cli.telling.__file__), Path(service.language.speaker.__file__))

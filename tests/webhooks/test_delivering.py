@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
+from service.ports import FeedRecord, Page
 from tests.http.conftest import MakeApi, did
 from tests.webhooks.hooking import Hooked
 from tests.webhooks.receiving import Received, Receiver
@@ -43,6 +44,26 @@ async def test_what_came_before_the_endpoint_is_not_told(
     await hooked.deliver()
 
     assert receiver.types.count("customer.stage.changed") == 0
+
+
+async def test_who_asks_while_the_feed_is_being_read_misses_nothing(
+    hooked: Hooked, receiver: Receiver
+) -> None:
+    """Between two looks of the fan-out an endpoint is made, and then an event arrives."""
+    await hooked.endpoint("http://127.0.0.1:1024/unheard", types=["customer.stage.changed"])
+    store = hooked.api.services.store
+    read = store.feed
+
+    async def meanwhile(tenant: str, **how: int) -> Page[FeedRecord]:
+        store.feed = read  # type: ignore[method-assign]  # this once
+        await hooked.endpoint(receiver.url, types=["customer.stage.changed"])
+        await hooked.api.send(did("ordered", "ann", f"{DAY}T12:00:00Z"))
+        return await read(tenant, **how)
+
+    store.feed = meanwhile  # type: ignore[method-assign]  # as above
+    await hooked.deliver()
+
+    assert "customer.stage.changed" in receiver.types
 
 
 async def test_only_what_meets_the_filter_is_told(hooked: Hooked, receiver: Receiver) -> None:

@@ -15,7 +15,7 @@ from projections.catalogue import ApiKey
 from projections.seals import ALWAYS, FIRST_ROOT, Seal
 from service import notes
 from service.adapters.embedded.rows import Readings, Rows
-from service.seals import salt_rows
+from service.safekeeping.seals import salt_rows
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")

@@ -15,7 +15,7 @@ from projections.residents import Residents
 from projections.restoring import Cluster, fold_restored
 from service.adapters.embedded.rows import Rows
 from service.adapters.sql.archived import Clusters
-from service.archive import Restored
+from service.safekeeping.archive import Restored
 
 Answer = TypeVar("Answer")
 

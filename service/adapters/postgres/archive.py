@@ -15,7 +15,7 @@ from service.adapters.postgres.rows import PostgresRows
 from service.adapters.postgres.runner import GreenletRunner
 from service.adapters.postgres.small import note_change
 from service.adapters.sql.archived import KEPT, Section, rows_of, sections, table_of
-from service.archive import ROWS_AT_ONCE, NotEmpty, Restored, Take
+from service.safekeeping.archive import ROWS_AT_ONCE, NotEmpty, Restored, Take
 
 
 class PostgresArchive:

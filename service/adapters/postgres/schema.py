@@ -14,8 +14,8 @@ from service.adapters.postgres import views
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database
 from service.adapters.postgres.troubles import translated
+from service.ports.errors import SchemaMismatch
 from service.schema import NEWEST
-from service.store_errors import SchemaMismatch
 
 OTHERS_SECONDS = 60
 """How long to wait for another process that migrates."""

@@ -287,7 +287,6 @@ generations = Table(
     number("since", null=True),
     number("engine", null=True),
     number("standby_until", null=True),
-    number("announced_buckets", null=True),
     words("stage_map", null=True),
     words("hash", null=True),
     PrimaryKeyConstraint("generation"),

@@ -17,7 +17,7 @@ from service.adapters.sqlite.connections import open_reader, translated
 from service.adapters.sqlite.rebuilds import note_change
 from service.adapters.sqlite.rows import SqliteRows
 from service.adapters.sqlite.store import SqliteStore
-from service.archive import ROWS_AT_ONCE, NotEmpty, Restored, Take, new_file
+from service.safekeeping.archive import ROWS_AT_ONCE, NotEmpty, Restored, Take, new_file
 
 
 class SqliteArchive:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.document import to_document
 from domain.events import Event
 from domain.transitions import Transition
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 from tests.builders import DAY, Story, at, did, entered, numbered, told
 from tests.domain.stories.telling import (
     Historian,

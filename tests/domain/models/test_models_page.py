@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from domain.check import check_document
-from service.model_files import load_ready_models, read_model_text
+from service.modelling.model_files import load_ready_models, read_model_text
 from tests.architecture.documents import Block, blocks
 from tests.architecture.tree import ROOT
 

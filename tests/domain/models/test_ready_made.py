@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 
 from domain.model import Model
-from service.model_files import load_ready_models, ready_model_keys
+from service.modelling.model_files import load_ready_models, ready_model_keys
 
 STAGES: Final = {
     "questionpro-6": "awareness engagement evaluation buyer product_support_experience "

@@ -6,7 +6,7 @@ import pytest
 
 from domain.document import to_document
 from domain.events import Event
-from service.model_files import load_ready_models
+from service.modelling.model_files import load_ready_models
 from tests.builders import at, by_member, did, entered, identified, numbered, told
 from tests.domain.stories.telling import Historian, both_historians
 

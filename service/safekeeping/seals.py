@@ -14,7 +14,7 @@ import structlog
 
 from domain.instants import HOUR
 from projections.seals import FIRST_ROOT, SALT_OCTETS, SEALABLE_COLUMNS, Seal, Sealing, leaf_of
-from service.keeping import KeepsSeals
+from service.ports.keeping import KeepsSeals
 
 if TYPE_CHECKING:
     from projections.answers import Positions

@@ -26,7 +26,7 @@ from projections.rejected import (
 from service.door.events import Origin, Refused
 from service.door.faults import Fault
 from service.door.formats import format_of, inherited_by, reading_of
-from service.ingest import Intake, Outcome
+from service.intake.ingest import Intake, Outcome
 from service.ports import Clock, Page, Store
 
 KEPT_DAYS = 30

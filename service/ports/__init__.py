@@ -40,9 +40,7 @@ from projections.log import (
     Submission,
 )
 from projections.projecting import PAGE_EVENTS, Projected
-from service.keeping import KeepsKeys, KeepsRegisters, KeepsSeals
-from service.model_ports import KeepsModels
-from service.store_errors import (
+from service.ports.errors import (
     Draining,
     OutdatedFold,
     Overloaded,
@@ -53,6 +51,8 @@ from service.store_errors import (
     UnknownModel,
     VersionMismatch,
 )
+from service.ports.keeping import KeepsKeys, KeepsRegisters, KeepsSeals
+from service.ports.models import KeepsModels
 
 __all__ = [
     "ANEW",
@@ -149,7 +149,7 @@ class AppendsEvents(Protocol):
         They are folded in it as well, unless the caller wants to *defer* that or earlier events
         wait to be folded; then `project` does it later. Positions are dense and in the order
         given. When it returns, accepted events are durable. Call it through
-        `service.appender.Appender`, which gathers callers into batches.
+        `service.intake.appender.Appender`, which gathers callers into batches.
 
         Raises:
             StoreUnavailable: Nothing was stored.

@@ -7,8 +7,8 @@ import re
 from projections.access import TENANTS, Tenant, add_tenant
 from projections.registers import entries, entry
 from service import notes
+from service.access.keys import ADMIN, DEFAULT_TENANT, KeyRing
 from service.errors import Problem
-from service.keys import ADMIN, DEFAULT_TENANT, KeyRing
 from service.ports import ApiKey, Clock, Store
 
 ID_PATTERN = "^[a-z0-9][a-z0-9_-]{0,62}$"

@@ -17,8 +17,8 @@ from dataclasses import dataclass, fields
 from domain.durations import parse_duration
 from domain.instants import DAY, MINUTE, SECOND
 from service import notes
+from service.access.networks import is_within
 from service.errors import Problem
-from service.networks import is_within
 from service.ports import ApiKey, Clock, Randomness, Store
 
 SCOPES = (

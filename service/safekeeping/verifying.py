@@ -14,7 +14,7 @@ from domain.buckets import BUCKETS
 from projections.health import Finding
 from projections.seals import ALWAYS, FAULTS_MAX, Checking, Fault, SealChecking
 from service.ports import Store, StoreDamaged
-from service.seals import EVENTS_AT_ONCE
+from service.safekeeping.seals import EVENTS_AT_ONCE
 
 SEALS_AT_ONCE = 16
 FOLDED_AT_ONCE = 20_000

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from domain.instants import DAY, MINUTE
 from projections.access import KEPT_ANSWERS, KeptAnswer, claim, forget_answers, release
 from projections.registers import put
+from service.access.keys import Principal
 from service.errors import Problem
-from service.keys import Principal
 from service.ports import Clock, Randomness, Store
 
 KEPT_FOR = DAY

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from domain.instants import format_instant
 from projections.changes import Row
-from service.archive import (
+from service.ports import Store
+from service.safekeeping.archive import (
     FORMAT,
     VERSION,
     Archive,
@@ -18,7 +19,6 @@ from service.archive import (
     Restored,
     new_file,
 )
-from service.ports import Store
 from service.schema import NEWEST
 
 EVENTS = "events"

@@ -16,11 +16,11 @@ from domain.document import Problem as DocumentProblem
 from domain.model import Model
 from projections import trials
 from service import notes
-from service.activation import Plan, expect_valid, one_before, terms_of
 from service.errors import Place, Problem
-from service.model_files import read_located
+from service.modelling.activation import Plan, expect_valid, one_before, terms_of
+from service.modelling.model_files import read_located
+from service.modelling.rebuilds import Rebuilds
 from service.ports import Clock, Generation, ModelVersion, Store, Terms
-from service.rebuilds import Rebuilds
 
 FIRST_SECONDS_MAX = 5.0
 """How long the first version of a model is waited for while history is folded."""

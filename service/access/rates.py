@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import Literal
 
 from domain.instants import SECOND
+from service.access.keys import Principal
 from service.errors import Problem
-from service.keys import Principal
 from service.ports import Clock
 
 Policy = Literal["write", "api"]

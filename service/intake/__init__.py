@@ -1,0 +1,1 @@
+"""From a checked event to a durable answer: intake, group commit, and what was refused."""

@@ -1,0 +1,1 @@
+"""What guards the log: seals, their verification, and copies that keep positions."""
