@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from projections.answers import FeedRecord
 from projections.asking import Script
 from projections.catalogue import Generation
 from projections.registers import entries, firsts
@@ -20,11 +19,10 @@ from projections.webhooks.rows import ENDPOINTS, MESSAGE_IDS, Endpoint
 from service.ports import Clock, Store
 from service.progress import Progress
 from service.webhooks import terms
-from service.webhooks.news import Piece, Told, news, pieces
+from service.webhooks.feed import Feed
+from service.webhooks.news import Told
 from service.webhooks.terms import Terms, terms_of
 
-PAGE = 500
-PAGE_MAX = 100_000
 WAIT_SECONDS = 0.5
 _TOLD_FROM = ("active", "standby", "retired", "removed")
 
@@ -42,6 +40,7 @@ class FanOut:
         self._clock = clock
         self._progress = progress
         self._wake = wake
+        self.feed = Feed(store)
         self._activations: set[tuple[int, int | None]] = set()
 
     async def round(self) -> bool:
@@ -76,41 +75,18 @@ class FanOut:
     async def page(self, tenant: str) -> bool:
         """Put in what one page of the feed means; return whether more waits."""
         after = await self._store.look(reached(feed_of(tenant)))
-        records, more = await self._records(tenant, after)
-        if not records:
+        page = await self.feed.page(tenant, after)
+        if not page.pieces:
             return False
-        found = list(pieces(records))
-        if more and len(found) > 1:  # the last piece may go on behind the page
-            found.pop()
-        told = [one for piece in found for one in await self.told(piece)]
-        upto = found[-1].position
+        told = [one for piece in page.pieces for one in await self.feed.told(piece)]
         # Read behind the page: whoever was there when its records were written is among them.
         wants = _by_tenant(await self._store.look(entries(ENDPOINTS, tenant))).get(tenant, ())
         parcels = self._parcels(told, wants)
 
-        taking = _take(feed_of(tenant), after, upto, parcels, self._clock.now())
+        taking = _take(feed_of(tenant), after, page.upto, parcels, self._clock.now())
         if await self._store.carry(taking):
             self._wake()
-        return more
-
-    async def _records(self, tenant: str, after: int) -> tuple[Sequence[FeedRecord], bool]:
-        """Return a page with at least one whole piece in it, and whether more follows."""
-        limit = PAGE
-        while True:
-            page = await self._store.feed(tenant, after=after, limit=limit)
-            more = page.next_after is not None
-            if not more or limit >= PAGE_MAX or len(list(pieces(page.rows))) > 1:
-                return page.rows, more
-            limit *= 4
-
-    async def told(self, piece: Piece) -> list[Told]:
-        """Return what a piece of the feed is told as."""
-        survivor = None
-        if piece.is_merge and not piece.is_quiet:
-            found = await self._store.snapshot(piece.first.tenant, piece.first.subject)
-            if found is not None and found.subject.key != piece.first.subject:
-                survivor = found.subject.key
-        return list(news(piece, survivor=survivor))
+        return page.more
 
     def _parcels(self, told: Sequence[Told], wants: Wants) -> list[Parcel]:
         now = self._clock.now()

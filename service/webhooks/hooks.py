@@ -65,7 +65,7 @@ def hooks_of(
     hooks = Hooks(
         Endpoints(store, clock, randomness, client, guard=guard, look_up=look_up),
         Deliveries(store, clock, kept_days=settings.webhook_retention_days),
-        Redeliveries(store, clock, randomness, fan_out),
+        Redeliveries(store, clock, randomness, fan_out.feed),
         fan_out,
         courier,
     )

@@ -26,8 +26,8 @@ from projections.webhooks.rows import (
 from service.errors import Place, Problem
 from service.ports import Clock, Randomness, Store
 from service.webhooks.deliveries import put_back
-from service.webhooks.fan_out import FanOut
-from service.webhooks.news import Told, pieces
+from service.webhooks.feed import Feed
+from service.webhooks.news import Told
 from service.webhooks.terms import Terms, terms_of
 
 PAGE = 500
@@ -37,12 +37,12 @@ STATUSES = {"failed": ("failed", "exhausted"), "held": ("pending",)}
 class Redeliveries:
     """Jobs that send again; everything is the tenant's own."""
 
-    def __init__(self, store: Store, clock: Clock, randomness: Randomness, fan_out: FanOut) -> None:
-        """Keep in *store*; what the feed means *fan_out* says."""
+    def __init__(self, store: Store, clock: Clock, randomness: Randomness, feed: Feed) -> None:
+        """Keep in *store*; what has happened *feed* says."""
         self._store = store
         self._clock = clock
         self._randomness = randomness
-        self._fan_out = fan_out
+        self._feed = feed
         self.changed: Callable[[], None] = lambda: None
 
     async def begin(self, order: Redelivery) -> Redelivery:
@@ -122,14 +122,9 @@ class Redeliveries:
 
     async def _feed_page(self, job: Redelivery, endpoint: Endpoint, terms: Terms) -> None:
         """Put in what a page of the feed means and the endpoint has never been sent."""
-        page = await self._store.feed(job.tenant, after=job.place, limit=PAGE)
-        found = list(pieces(page.rows))
-        is_last = page.next_after is None
-        if not is_last and len(found) > 1:
-            found.pop()
-        told = [one for piece in found for one in await self._fan_out.told(piece)]
+        page = await self._feed.page(job.tenant, job.place)
+        told = [one for piece in page.pieces for one in await self._feed.told(piece)]
         wanted = [one for one in told if _is_meant(job, one, terms)]
-        place = found[-1].position if found else job.place
         now = self._clock.now()
 
         def work() -> Script[None]:
@@ -142,9 +137,12 @@ class Redeliveries:
             if not job.dry_run:
                 yield from enqueue(missing, now)
             going = replace(
-                job, place=place, seen=job.seen + len(page.rows), found=job.found + len(missing)
+                job,
+                place=page.upto,
+                seen=job.seen + len(page.records),
+                found=job.found + len(missing),
             )
-            yield from put(REDELIVERIES, self._ended(going) if is_last else going)
+            yield from put(REDELIVERIES, going if page.more else self._ended(going))
 
         await self._store.carry(work())
 

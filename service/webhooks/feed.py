@@ -1,0 +1,75 @@
+"""The feed as whoever tells others reads it: in whole pieces of news, from a position on.
+
+Records that were written together are told together, so a page never ends inside of a piece. Where
+it begins is the reader's affair: each keeps the position that it has come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from projections.answers import FeedRecord
+from service.ports import Store
+from service.webhooks.news import Piece, Told, news, pieces
+
+PAGE = 500
+PAGE_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """A part of a tenant's feed.
+
+    Attributes:
+        pieces: Whole pieces of news, in order; none where nothing is new.
+        records: The records that they are made of.
+        upto: Position of the last of them; where the page began, if there are none.
+        more: Whether more waits already.
+    """
+
+    pieces: Sequence[Piece]
+    records: Sequence[FeedRecord]
+    upto: int
+    more: bool
+
+
+class Feed:
+    """Reads the feed and says what it means; keeps nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, tenant: str, after: int, *, limit: int = PAGE) -> FeedPage:
+        """Return about *limit* records behind *after*, at least one piece if there is one.
+
+        Raises:
+            StoreUnavailable: The database cannot be reached now.
+        """
+        records, more = await self._records(tenant, after, limit)
+        found = list(pieces(records))
+        if more and len(found) > 1:  # the last piece may go on behind the page
+            found.pop()
+        upto = found[-1].position if found else after
+        whole = [one for one in records if one.position <= upto]
+        return FeedPage(found, whole, upto, more)
+
+    async def _records(
+        self, tenant: str, after: int, limit: int
+    ) -> tuple[Sequence[FeedRecord], bool]:
+        """Return a page with at least one whole piece in it, and whether more follows."""
+        while True:
+            page = await self._store.feed(tenant, after=after, limit=limit)
+            more = page.next_after is not None
+            if not more or limit >= PAGE_MAX or len(list(pieces(page.rows))) > 1:
+                return page.rows, more
+            limit *= 4
+
+    async def told(self, piece: Piece) -> list[Told]:
+        """Return what a piece of the feed is told as."""
+        survivor = None
+        if piece.is_merge and not piece.is_quiet:
+            found = await self._store.snapshot(piece.first.tenant, piece.first.subject)
+            if found is not None and found.subject.key != piece.first.subject:
+                survivor = found.subject.key
+        return list(news(piece, survivor=survivor))
