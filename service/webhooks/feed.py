@@ -7,14 +7,15 @@ it begins is the reader's affair: each keeps the position that it has come to.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from projections.answers import FeedRecord
+from projections.answers import FeedRecord, TransitionRecord
 from service.ports import Store
 from service.webhooks.news import Piece, Told, news, pieces
 
 PAGE = 500
 PAGE_MAX = 100_000
+_OF_ONE_SEQUENCE_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +73,36 @@ class Feed:
             found = await self._store.snapshot(piece.first.tenant, piece.first.subject)
             if found is not None and found.subject.key != piece.first.subject:
                 survivor = found.subject.key
-        return list(news(piece, survivor=survivor))
+        told = list(news(piece, survivor=survivor))
+        again = await self._told_before(piece) if told else {}
+        return [replace(one, id=again[one.id]) if one.id in again else one for one in told]
+
+    async def _told_before(self, piece: Piece) -> dict[str, str]:
+        """Return other ids for transitions that were withdrawn once and hold again.
+
+        They are told again, and whoever remembers their ids would take that for a repeat. The new
+        id depends on the feed alone, so whoever reads it tells it by the same one.
+        """
+        found: dict[str, str] = {}
+        for one in piece.asserted:
+            # Where nothing was ever withdrawn, transitions are numbered as they follow each other.
+            if one.number > one.sequence and await self._was_withdrawn(one):
+                found[one.id] = f"{one.id}_{one.asserted_position}"
+        return found
+
+    async def _was_withdrawn(self, one: TransitionRecord) -> bool:
+        """Return whether an earlier record of the same transition holds no longer."""
+        page = await self._store.transitions(
+            one.tenant,
+            one.subject,
+            model=one.model,
+            after=(one.model, one.sequence, 0),
+            limit=_OF_ONE_SEQUENCE_MAX,
+            include_retracted=True,
+        )
+        return any(
+            (each.id, each.generation) == (one.id, one.generation)
+            and each.number < one.number
+            and each.retracted_position is not None
+            for each in page.rows
+        )

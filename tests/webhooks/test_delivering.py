@@ -358,3 +358,24 @@ async def test_what_has_been_kept_long_enough_goes(hooked: Hooked, receiver: Rec
         pass
 
     assert (await hooked.get("/v1/deliveries"))["data"] == []
+
+
+async def test_what_was_withdrawn_and_holds_again_is_told_by_another_id(
+    hooked: Hooked, receiver: Receiver
+) -> None:
+    """Whoever remembers ids must not take it for a repeat."""
+    await hooked.endpoint(receiver.url, types=["customer.stage.changed"])
+    early = {**did("ordered", "ann", "2026-02-10T00:00:00Z"), "id": "early"}
+    await hooked.api.send(did("seen", "ann", "2026-02-20T00:00:00Z"), early)
+    await hooked.deliver()
+    (customer,) = [one for one in receiver.came if one.data["to"] == "customer"]
+    receiver.came.clear()
+
+    void = {"type": "$void", "customer_id": "ann", "properties": {"event_id": "early"}}
+    await hooked.api.send({**void, "id": "v1"})
+    await hooked.api.send({**did("ordered", "ann", "2026-02-10T00:00:00Z"), "id": "early-2"})
+    await hooked.deliver()
+
+    told = [one for one in receiver.came if one.data["to"] == "customer"]
+    assert [one.data["transition_id"] for one in told] == [customer.data["transition_id"]]
+    assert told[0].id == f"{customer.id}_{told[0].data['position']}"
