@@ -22,20 +22,23 @@ if TYPE_CHECKING:
 _REASONS_SHOWN = 10
 
 File = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, help="NDJSON, CSV, TSV or text; .gz too.")
+    Path,
+    typer.Argument(exists=True, dir_okay=False, help="NDJSON, CSV, TSV, Parquet or text; .gz too."),
 ]
 MappingFile = Annotated[
     Path | None,
     typer.Option("--mapping", "-m", exists=True, dir_okay=False, help="What its columns mean."),
 ]
-Form = Annotated[str | None, typer.Option("--format", help="ndjson, csv, tsv or whitespace.")]
+Form = Annotated[
+    str | None, typer.Option("--format", help="ndjson, csv, tsv, parquet or whitespace.")
+]
 Source = Annotated[str | None, typer.Option(help="Event source; else the file's name.")]
 Kind = Annotated[str | None, typer.Option("--type", help="Event type, or column:NAME.")]
 CustomerId = Annotated[str | None, typer.Option(help="Column of the customer's id.")]
 AccountId = Annotated[str | None, typer.Option(help="Column of the account's id.")]
 OccurredAt = Annotated[str | None, typer.Option(help="Column of the time.")]
 TimeFormat = Annotated[
-    str | None, typer.Option(help="rfc3339, unix, unix_ms, or a pattern such as %Y%m%d.")
+    str | None, typer.Option(help="rfc3339, unix, unix_ms, unix_us, or a pattern such as %Y%m%d.")
 ]
 Timezone = Annotated[str | None, typer.Option(help="Zone of times without an offset.")]
 EventId = Annotated[
@@ -121,6 +124,7 @@ def _property(text: str) -> tuple[str, object]:
 def _plan(file: Path, mapping: Path | None, options: dict[str, object]) -> Plan:
     """Return what the columns of *file* mean: the mapping, options having the last word."""
     from domain.document import ModelError
+    from service.imports.parquet import check_readable
     from service.imports.plan import PlanError, read_plan
     from service.modelling.model_files import read_model_text
 
@@ -135,9 +139,11 @@ def _plan(file: Path, mapping: Path | None, options: dict[str, object]) -> Plan:
         elif value:
             document[name] = value
     try:
-        return read_plan(document, name=file.name)
+        plan = read_plan(document, name=file.name)
+        check_readable(plan)
     except PlanError as error:
         raise _bad_plan(file, error.problems) from None
+    return plan
 
 
 def _of_mapping(problem: Problem) -> str:

@@ -35,6 +35,7 @@ _FORMATS = {
     "application/jsonl": "ndjson",
     "text/csv": "csv",
     "text/tab-separated-values": "tsv",
+    "application/vnd.apache.parquet": "parquet",
 }
 _SELF_TELLING = frozenset({"identity", "gzip", "x-gzip", "zstd"})
 """What the first bytes of a file tell by themselves, so that it is kept as it was sent."""

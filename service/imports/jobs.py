@@ -22,6 +22,7 @@ from service.imports import spool
 from service.imports.bookmarks import Bookmark
 from service.imports.lines import Place as Border
 from service.imports.lines import UnreadableFile
+from service.imports.parquet import check_readable
 from service.imports.plan import Plan, PlanError, read_plan
 from service.imports.rejected import Rejected
 from service.imports.running import FileImport, Task
@@ -351,6 +352,7 @@ class _InTheStore:
 def _plan_of(mapping: Mapping[str, object], name: str, source: str | None) -> Plan:
     try:
         plan = read_plan(mapping, name=name)
+        check_readable(plan)
     except PlanError as error:
         places = [
             Place(f"/mapping/{each.partition(':')[0].replace('.', '/')}", "bad_mapping", each)

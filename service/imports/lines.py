@@ -78,15 +78,16 @@ class Place:
     line: int = 0
 
 
-class Source:
-    """An open file, unpacked where it is gzip or zstd, whatever its name says."""
+class LinesOfFile:
+    """An open file of lines, unpacked where it is gzip or zstd, whatever its name says."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, plan: Plan) -> None:
         """Open *path*.
 
         Raises:
             UnreadableFile: It is zstd, and nothing here unpacks that.
         """
+        self._plan = plan
         self._file = path.open("rb")
         self._size = max(1, path.stat().st_size)
         magic = self._file.read(len(_ZSTD_MAGIC))
@@ -101,6 +102,10 @@ class Source:
     def share(self) -> float:
         """How much of the file has been read, 0 to 1."""
         return min(1.0, self._file.tell() / self._size)
+
+    def records(self, place: Place) -> Iterator[Record]:
+        """Yield the records from *place* on."""
+        return records(self.stream, self._plan, place)
 
     def close(self) -> None:
         """Close the file."""

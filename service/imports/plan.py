@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-Format = Literal["ndjson", "csv", "tsv", "whitespace"]
+Format = Literal["ndjson", "csv", "tsv", "whitespace", "parquet"]
 ValueType = Literal["string", "number", "integer", "boolean"]
 
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -20,12 +20,18 @@ VALUE_TYPES: tuple[str, ...] = get_args(ValueType)
 LINE = "$line"
 """Stands for the number of the row's first line, among the columns that an id is made of."""
 
+LOCAL = "local"
+"""Format of a clock time that a typed column holds: `strptime` has nothing to read there."""
+
+_UNITS = ("unix", "unix_ms", "unix_us")
+
 _SUFFIXES: Mapping[str, Format] = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
+    ".parquet": "parquet",
 }
 _KEYS = (
     "format",
@@ -67,7 +73,8 @@ class Moment:
     """How a column tells when it happened.
 
     Attributes:
-        format: `rfc3339`, `unix`, `unix_ms`, or a pattern of `strptime` such as `%Y%m%d`.
+        format: `rfc3339`, `unix`, `unix_ms`, `unix_us`, or a pattern of `strptime` such as
+            `%Y%m%d`; `LOCAL` where the column itself is of a type of time.
         zone: Zone of a text without an offset.
     """
 
@@ -78,11 +85,15 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property of the event, and how the text of its column is read."""
+    """A property of the event, and how the text of its column is read.
+
+    Attributes:
+        type: None for the column's own type, which is `string` in a file that knows no types.
+    """
 
     name: str
     column: str
-    type: ValueType = "string"
+    type: ValueType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +174,8 @@ class _Reader:
             for key in sorted(set(self.document) - {"format", "source"}):
                 self._add(key, "expected no columns for ndjson, whose lines are events already")
             return Plan("ndjson", source)
+        if form == "parquet" and "header" in self.document:
+            self._add("header", "expected none for parquet, whose columns have names")
         return Plan(cast("Format", form), source, self._columns())
 
     def _columns(self) -> Columns:
@@ -212,10 +225,11 @@ class _Reader:
         column = self._text("occurred_at.column", value.get("column"), needed=True)
         form = self._text("occurred_at.format", value.get("format", "rfc3339"))
         zone = self._zone(value.get("timezone", "UTC"))
-        if form and form not in {"rfc3339", "unix", "unix_ms"} and "%" not in form:
+        if form and form not in {"rfc3339", *_UNITS} and "%" not in form:
             self._add(
                 "occurred_at.format",
-                f"expected rfc3339, unix, unix_ms or a pattern such as %Y-%m-%d, found {form!r}",
+                f"expected rfc3339, {', '.join(_UNITS)} or a pattern such as %Y-%m-%d,"
+                f" found {form!r}",
             )
         if not (column and form and zone):
             return None
@@ -248,10 +262,10 @@ class _Reader:
             return None
         self._refuse_unknown(f"{path}.", value, ("column", "type"))
         column = self._text(f"{path}.column", value.get("column"), needed=True)
-        kind = self._choice(f"{path}.type", value.get("type", "string"), VALUE_TYPES)
-        if column is None or kind is None:
-            return None
-        return Property(name, column, cast("ValueType", kind))
+        kind = value.get("type")
+        if kind is not None:
+            kind = self._choice(f"{path}.type", kind, VALUE_TYPES)
+        return None if column is None else Property(name, column, cast("ValueType | None", kind))
 
     def _optional_column(self, key: str) -> str | None:
         return self._text(key, self.document.get(key))

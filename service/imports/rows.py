@@ -19,10 +19,11 @@ from domain.instants import (
     from_datetime,
     parse_instant,
 )
-from service.imports.plan import LINE, Columns, Moment, PlanError, ValueType
+from service.imports.plan import LINE, LOCAL, Columns, Moment, PlanError, ValueType
 
 _REMEMBERED_MAX = 100_000
-_MICROSECONDS = {"unix": 1_000_000, "unix_ms": 1_000}
+_MICROSECONDS = {"unix": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
+_UNITS = {"unix": "seconds", "unix_ms": "milliseconds", "unix_us": "microseconds"}
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "1"), "true"),
     **dict.fromkeys(("false", "no", "0"), "false"),
@@ -67,7 +68,7 @@ class RowWriter:
             for name, column, write in _members(columns)
         )
         self._properties = tuple(
-            (f"{quoted(each.name)}:", header.index(each.column), _WRITERS[each.type])
+            (f"{quoted(each.name)}:", header.index(each.column), _WRITERS[each.type or "string"])
             for each in columns.properties
         )
 
@@ -168,11 +169,14 @@ def _moment(moment: Moment) -> Written:
     if form == "rfc3339":
         return _rfc3339
     if form in _MICROSECONDS:
-        return _unix(_MICROSECONDS[form])
+        return _unix(form)
 
     def write(cell: str) -> str:
         try:
-            reading = datetime.strptime(cell, form)  # noqa: DTZ007 -- the zone is the next line's affair
+            if form == LOCAL:
+                reading = datetime.fromisoformat(cell)
+            else:
+                reading = datetime.strptime(cell, form)  # noqa: DTZ007 -- the zone is added below
         except ValueError:
             message = f"a time like {form}"
             raise ValueError(message) from None
@@ -192,8 +196,8 @@ def _rfc3339(cell: str) -> str:
     return quoted(cell)
 
 
-def _unix(microseconds: int) -> Written:
-    unit = "seconds" if microseconds == _MICROSECONDS["unix"] else "milliseconds"
+def _unix(form: str) -> Written:
+    unit, microseconds = _UNITS[form], _MICROSECONDS[form]
 
     def write(cell: str) -> str:
         instant = int(Decimal(cell) * microseconds) if _is_unix(cell) else LAST_INSTANT + 1

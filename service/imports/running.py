@@ -21,7 +21,8 @@ from service.door.bounds import Bounds
 from service.door.events import Door, Origin, Refused
 from service.door.faults import Fault
 from service.imports.bookmarks import Bookmark
-from service.imports.lines import Place, Record, Source, UnreadableFile, records
+from service.imports.lines import Place, Record, UnreadableFile
+from service.imports.opening import OpenFile, opened
 from service.imports.plan import Plan
 from service.imports.rejected import Rejected
 from service.ports import Clock, NewEvent, Receipt, StoredEvent
@@ -163,7 +164,7 @@ class FileImport:
         dealt_with = self._dealt_with()
         self._keeps.begin(self._bookmark)
         progress = Progress(self._bookmark, 0.0, 0, 0.0, resumed_at)
-        with closing(self._keeps), closing(Source(self._task.path)) as source:
+        with closing(self._keeps), closing(opened(self._task.path, self._task.plan)) as source:
             batches = self._batches(source)
             batch = await asyncio.to_thread(next, batches, None)
             while batch is not None:
@@ -196,14 +197,14 @@ class FileImport:
         found = self._bookmark
         return found.accepted + found.duplicate + found.rejected
 
-    def _batches(self, source: Source) -> Iterator[_Batch]:
+    def _batches(self, source: OpenFile) -> Iterator[_Batch]:
         """Yield judged batches from the bookmark on, each bounded in events and in text."""
         judge = _Judge(self._task, self._intake.bounds, self._clock)
         waiting: list[Record] = []
         size = 0
         broken: UnreadableFile | None = None
         try:
-            for record in records(source.stream, self._task.plan, self._bookmark.place):
+            for record in source.records(self._bookmark.place):
                 waiting.append(record)
                 size += len(record.raw)
                 if len(waiting) >= BATCH_EVENTS_MAX or size >= BATCH_CHARACTERS_MAX:

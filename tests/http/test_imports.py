@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import socket
+import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pyarrow as pa  # type: ignore[import-untyped]  # the library has no types
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 import pytest
 
 from service.imports import running
@@ -97,6 +102,34 @@ async def test_a_table_is_read_by_its_mapping(spooling: Api) -> None:
     assert (event["id"], event["source"], event["customer_id"]) == ("1", "orders.csv", "ann")
     (refused,) = (await spooling.get(done["rejected_events"])).json()["data"]
     assert (refused["error"]["code"], refused["text"]) == ("bad_cell", "2,bob,2025-02-02,oops\n")
+
+
+async def test_a_parquet_file_is_read_by_the_mapping_of_a_table(spooling: Api) -> None:
+    table = pa.table({"no": ["1"], "buyer": ["ann"], "day": [date(2025, 2, 1)], "total": [3.5]})
+    whole = io.BytesIO()
+    pq.write_table(table, whole)
+    sent = await spooling.client.post(
+        "/v1/imports",
+        params={"mapping": json.dumps({**MAPPING, "occurred_at": "day"})},
+        content=whole.getvalue(),
+        headers={"Content-Type": "application/vnd.apache.parquet"},
+    )
+
+    done = await taken_in(spooling, sent)
+
+    assert (done["status"], done["accepted"], done["error"]) == ("done", 1, None)
+
+
+async def test_parquet_is_refused_before_it_is_sent_where_nothing_reads_it(
+    spooling: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    order = {"name": "orders.parquet", "mapping": MAPPING}
+
+    told = await spooling.client.post("/v1/imports", json=order)
+
+    assert (told.status_code, told.json()["code"]) == (422, "validation_failed")
+    assert "pip install 'stagefold[parquet]'" in told.json()["detail"]
 
 
 async def test_a_packed_file_is_unpacked(spooling: Api) -> None:

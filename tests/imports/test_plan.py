@@ -65,7 +65,7 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     (
         "a time format that is none",
         {"occurred_at": {"column": "day", "format": "iso"}},
-        "occurred_at.format: expected rfc3339, unix, unix_ms or a pattern",
+        "occurred_at.format: expected rfc3339, unix, unix_ms, unix_us or a pattern",
     ),
     (
         "an unknown zone",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from domain.instants import SECOND, parse_instant
 from service.adapters.memory import memory_store
 from service.door.bounds import Bounds
 from service.imports.files import InFiles
-from service.imports.lines import Place, Record, Source, records
+from service.imports.lines import Place, Record
+from service.imports.opening import opened
 from service.imports.plan import Plan, read_plan
 from service.imports.rejected import SUFFIX
 from service.imports.running import FileImport, Progress, Task
@@ -105,8 +107,5 @@ def plan_of(file_name: str = "orders.csv", /, **changes: object) -> Plan:
 
 def read(path: Path, plan: Plan, place: Place | None = None) -> list[Record]:
     """Return the records of *path* from *place* on."""
-    source = Source(path)
-    try:
-        return list(records(source.stream, plan, place or Place()))
-    finally:
-        source.close()
+    with closing(opened(path, plan)) as source:
+        return list(source.records(place or Place()))
