@@ -1,7 +1,8 @@
 """Statements written in SQLAlchemy Core, compiled once to the text that asyncpg takes.
 
 A list of rows comes as one array per column, taken apart by `unnest`: one round trip however many
-rows, binary on the wire, and one plan for every length.
+rows, and one plan for every length. The array is bound as the text of one (`arrays`), which the
+server reads: the driver would ask of each element what it is.
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ def words(name: str) -> ColumnElement[str]:
 
 
 def listed(columns: dict[str, TypeEngine[Any]], prefix: str = "") -> TableValuedAlias:
-    """Return rows of *columns*, each bound as one array under *prefix* and the column's name."""
-    arrays = [bindparam(f"{prefix}{name}", type_=ARRAY(kind)) for name, kind in columns.items()]
+    """Return rows of *columns*, each bound as one text under *prefix* and the column's name."""
+    arrays = [
+        bindparam(f"{prefix}{name}", type_=Text).cast(ARRAY(kind)) for name, kind in columns.items()
+    ]
     named = [column(name, kind) for name, kind in columns.items()]
     return func.unnest(*arrays).table_valued(*named).render_derived(name="listed")
 

@@ -21,6 +21,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util.concurrency import await_
 
 from projections.changes import Row
+from service.adapters.postgres.arrays import array
 from service.adapters.postgres.troubles import LOST, translated
 from service.ports import StoreUnavailable
 
@@ -98,10 +99,14 @@ class Link:
         self._seconds = _PATIENT_SECONDS
 
     def rows(self, sql: str, *bound: object) -> list[Row]:
-        """Return the rows of a statement; none where a text is asked for that cannot be stored."""
+        """Return the rows of a statement; none where a text is asked for that cannot be stored.
+
+        Whatever is bound as a sequence becomes the text of an array.
+        """
         if not all(is_storable(value) for value in bound if isinstance(value, str)):
             return []
-        found: list[Row] = await_(self.driver.fetch(sql, *bound, timeout=self._seconds))
+        sent = (array(value) if isinstance(value, list | tuple) else value for value in bound)
+        found: list[Row] = await_(self.driver.fetch(sql, *sent, timeout=self._seconds))
         return found
 
     def row(self, sql: str, *bound: object) -> Row | None:
