@@ -23,7 +23,6 @@ from service.access.keys import DEFAULT_TENANT, KeyRing, id_of, new_token
 from service.access.rates import Rates
 from service.access.tenants import Tenants
 from service.access.usage import Uses
-from service.adapters.memory import memory_store
 from service.adapters.sqlite import back_up, sqlite_archive, sqlite_store
 from service.adapters.system import SystemClock, SystemRandomness
 from service.consuming.composing import consumer_of
@@ -246,6 +245,8 @@ async def _open_store(settings: Settings) -> tuple[Store, Leases, Builders | Non
         upgrade(path)
         return sqlite_store(path), Alone(), None
     if settings.database.startswith("memory://"):
+        from service.adapters.memory import memory_store  # noqa: PLC0415 -- for trying out
+
         return memory_store(), Alone(), None
     from service.adapters.postgres import (  # noqa: PLC0415 -- its driver loads slowly
         PostgresBuilders,

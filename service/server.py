@@ -17,6 +17,7 @@ from typing import ClassVar, Literal
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service import logs
@@ -24,9 +25,11 @@ from service.app import create_app
 from service.bootstrap import build, close
 from service.errors import Problem
 from service.http.edge import LINES_TYPES
+from service.http.entrance import Entrance
 from service.http.problems import KINDS, MEDIA_TYPE, document
 from service.intake.rejections import IMPORTS_ROUTE
 from service.loops import start_loops
+from service.ports import StoreUnavailable
 from service.running import loop_factory, settle_garbage
 from service.services import Services
 from service.settings import Settings
@@ -36,6 +39,10 @@ _TICKS_BETWEEN_LOOKS = 5
 
 _STALL_SECONDS = 1.0
 """Two looks lie closer together, unless the loop stood still."""
+
+_PAUSE_SECONDS = 0.25
+_PAUSE_SECONDS_MAX = 2.0
+"""Between two looks for a database that is away at the start."""
 
 _log = structlog.get_logger("stagefold.server")
 
@@ -181,13 +188,17 @@ def _written(problem: Problem) -> bytes:
 class Server(uvicorn.Server):
     """uvicorn's server that looks after its connections and tells the probes when it leaves."""
 
-    def __init__(
-        self, config: uvicorn.Config, services: Services, on_ready: Callable[[str], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[str], None]) -> None:
+        """Serve by *config*; *on_listening* is told the address."""
         super().__init__(config)
-        self._services = services
-        self._on_ready = on_ready
+        self.services: Services | None = None
+        self._on_listening = on_listening
         self._looked_at = 0.0
+
+    def open(self, app: ASGIApp, services: Services) -> None:
+        """Let *app* answer over *services* from now on."""
+        self.services = services
+        self.config.loaded_app = app  # of every connection made from now on
 
     async def on_tick(self, counter: int) -> bool:
         """Do what is done ten times a second."""
@@ -225,7 +236,10 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _leave(self, number: int) -> None:
-        services = self._services
+        services = self.services
+        if services is None:  # still starting: nobody has begun anything
+            self._close_door()
+            return
         is_first, services.lifecycle.draining = not services.lifecycle.draining, True
         services.progress.note()  # so that nobody is kept waiting for news
         if is_first and number == signal.SIGTERM:
@@ -242,7 +256,7 @@ class Server(uvicorn.Server):
         del listeners
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        self._on_ready(f"http://{shown}:{port}")
+        self._on_listening(f"http://{shown}:{port}")
 
 
 def run(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
@@ -257,24 +271,68 @@ def _log_ready(url: str) -> None:
 
 
 async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Build the services, serve, and close them when the last request is answered."""
+    """Listen, build the services, serve, and close them when the last request is answered.
+
+    While the database is away the start waits for it; probes are told.
+    """
     if settings.unknown:
         _log.warning("unknown_settings", names=settings.unknown)
-    services = await build(settings)
-    settle_garbage()
-    start_loops(services)
+    entrance = Entrance()
+    listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    server = Server(_config(settings, entrance), listening.set_result)
+
+    async def start() -> None:
+        services = await _built(settings, entrance)
+        settle_garbage()
+        app = create_app(services)
+        server.open(app, services)
+        entrance.open(app)
+        start_loops(services)
+        on_ready(await listening)
+
+    def stop_unless_started(task: asyncio.Task[None]) -> None:
+        server.should_exit |= task.cancelled() or task.exception() is not None
+
+    starting = asyncio.create_task(start(), name="start")
+    starting.add_done_callback(stop_unless_started)
     try:
-        await server_of(services, on_ready).serve()
+        await server.serve()
     finally:
-        await close(services)
+        starting.cancel()
+        await asyncio.wait([starting])
+        if server.services is not None:
+            await close(server.services)
+    if not starting.cancelled():
+        starting.result()
+
+
+async def _built(settings: Settings, entrance: Entrance) -> Services:
+    """Return the services; as long as the database is away, try again."""
+    pause = _PAUSE_SECONDS
+    while True:
+        try:
+            return await build(settings)
+        except StoreUnavailable as error:
+            if not error.is_away:
+                raise
+            entrance.waits_for = str(error)
+            _log.warning("start_waits", error=str(error))
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _PAUSE_SECONDS_MAX)
 
 
 def server_of(services: Services, on_ready: Callable[[str], None]) -> Server:
     """Return a server over *services*, not yet listening."""
-    settings = services.settings
+    app = create_app(services)
+    server = Server(_config(services.settings, app), on_ready)
+    server.services = services
+    return server
+
+
+def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
     protocol = type("Protocol", (BoundedProtocol,), {"settings": settings})
-    config = uvicorn.Config(
-        create_app(services),
+    return uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         http=protocol,
@@ -286,4 +344,3 @@ def server_of(services: Services, on_ready: Callable[[str], None]) -> Server:
         proxy_headers=False,
         timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
     )
-    return Server(config, services, on_ready)

@@ -35,6 +35,9 @@ class _Check(TypedDict):
 )
 def serve(host: Host = None, port: Port = None) -> None:
     """Serve the API and the pages until a signal."""
+    from service.running import hold_garbage
+
+    hold_garbage()
     from service.server import run
 
     run(_listening(settings_now(), host, port), on_ready=_tell_ready)

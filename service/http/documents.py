@@ -9,8 +9,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from service.door.faults import FAULTS
 from service.errors import Problem
-from service.http import asyncapi
-from service.http.openapi import as_committed, document
 from service.http.problems import KINDS
 from service.http.requests import only_known_parameters
 
@@ -26,12 +24,17 @@ async def openapi(request: Request) -> Response:
 @router.get("/asyncapi.json", summary="The topics that events come from")
 async def topics(request: Request) -> Response:
     """Return the AsyncAPI document."""
+    from service.http import asyncapi  # noqa: PLC0415 -- as below
+    from service.http.openapi import as_committed  # noqa: PLC0415 -- as below
+
     text = as_committed(asyncapi.document(request.app.version))
     return Response(text, media_type="application/json")
 
 
 @cache
 def _text_of(app: FastAPI) -> str:
+    from service.http.openapi import as_committed, document  # noqa: PLC0415 -- loads every schema
+
     return as_committed(document(app))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Depends, Request
@@ -45,10 +46,15 @@ async def readyz(request: Request, services: ServicesOf, verbose: str | None = N
     The status is the contract; `?verbose` names each check, as text or, if accepted, JSON.
     """
     checks = await readiness(services)
+    return told(request, checks, is_verbose=verbose is not None)
+
+
+def told(request: Request, checks: Sequence[Check], *, is_verbose: bool = True) -> Response:
+    """Return whether all *checks* are well, each named where *is_verbose*."""
     ready = all(check.ok for check in checks)
     status = 200 if ready else 503
     headers = {} if ready else {"Retry-After": "1"}
-    if verbose is None:
+    if not is_verbose:
         return PlainTextResponse("ok\n" if ready else "not ready\n", status, headers)
     if "application/json" in request.headers.get("accept", ""):
         members = [{"name": each.name, "ok": each.ok, "found": each.found} for each in checks]

@@ -20,13 +20,15 @@ from service.access.kept_answers import Answered, key_in
 from service.access.keys import Principal
 from service.errors import Problem, problem_of
 from service.http.addresses import address_of
-from service.http.operations import managed_at
 from service.http.problems import request_id_of, response
 from service.http.requests import ANY_SCOPE, authorize
 from service.ports import StoreError
 from service.services import Services
 
 FIELD = "Idempotency-Key"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""They change nothing."""
+
 REPLAYED = {"Idempotency-Replayed": "true"}
 
 _KEPT_FIELDS = frozenset({"content-type", "etag", "location", "retry-after"})
@@ -44,7 +46,7 @@ class Managed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever is no management passes."""
-        action = managed_at(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        action = _action(scope)
         if action is None:
             await self._app(scope, receive, send)
             return
@@ -60,6 +62,15 @@ class Managed:
         except (Problem, StoreError) as error:
             problem = error if isinstance(error, Problem) else problem_of(error)
             await response(problem, request_id_of(request), problem.headers)(scope, receive, send)
+
+
+def _action(scope: Scope) -> str | None:
+    """Return which management call it is; None where it is none."""
+    if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+        return None
+    from service.http.operations import managed_at  # noqa: PLC0415 -- loads every schema
+
+    return managed_at(scope["method"], scope["path"])
 
 
 class _Call:

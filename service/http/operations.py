@@ -18,7 +18,7 @@ from service.http import schemas_of_models as m
 from service.http import schemas_of_webhooks as w
 from service.http.schemas_of_imports import ImportOut
 from service.http.schemas_of_rejected import RejectedOut, RetriedOut
-from service.http.seals import SealOut
+from service.http.schemas_of_seals import SealOut
 
 
 @dataclass(frozen=True, slots=True)

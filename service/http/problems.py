@@ -18,7 +18,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Place, Problem, problem_of
-from service.http.operations import methods_at
 from service.ports import StoreError
 
 MEDIA_TYPE = "application/problem+json"
@@ -215,6 +214,8 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
         message = "there is nothing at this path; /openapi.json lists what there is"
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        from service.http.operations import methods_at  # noqa: PLC0415 -- loads every schema
+
         headers["Allow"] = ", ".join(methods_at(request.url.path)) or headers.get("Allow", "")
         message = f"{request.method} is not allowed here; this takes {headers['Allow']}"
     return response(Problem(code, message), request_id_of(request), headers)

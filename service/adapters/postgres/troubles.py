@@ -44,6 +44,9 @@ _PASSING: dict[str, tuple[str, int]] = {
     "58": ("its files cannot be read or written", _LATER),
 }
 
+_AWAY = ("08", "53300", "57P")
+"""Codes of a server that is there again later: lost, full of connections, starting or stopping."""
+
 
 @contextmanager
 def translated(place: str) -> Iterator[None]:
@@ -56,17 +59,18 @@ def translated(place: str) -> Iterator[None]:
             raise
         reason, seconds = found
         message = f"database {place}: {reason} ({_told(error)})"
-        raise StoreUnavailable(message, retry_after_seconds=seconds) from error
+        away = _is_away(error)
+        raise StoreUnavailable(message, retry_after_seconds=seconds, is_away=away) from error
     except OSError as error:  # refused, reset, unknown host, and a wait that was too long
         message = f"database {place}: it cannot be reached ({_told(error)})"
-        raise StoreUnavailable(message, retry_after_seconds=_SOON) from error
+        raise StoreUnavailable(message, retry_after_seconds=_SOON, is_away=True) from error
 
 
 def _trouble(error: Exception) -> tuple[str, int] | None:
     """Return why the database cannot work at present and when to ask again; None for a mistake."""
     if isinstance(error, PoolTimeoutError):
         return "all connections are in use", _SOON
-    code = getattr(getattr(error, "orig", None) or error, "sqlstate", None)
+    code = _code(error)
     if code is None:
         told = str(error)
         is_lost = "closed" in told or "connection" in told or "cannot switch to state" in told
@@ -76,6 +80,17 @@ def _trouble(error: Exception) -> tuple[str, int] | None:
         if found is not None:
             return found
     return None
+
+
+def _is_away(error: Exception) -> bool:
+    code = _code(error)
+    return not isinstance(error, PoolTimeoutError) and (code is None or code.startswith(_AWAY))
+
+
+def _code(error: Exception) -> str | None:
+    """Return the SQLSTATE of *error*; None for one of the connection itself."""
+    found: str | None = getattr(getattr(error, "orig", None) or error, "sqlstate", None)
+    return found
 
 
 def _told(error: Exception) -> str:
