@@ -205,12 +205,15 @@ class KeyRing:
             self._noted[key.id] = self._used[key.id] = now
         return Principal.of(key)
 
-    async def principal(self, key_id: str, *, address: str) -> Principal | None:
-        """Return who speaks by a key whose secret was shown before; None if it stands no more."""
+    async def principal(self, key_id: str, *, address: str | None) -> Principal | None:
+        """Return who speaks by a key whose secret was shown before; None if it stands no more.
+
+        *address* is None for whoever asks over no network.
+        """
         key = await self._store.key(key_id)
         if key is None or not stands(key, self._clock.now()):
             return None
-        if key.networks and not is_within(address, key.networks):
+        if key.networks and address is not None and not is_within(address, key.networks):
             return None
         return Principal.of(key)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 import typer
+
+_REASONS_SHOWN = 10
 
 
 def print_json(members: object) -> None:
@@ -26,6 +28,12 @@ def print_json_text(text: bytes) -> None:
 def counted(number: int, noun: str) -> str:
     """Return the number with its English noun, plural where it has to be."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def print_reasons(reasons: Mapping[str, int]) -> None:
+    """Print why records were rejected, the commonest reasons first."""
+    for code, number in sorted(reasons.items(), key=lambda each: -each[1])[:_REASONS_SHOWN]:
+        typer.echo(f"  {number:,} x {code}")
 
 
 def is_fancy(stream: TextIO) -> bool:

@@ -59,13 +59,19 @@ class Meter:
         pace = Pace(progress.share, progress.events_per_second, progress.seconds)
         self._show(pace, lambda: _line(progress))
 
+    def show_sent(self, pace: Pace) -> None:
+        """Show how much of a file has been sent; *pace* counts MiB, if it is time to."""
+        rate = f"{pace.events_per_second:,.1f} MiB/s"
+        line = f"{pace.share:.0%} sent; {rate}, about {pace.seconds_left:.0f} s left"
+        self._show(pace, lambda: line, rate)
+
     def show_job(self, name: str, pace: Pace) -> None:
         """Show how far the job *name* has come, if it is time to."""
         self._show(pace, lambda: _job_line(name, pace))
 
-    def _show(self, pace: Pace, line: Callable[[], str]) -> None:
+    def _show(self, pace: Pace, line: Callable[[], str], rate: str = "") -> None:
         if self._bar is not None and self._task is not None:
-            rate = f"{pace.events_per_second:,.0f} events/s"
+            rate = rate or f"{pace.events_per_second:,.0f} events/s"
             self._bar.update(self._task, completed=pace.share, rate=rate)
         elif pace.seconds - self._told_at >= _SECONDS_BETWEEN_LINES:
             self._told_at = pace.seconds

@@ -43,18 +43,23 @@ class Bookmark:
     reasons: Mapping[str, int] = field(default_factory=dict)
 
 
+def name_of(path: Path, plan: Plan, *, owner: str) -> str:
+    """Return what the import of that very file by that very plan is known by."""
+    found = path.stat()
+    digest = hashlib.sha256()
+    for part in (owner, path.resolve(), found.st_size, found.st_mtime_ns, plan):
+        digest.update(f"{part!r}\n".encode())
+    with path.open("rb") as stream:
+        digest.update(stream.read(_HEAD_BYTES))
+    return digest.hexdigest()[:32]
+
+
 class BookmarkFile:
     """The file that holds the bookmark of one import."""
 
     def __init__(self, folder: Path, path: Path, plan: Plan, *, tenant: str) -> None:
         """Name the bookmark by what is imported: another file or mapping begins anew."""
-        found = path.stat()
-        digest = hashlib.sha256()
-        for part in (tenant, path.resolve(), found.st_size, found.st_mtime_ns, plan):
-            digest.update(f"{part!r}\n".encode())
-        with path.open("rb") as stream:
-            digest.update(stream.read(_HEAD_BYTES))
-        self.path = folder / f"{digest.hexdigest()[:32]}.json"
+        self.path = folder / f"{name_of(path, plan, owner=tenant)}.json"
 
     def read(self) -> Bookmark | None:
         """Return the bookmark; None where there is none, or none that can be read."""
