@@ -28,6 +28,7 @@ ALL = (
     "boards",
     "sourcing",
     "growth",
+    "webhooks",
 )
 HEAD = "| | figure | owed | found | | behind it |\n|---|---|---|---|---|---|\n"
 

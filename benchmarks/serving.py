@@ -58,6 +58,15 @@ def idle(answer_bytes: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def taking() -> Iterator[int]:
+    """Take webhooks and do nothing with them; yield the port."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.taking", str(port)]
+    with _process(command, dict(os.environ), port):
+        yield port
+
+
+@contextlib.contextmanager
 def _process(command: list[str], environment: dict[str, str], port: int) -> Iterator[None]:
     process = subprocess.Popen(  # noqa: S603 - our own command
         command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL

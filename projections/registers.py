@@ -7,7 +7,7 @@ answers. So whoever has something small to keep writes a value and a script, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
 from projections.asking import Question, Script, ask
@@ -26,6 +26,7 @@ class Register(Generic[Value]):
         key: How many of its first fields are its key.
         dated: The field that `since` and `until` look at; empty for none.
         only_grows: No value is ever replaced or removed.
+        columns: The names of its fields.
     """
 
     name: str
@@ -33,15 +34,16 @@ class Register(Generic[Value]):
     key: int
     dated: str = ""
     only_grows: bool = False
+    columns: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of its fields."""
-        return tuple(each.name for each in fields(self.kind))  # type: ignore[arg-type]  # a dataclass, as said above
+    def __post_init__(self) -> None:
+        """Look the names of the fields up, once."""
+        names = tuple(each.name for each in fields(self.kind))  # type: ignore[arg-type]  # a dataclass, as said above
+        object.__setattr__(self, "columns", names)
 
     def row(self, value: Value) -> Row:
         """Return the row of *value*."""
-        return tuple(getattr(value, name) for name in self.columns)
+        return tuple([getattr(value, name) for name in self.columns])
 
     def value(self, row: Row) -> Value:
         """Return the value that *row* holds."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
 
-from projections.asking import Script, ask
-from projections.registers import AskEntries, entry, firsts, put, remove
+from projections.asking import Script
+from projections.registers import entry, firsts, put, remove
 from projections.webhooks.rows import (
     ATTEMPTS,
     CONDITIONS,
@@ -33,6 +34,9 @@ from projections.webhooks.rows import (
     MessageId,
     Waiting,
 )
+
+CLAIMED_MAX = 1_000
+"""So many are taken up at once where nobody says otherwise."""
 
 LATEST_LOOKED_AT = 100
 """So many deliveries of a lane are looked through for newer ones at once."""
@@ -180,7 +184,9 @@ def is_due(rooms: Sequence[Room], now: int) -> Script[bool]:
     return any(one.next_at <= now for one in found)
 
 
-def claim(rooms: Sequence[Room], *, now: int, lease: int, until: int) -> Script[list[Claimed]]:
+def claim(
+    rooms: Sequence[Room], *, now: int, lease: int, until: int, most: int = CLAIMED_MAX
+) -> Script[list[Claimed]]:
     """Take up the heads of the lanes that have been due for longest, as many as there is room for.
 
     Args:
@@ -188,10 +194,9 @@ def claim(rooms: Sequence[Room], *, now: int, lease: int, until: int) -> Script[
         now: The present instant.
         lease: What the caller shows when it settles.
         until: When others may take the same lanes up.
+        most: How many in all; where more are due, endpoints take turns.
     """
-    lanes: list[Lane] = []
-    for room in rooms:
-        lanes += yield from _due_lanes(room, now)
+    lanes = yield from _due_lanes(rooms, most, now)
     if not lanes:
         return []
     latest = {room.endpoint for room in rooms if room.is_latest}
@@ -202,12 +207,19 @@ def claim(rooms: Sequence[Room], *, now: int, lease: int, until: int) -> Script[
     return (yield from _claimed(leased, heads))
 
 
-def _due_lanes(room: Room, now: int) -> Script[list[Lane]]:
-    if room.count <= 0:
+def _due_lanes(rooms: Sequence[Room], most: int, now: int) -> Script[list[Lane]]:
+    counts = {room.endpoint: min(room.count, most) for room in rooms if min(room.count, most) > 0}
+    if not counts:
         return []
-    rows = yield from ask(AskEntries(DUE, (room.endpoint,), limit=room.count))
-    keys = [(room.endpoint, one.lane) for one in map(DUE.value, rows) if one.next_at <= now]
-    return (yield from firsts(LANES, keys))
+    rows = yield from firsts(DUE, [(name,) for name in counts], each=max(counts.values()))
+    lines: dict[str, list[Due]] = {}  # the endpoint first that has waited for longest
+    for one in sorted(rows, key=lambda one: (one.next_at, one.lane)):
+        if one.next_at <= now:
+            line = lines.setdefault(one.endpoint, [])
+            if len(line) < counts[one.endpoint]:
+                line.append(one)
+    turns = (one for turn in zip_longest(*lines.values()) for one in turn if one is not None)
+    return (yield from firsts(LANES, [(one.endpoint, one.lane) for one in islice(turns, most)]))
 
 
 def _heads(

@@ -9,10 +9,11 @@ a process that dies leaves leases that run out.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import httpx
+import structlog
 
 from domain.instants import SECOND
 from projections.asking import Script
@@ -27,6 +28,7 @@ from service.webhooks.pace import Pace
 from service.webhooks.posting import Post, Signers
 from service.webhooks.sending import send
 from service.webhooks.terms import Terms, terms_of
+from service.webhooks.transport import GuardedClient
 
 LEASE_NAME = "webhooks"
 LEASE_SECONDS = 15.0
@@ -37,6 +39,8 @@ LOOK_AGAIN_SECONDS = 0.5
 KNOWN_SECONDS = 1.0
 IN_FLIGHT_MAX = 200
 CLOSING_SECONDS = 5.0
+
+_log = structlog.get_logger("stagefold.webhooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Courier:
         store: Store,
         clock: Clock,
         randomness: Randomness,
-        client: httpx.AsyncClient,
+        client: GuardedClient,
         leases: Leases,
         *,
         lease_seconds: float = LEASE_SECONDS,
@@ -130,11 +134,12 @@ class Courier:
         self._flying.clear()
         now = self._clock.now()
         if self._ended:
-            await self._settle_and_claim([], now)
+            ended = tuple(self._ended)
+            await self._settle_and_claim(ended, self._judge(ended), [], now)
         if abandoned:
             lanes = [self._current[lane.endpoint, lane.lane] for lane in abandoned]
             await self._store.carry(release(lanes, now))
-        await self._client.aclose()
+        await self._client.close()
 
     # ------------------------------------------------------------ what is known
 
@@ -177,38 +182,41 @@ class Courier:
         if not (self._targets or self._current or self._ended):
             return []
         now = self._clock.now()
-        rooms = self._rooms(now)
+        ended = tuple(self._ended)
+        conditions = self._judge(ended)
+        rooms = self._rooms(ended, now)
         old = [
             lane
             for lane in self._current.values()
             if lane.next_at - now < self._lease * RENEWED_BELOW
         ]
-        if not self._ended and not old and not await self._store.look(is_due(rooms, now)):
+        if not ended and not old and not await self._store.look(is_due(rooms, now)):
             return []
         if old:
             for lane in await self._store.carry(renew(old, now + self._lease)):
                 self._current[lane.endpoint, lane.lane] = lane
-        return await self._settle_and_claim(rooms, now)
+        return await self._settle_and_claim(ended, conditions, rooms, now)
 
-    async def _settle_and_claim(self, rooms: Sequence[Room], now: int) -> Sequence[Claimed]:
-        ended, self._ended = self._ended, []
+    async def _settle_and_claim(
+        self,
+        ended: Sequence[Ended],
+        conditions: Mapping[str, Condition],
+        rooms: Sequence[Room],
+        now: int,
+    ) -> Sequence[Claimed]:
         lease = 1 + int.from_bytes(self._randomness.token(7), "big")
-        conditions = self._judge(ended)
         results = [one.settled for one in ended]
         disabled = [one for one in ended if one.is_disabling]
+        most = self._in_flight_max - len(self._current) + len(ended)
 
         def work() -> Script[list[Claimed]]:
             counted = yield from settle(results, list(conditions.values()), now)
             yield from conclusion(counted, disabled, self._hopeless(conditions, now), now)
-            return (yield from claim(rooms, now=now, lease=lease, until=now + self._lease))
+            until = now + self._lease
+            return (yield from claim(rooms, now=now, lease=lease, until=until, most=most))
 
-        is_done = False
-        try:
-            claimed = await self._store.carry(work())
-            is_done = True
-        finally:
-            if not is_done:
-                self._ended = [*ended, *self._ended]
+        claimed = await self._store.carry(work())
+        del self._ended[: len(ended)]
         for one in ended:
             lane = one.settled.claimed.lane
             self._current.pop((lane.endpoint, lane.lane), None)
@@ -246,18 +254,15 @@ class Courier:
             )
         return found
 
-    def _rooms(self, now: int) -> list[Room]:
-        """Return how many each endpoint may be given now."""
-        left = self._in_flight_max - len(self._current)
-        flying: dict[str, int] = {}
-        for endpoint, _ in self._current:
-            flying[endpoint] = flying.get(endpoint, 0) + 1
-        share = max(1, left // max(1, len(self._targets)))
-        rooms: list[Room] = []
-        for name, target in self._targets.items():
-            count = min(self._room(target, flying.get(name, 0), now), share)
-            rooms.append(Room(name, count, target.terms.on_backlog == "latest"))
-        return rooms
+    def _rooms(self, ended: Sequence[Ended], now: int) -> list[Room]:
+        """Return how many each endpoint may be given now; what has ended makes room."""
+        flying = Counter(endpoint for endpoint, _ in self._current)
+        flying.subtract(one.settled.delivery.endpoint for one in ended)
+        rooms = (
+            Room(name, self._room(target, flying[name], now), target.terms.on_backlog == "latest")
+            for name, target in self._targets.items()
+        )
+        return [room for room in rooms if room.count > 0]
 
     def _room(self, target: Target, flying: int, now: int) -> int:
         condition = self._breakers.get(target.endpoint.id, Breaker()).condition(now)
@@ -281,7 +286,15 @@ class Courier:
             self._paces.setdefault(lane.endpoint, Pace(claimed.lane.next_at)).take()
         task = asyncio.create_task(self._attempt(claimed, target))
         self._flying[lane] = task
-        task.add_done_callback(lambda _: self._flying.pop(lane, None))
+        task.add_done_callback(lambda done: self._landed(lane, done))
+
+    def _landed(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        """Note that an attempt is over; one that broke off is made again when its lease ends."""
+        self._flying.pop(lane, None)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._current.pop((lane.endpoint, lane.lane), None)
+            _log.error("webhook_attempt_broke_off", endpoint=lane.endpoint, exc_info=error)
 
     async def _attempt(self, claimed: Claimed, target: Target) -> None:
         begun = self._clock.now()

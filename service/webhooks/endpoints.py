@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import httpx
-
 from projections.asking import Script, ask
 from projections.registers import AskEntries, entries, entry, put, remove
 from projections.webhooks.lanes import close, put_lanes
@@ -35,6 +33,7 @@ from service.webhooks.sending import Outcome, send
 from service.webhooks.signing import SecretError, SharedSecret, SigningKey
 from service.webhooks.targets import Guard, Resolve, TargetError, check_target, resolve
 from service.webhooks.terms import Terms, terms_of
+from service.webhooks.transport import GuardedClient
 
 ENDPOINTS_MAX = 1_000
 SECRETS_MAX = 5
@@ -60,7 +59,7 @@ class Endpoints:
         store: Store,
         clock: Clock,
         randomness: Randomness,
-        client: httpx.AsyncClient,
+        client: GuardedClient,
         *,
         guard: Guard,
         look_up: Resolve = resolve,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import httpx
-
 from service.leases import Leases
 from service.ports import Clock, Randomness, Store
 from service.progress import Progress
@@ -16,9 +14,8 @@ from service.webhooks.deliveries import Deliveries
 from service.webhooks.endpoints import Endpoints
 from service.webhooks.fan_out import FanOut
 from service.webhooks.redeliveries import Redeliveries
-from service.webhooks.sending import new_client
 from service.webhooks.targets import Guard, Resolve, resolve
-from service.webhooks.transport import GuardedTransport
+from service.webhooks.transport import GuardedClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +41,14 @@ def hooks_of(
     *,
     leases: Leases,
     progress: Progress,
-    client: httpx.AsyncClient | None = None,
+    client: GuardedClient | None = None,
     look_up: Resolve = resolve,
 ) -> Hooks:
     """Return the parts over a store; nothing is started."""
     guard = Guard(parse_networks(settings.webhook_allow_cidrs))
     most = settings.webhook_in_flight_max
     if client is None:
-        client = new_client(GuardedTransport(guard, look_up=look_up, connections_max=most))
+        client = GuardedClient(guard, look_up=look_up)
     courier = Courier(
         store,
         clock,

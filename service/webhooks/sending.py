@@ -7,19 +7,15 @@ whole attempt; a receiver that drips or never ends costs its own attempt and nob
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import httpcore
-import httpx
-
 from service.webhooks.schedule import retry_after_of
 from service.webhooks.targets import TargetError, parse_target
+from service.webhooks.transport import GuardedClient
+from service.webhooks.wire import WireError
 
-ANSWER_OCTETS_MAX = 16 << 10
-CONNECT_SECONDS = 5.0
 _SHOWN_HEADERS = ("content-type", "retry-after", "server", "webhook-delivery", "x-request-id")
 _HEADER_LENGTH_MAX = 200
 _REASON_LENGTH_MAX = 300
@@ -37,17 +33,8 @@ Failure = Literal[
 ]
 Verdict = Literal["delivered", "retry", "abort", "disable"]
 
-_NETWORK_ERRORS = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.UnsupportedProtocol,
-    OSError,
-)
-_REASONS: Mapping[Failure, str] = {
-    "timeout": "no whole answer in time",
-    "connect_timeout": f"no connection within {CONNECT_SECONDS:g} s",
-}
-"""Failures that bring no words of their own; an endpoint that is so slow is left alone a while."""
+_SLOW: frozenset[Failure] = frozenset({"timeout", "connect_timeout"})
+"""An endpoint that is so slow is left alone for a while."""
 
 _OK_FROM, _OK_TO = 200, 300
 _GONE = 410
@@ -95,12 +82,12 @@ class Outcome:
 
 
 async def send(
-    client: httpx.AsyncClient, message: Message, *, timeout_seconds: float, now: int
+    client: GuardedClient, message: Message, *, timeout_seconds: float, now: int
 ) -> Outcome:
     """Return what became of sending *message* once. It never raises for what a receiver does.
 
     Args:
-        client: Over a `GuardedTransport`; it follows no redirects and reads no environment.
+        client: The way out.
         message: What goes out.
         timeout_seconds: For everything from looking up the name to the end of the answer.
         now: The present instant, for dates in the answer.
@@ -110,83 +97,51 @@ async def send(
     try:
         async with asyncio.timeout(timeout_seconds):
             return await _exchange(client, message, begun=begun, now=now)
-    except (TargetError, httpcore.TimeoutException, *_NETWORK_ERRORS) as error:
+    except (TargetError, WireError, OSError) as error:
         failure = _failure_of(error)
         return Outcome(
             "retry",
             failure,
-            (str(error) or _REASONS.get(failure, type(error).__name__))[:_REASON_LENGTH_MAX],
+            (str(error) or "no whole answer in time")[:_REASON_LENGTH_MAX],
             None,
             loop.time() - begun,
-            slows=failure in _REASONS,
+            slows=failure in _SLOW,
         )
 
 
 def _failure_of(error: BaseException) -> Failure:
-    """Return the word for *error*; the client calls a failed handshake a failed connection."""
+    """Return the word for *error*."""
     match error:
         case TargetError(code="blocked_address"):
             return "blocked_address"
         case TargetError():
             return "bad_url"
-        case httpcore.ConnectTimeout():
-            return "connect_timeout"
-        case TimeoutError() | httpcore.TimeoutException():
+        case WireError(trouble=trouble):
+            return "protocol_error" if trouble == "unanswered" else trouble
+        case TimeoutError():
             return "timeout"
-        case httpcore.ConnectError():
-            return "tls_error" if isinstance(error.__context__, ssl.SSLError) else "connect_error"
-        case OSError():
-            return "dns_error"
         case _:
-            return "protocol_error"
+            return "dns_error"
 
 
-async def _exchange(
-    client: httpx.AsyncClient, message: Message, *, begun: float, now: int
-) -> Outcome:
-    request = client.build_request(
-        "POST",
-        parse_target(message.url),
-        content=message.body,
-        headers={**message.headers, "accept-encoding": "identity"},
-        timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-    )
-    response = await client.send(request, stream=True, follow_redirects=False)
-    address = _peer(response)
-    try:
-        answer = await _head_of(response)
-    finally:
-        await response.aclose()
-    seconds = asyncio.get_running_loop().time() - begun
-    headers = {name: value.strip() for name, value in response.headers.items()}
-    verdict = _verdict(response.status_code, headers)
-    status = response.status_code
+async def _exchange(client: GuardedClient, message: Message, *, begun: float, now: int) -> Outcome:
+    answer = await client.post(parse_target(message.url), message.headers, message.body)
+    headers, status = answer.headers, answer.status
+    verdict = _verdict(status, headers)
     return Outcome(
         verdict,
         None if verdict == "delivered" else "http_status",
         f"the receiver answered {status}",
         status,
-        seconds,
-        answer=answer,
+        asyncio.get_running_loop().time() - begun,
+        answer=answer.body,
         headers={
             name: headers[name][:_HEADER_LENGTH_MAX] for name in _SHOWN_HEADERS if name in headers
         },
         retry_after=retry_after_of(headers, now=now),
         slows=status in _LEAVE_ALONE,
-        address=address,
+        address=answer.address,
     )
-
-
-async def _head_of(response: httpx.Response) -> bytes:
-    """Return the first octets of the body, as they came; the rest is not waited for."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.aiter_raw():
-        parts.append(part[: ANSWER_OCTETS_MAX - size])
-        size += len(part)
-        if size >= ANSWER_OCTETS_MAX:
-            break
-    return b"".join(parts)
 
 
 def _verdict(status: int, headers: Mapping[str, str]) -> Verdict:
@@ -197,16 +152,3 @@ def _verdict(status: int, headers: Mapping[str, str]) -> Verdict:
     if _OK_FROM <= status < _OK_TO:
         return "delivered"
     return "abort" if wish == "abort-message" else "retry"
-
-
-def _peer(response: httpx.Response) -> str | None:
-    stream = response.extensions.get("network_stream")
-    found = None if stream is None else stream.get_extra_info("server_addr")
-    return str(found[0]) if isinstance(found, tuple) else None
-
-
-def new_client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    """Return a client that follows no redirects, reads no environment and keeps no cookies."""
-    return httpx.AsyncClient(
-        transport=transport, follow_redirects=False, trust_env=False, headers={"accept": "*/*"}
-    )

@@ -12,6 +12,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import httpx
@@ -67,6 +68,7 @@ def _blocked(host: str, refusal: Refusal) -> str:
     )
 
 
+@lru_cache(maxsize=1_024)
 def parse_target(text: str) -> httpx.URL:
     """Return the URL that *text* writes, if a webhook may have such a one.
 

@@ -41,11 +41,19 @@ OK: Answer = (200, {})
 
 @dataclass(slots=True)
 class Receiver:
-    """What came, in order, and how the next is answered."""
+    """What came, in order, and how the next is answered.
+
+    Attributes:
+        connections: How many were opened.
+        hangs_up_next: Whether the next request is read and its connection ended without a word.
+    """
 
     port: int = 0
     came: list[Received] = field(default_factory=list)
     answers: Callable[[Received], Answer] = lambda _: OK
+    connections: int = 0
+    hangs_up_next: bool = False
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -59,16 +67,32 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
+        self.writers.add(writer)
+        self.connections += 1
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 received = await _read(reader)
+                if self.hangs_up_next:
+                    self.hangs_up_next = False
+                    break
                 self.came.append(received)
                 status, headers = self.answers(received)
                 lines = [f"HTTP/1.1 {status} Said", "content-length: 2"]
                 lines += [f"{name}: {value}" for name, value in headers.items()]
                 writer.write("\r\n".join([*lines, "", "ok"]).encode())
                 await writer.drain()
+        await self._end(writer)
+
+    async def _end(self, writer: asyncio.StreamWriter) -> None:
+        self.writers.discard(writer)
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def close(self) -> None:
+        """End every connection."""
+        for writer in list(self.writers):
+            await self._end(writer)
 
 
 async def _read(reader: asyncio.StreamReader) -> Received:
@@ -88,3 +112,4 @@ async def receiving() -> AsyncIterator[Receiver]:
     async with server:
         yield receiver
         server.close()
+        await receiver.close()

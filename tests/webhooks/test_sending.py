@@ -10,9 +10,11 @@ import pytest
 
 from domain.instants import HOUR, SECOND
 from service.webhooks.addresses import parse_networks
-from service.webhooks.sending import ANSWER_OCTETS_MAX, Message, Outcome, new_client, send
+from service.webhooks.sending import Message, Outcome, send
 from service.webhooks.targets import Guard
-from service.webhooks.transport import GuardedTransport
+from service.webhooks.transport import GuardedClient
+from service.webhooks.wire import ANSWER_OCTETS_MAX, HEAD_OCTETS_MAX
+from tests.webhooks.receiving import receiving
 
 pytestmark = pytest.mark.anyio
 
@@ -107,7 +109,7 @@ async def _request(reader: asyncio.StreamReader) -> bytes:
 async def attempt(answer: Answering, *, timeout_seconds: float = 30.0) -> Outcome:
     async with (
         receiver(answer) as (url, _),
-        new_client(GuardedTransport(HERE)) as client,
+        GuardedClient(HERE) as client,
     ):
         return await send(client, Message(url, b"{}"), timeout_seconds=timeout_seconds, now=0)
 
@@ -175,7 +177,7 @@ async def test_a_redirect_is_not_followed() -> None:
     async with (
         receiver(plain("200 OK")) as (elsewhere, visits),
         receiver(plain("302 Found", f"location: {elsewhere}")) as (url, got),
-        new_client(GuardedTransport(HERE)) as client,
+        GuardedClient(HERE) as client,
     ):
         outcome = await send(client, Message(url, b"{}"), timeout_seconds=30, now=0)
 
@@ -187,7 +189,7 @@ async def test_the_body_goes_out_octet_for_octet() -> None:
     body = '{"name":"山田 \\u0000","n":1.0}'.encode()
     async with (
         receiver(plain("200 OK")) as (url, got),
-        new_client(GuardedTransport(HERE)) as client,
+        GuardedClient(HERE) as client,
     ):
         message = Message(url, body, {"content-type": "application/json", "webhook-id": "tr_1"})
         await send(client, message, timeout_seconds=30, now=0)
@@ -198,7 +200,7 @@ async def test_the_body_goes_out_octet_for_octet() -> None:
 
 
 async def test_a_name_that_nobody_has() -> None:
-    async with new_client(GuardedTransport(HERE)) as client:
+    async with GuardedClient(HERE) as client:
         message = Message("http://nobody.invalid/", b"{}")
         outcome = await send(client, message, timeout_seconds=30, now=0)
 
@@ -208,7 +210,7 @@ async def test_a_name_that_nobody_has() -> None:
 async def test_a_port_at_which_nobody_listens() -> None:
     async with receiver(plain("200 OK")) as (url, _):
         pass
-    async with new_client(GuardedTransport(HERE)) as client:
+    async with GuardedClient(HERE) as client:
         outcome = await send(client, Message(url, b"{}"), timeout_seconds=30, now=0)
 
     assert outcome.failure == "connect_error"
@@ -217,9 +219,93 @@ async def test_a_port_at_which_nobody_listens() -> None:
 async def test_a_server_without_tls_behind_https() -> None:
     async with (
         receiver(plain("200 OK"), greeting=b"220 mail.example ESMTP\r\n") as (url, _),
-        new_client(GuardedTransport(HERE)) as client,
+        GuardedClient(HERE) as client,
     ):
         message = Message(url.replace("http:", "https:"), b"{}")
         outcome = await send(client, message, timeout_seconds=30, now=0)
 
     assert outcome.failure == "tls_error"
+
+
+def says(*octets: bytes, closes: bool = True) -> Answering:
+    """Answer with those very octets, in as many pieces."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for piece in octets:
+            writer.write(piece)
+            await writer.drain()
+        if not closes:
+            await reader.read()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (says(b"HTTP/1.1 200 OK\r\n\r\nto the end"), 200, b"to the end"),
+        (says(b"HTTP/1.1 2", b"04 None", b"\r\n\r", b"\n", closes=False), 204, b""),
+        (
+            says(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 201 A\r\ncontent-length: 1\r\n\r\nx"),
+            201,
+            b"x",
+        ),
+        (
+            says(b"HTTP/1.1 500 A\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"),
+            500,
+            b"ab",
+        ),
+        (says(b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok and more"), 200, b"ok"),
+    ],
+    ids=["until the end", "in pieces", "after a 100", "in chunks", "with too much"],
+)
+async def test_answers_of_every_shape(answer: Answering, status: int, body: bytes) -> None:
+    outcome = await attempt(answer)
+
+    assert (outcome.status, outcome.answer) == (status, body)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        says(b"HTTP/1.1 101 Switching\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"),
+        says(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab"),
+        says(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\nab"),
+        says(b"HTTP/1.1 200 OK\r\nx: " + b"y" * (HEAD_OCTETS_MAX + 1), closes=False),
+        says(b"HTTP/1.1 200 OK\r\n"),
+    ],
+    ids=["another protocol", "cut off", "of two lengths", "an endless head", "no end of the head"],
+)
+async def test_answers_that_are_none(answer: Answering) -> None:
+    outcome = await attempt(answer)
+
+    assert (outcome.verdict, outcome.failure, outcome.status) == ("retry", "protocol_error", None)
+
+
+async def test_a_connection_carries_one_request_after_another() -> None:
+    async with receiving() as there, GuardedClient(HERE) as client:
+        for number in range(3):
+            message = Message(there.url, b"{}", {"webhook-id": f"tr_{number}"})
+            await send(client, message, timeout_seconds=30, now=0)
+
+        assert [one.id for one in there.came] == ["tr_0", "tr_1", "tr_2"]
+        assert there.connections == 1
+
+
+async def test_a_connection_that_ended_meanwhile_costs_no_attempt() -> None:
+    async with receiving() as there, GuardedClient(HERE) as client:
+        message = Message(there.url, b"{}", {"webhook-id": "tr_1"})
+        await send(client, message, timeout_seconds=30, now=0)
+        there.hangs_up_next = True
+
+        outcome = await send(client, message, timeout_seconds=30, now=0)
+
+        assert outcome.verdict == "delivered"
+        assert there.connections == 2
+
+
+async def test_an_attempt_that_is_given_up_ends_its_connection() -> None:
+    async with receiver(is_silent) as (url, got), GuardedClient(HERE) as client:
+        outcome = await send(client, Message(url, b"{}"), timeout_seconds=0.2, now=0)
+
+    assert (outcome.failure, len(got)) == ("timeout", 1)  # the receiver saw the end, or waits here

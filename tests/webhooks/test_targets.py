@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-import httpcore
-import httpx
 import pytest
 
 from service.webhooks.addresses import Address, parse_networks, refusal_of
-from service.webhooks.sending import Message, new_client, send
-from service.webhooks.targets import Guard, TargetError, check_target, parse_target, resolve
-from service.webhooks.transport import GuardedBackend, GuardedTransport
+from service.webhooks.sending import Message, Outcome, send
+from service.webhooks.targets import Guard, TargetError, check_target, parse_target
+from service.webhooks.transport import GuardedClient
+from service.webhooks.wire import Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -105,21 +104,22 @@ class Book:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-class Wire(httpcore.AsyncNetworkBackend):
+class Lines:
     """Notes where connections were opened, and opens none."""
 
-    def __init__(self, answering: str = "") -> None:
+    def __init__(self) -> None:
         self.opened: list[str] = []
-        self.answering = answering
 
-    async def connect_tcp(
-        self, host: str, *args: object, **options: object
-    ) -> httpcore.AsyncNetworkStream:
-        del args, options
-        self.opened.append(host)
-        if host == self.answering:
-            return httpcore.AsyncMockStream([])
-        raise httpcore.ConnectError("nobody is there")
+    async def __call__(self, address: str, port: int, tls: object, name: str) -> Wire:
+        del port, tls, name
+        self.opened.append(address)
+        raise ConnectionRefusedError("nobody is there")
+
+
+async def sent_to(url: str, book: Book, lines: Lines) -> Outcome:
+    """Return what became of sending to *url*, its name looked up in *book*."""
+    async with GuardedClient(Guard(), look_up=book, connect=lines) as client:
+        return await send(client, Message(url, b"{}"), timeout_seconds=30, now=0)
 
 
 @pytest.mark.parametrize("text", REFUSED)
@@ -180,40 +180,31 @@ def test_a_url_that_could_be_read_in_two_ways_is_refused(text: str) -> None:
 
 
 async def test_one_bad_address_among_good_ones_is_enough() -> None:
-    wire = Wire()
-    backend = GuardedBackend(Guard(), Book(["1.1.1.1", "10.0.0.1"]), wire)
+    lines = Lines()
 
-    with pytest.raises(TargetError):
-        await backend.connect_tcp("two.example", 443)
+    outcome = await sent_to("http://two.example/", Book(["1.1.1.1", "10.0.0.1"]), lines)
 
-    assert wire.opened == []
+    assert (outcome.failure, lines.opened) == ("blocked_address", [])
 
 
 async def test_a_name_that_changes_its_mind_gains_nothing() -> None:
     """Let through when it was entered, it is looked up and checked again at the connection."""
-    book, wire = Book(["1.1.1.1"], ["127.0.0.1"]), Wire()
-    backend = GuardedBackend(Guard(), book, wire)
+    book, lines = Book(["1.1.1.1"], ["127.0.0.1"]), Lines()
 
     await check_target("http://rebinding.example/", Guard(), book)
-    with pytest.raises(TargetError):
-        await backend.connect_tcp("rebinding.example", 80)
+    outcome = await sent_to("http://rebinding.example/", book, lines)
 
     assert book.asked == 2
-    assert wire.opened == []
+    assert (outcome.failure, lines.opened) == ("blocked_address", [])
 
 
-async def test_connections_go_to_the_address_that_was_checked() -> None:
-    wire = Wire(answering="1.0.0.1")
-    backend = GuardedBackend(Guard(), Book(["1.1.1.1", "1.0.0.1"]), wire)
+async def test_connections_go_to_the_addresses_that_were_checked_one_after_another() -> None:
+    lines = Lines()
 
-    await backend.connect_tcp("good.example", 443)
+    outcome = await sent_to("http://good.example/", Book(["1.1.1.1", "1.0.0.1"]), lines)
 
-    assert wire.opened == ["1.1.1.1", "1.0.0.1"]
-
-
-async def test_sockets_of_this_machine_are_no_target() -> None:
-    with pytest.raises(httpcore.ConnectError):
-        await GuardedBackend(Guard(), resolve).connect_unix_socket("/run/docker.sock")
+    assert outcome.failure == "connect_error"
+    assert lines.opened == ["1.1.1.1", "1.0.0.1"]
 
 
 @pytest.mark.parametrize("host", SPELLINGS)
@@ -226,7 +217,7 @@ async def test_sending_to_this_machine_opens_no_connection(host: str) -> None:
         writer.close()
 
     server = await asyncio.start_server(knocked, "127.0.0.1", 0)
-    async with server, new_client(GuardedTransport(Guard())) as client:
+    async with server, GuardedClient(Guard()) as client:
         port = server.sockets[0].getsockname()[1]
         message = Message(f"http://{host}:{port}/", b"{}")
         outcome = await send(client, message, timeout_seconds=30, now=0)
@@ -235,12 +226,20 @@ async def test_sending_to_this_machine_opens_no_connection(host: str) -> None:
     assert knocks == []
 
 
-async def test_the_client_follows_no_proxy_of_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    lines = Lines()
 
-    async with new_client(GuardedTransport(Guard())) as client:
-        found = client._transport_for_url(httpx.URL("http://1.1.1.1/"))  # noqa: SLF001 -- no public way to ask
+    await sent_to("http://good.example/", Book(["1.1.1.1"]), lines)
 
-    assert isinstance(found, GuardedTransport)
+    assert lines.opened == ["1.1.1.1"]
+
+
+async def test_a_header_field_cannot_hold_another_one() -> None:
+    message = Message("http://good.example/", b"{}", {"x-a": "b\r\nhost: 127.0.0.1"})
+    lines = Lines()
+
+    async with GuardedClient(Guard(), look_up=Book(["1.1.1.1"]), connect=lines) as client:
+        outcome = await send(client, message, timeout_seconds=30, now=0)
+
+    assert (outcome.failure, lines.opened) == ("bad_url", [])
