@@ -14,7 +14,8 @@ STAGE_SET = "$stage.set"
 VOID = "$void"
 ALIAS = "$alias"
 UNALIAS = "$unalias"
-NOT_FOLDED = frozenset({VOID, ALIAS, UNALIAS})
+ERASE = "$erase"
+NOT_FOLDED = frozenset({VOID, ALIAS, UNALIAS, ERASE})
 """Events about other events or about names; none is a fact that a machine steps."""
 
 
@@ -63,8 +64,8 @@ def canonical_history(events: list[Event]) -> list[Event]:
     """Return the events that count, each once, in fold order.
 
     Repeats of (source, event_id) keep the lowest position, as the log does. Events named by a
-    `$void` are left out wherever that `$void` stands, and so are `$void`, `$alias` and `$unalias`
-    themselves: the first removes a fact, the others join and part histories; none is one.
+    `$void` are left out wherever that `$void` stands, and so are those of `NOT_FOLDED` themselves:
+    `$void` removes a fact, others join and part histories or end one; none is a fact.
     """
     first: dict[tuple[str, str], Event] = {}
     for event in sorted(events, key=lambda event: event.position):

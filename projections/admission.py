@@ -16,6 +16,7 @@ from projections import clusters
 from projections.asking import Ref
 from projections.changes import LogRows
 from projections.drafts import Draft, Name
+from projections.erasure import is_erased_name
 from projections.log import CLUSTER_MEMBERS_MAX, NewEvent, Receipt, SubjectKey
 from projections.payloads import decoder, same_content
 from projections.questions import EventKey, Head
@@ -54,6 +55,7 @@ class Known:
         taken: Keys in the log: position and content hash.
         payloads: Items at those positions whose hash is another than the offered one's.
         projections: The active ones, by (tenant, model).
+        erased: Digests of those offered that were stored before their names were erased.
     """
 
     head: Head
@@ -61,6 +63,7 @@ class Known:
     taken: dict[EventKey, tuple[int, int]]
     payloads: dict[int, str]
     projections: dict[tuple[str, str], Projection]
+    erased: frozenset[bytes] = frozenset()
 
 
 class Admission:
@@ -106,6 +109,8 @@ class Admission:
     def _judge(self, draft: Draft) -> None:
         subject = self.residents.names.get(draft.name)
         refusal = self._repeat(draft, subject) if subject is not None else None
+        if refusal is None:
+            refusal = self._of_erased(draft)
         if refusal is None and draft.event.expected is not None:
             refusal = self._unexpected(draft.event, subject)
         if refusal is None and draft.alias is not None:
@@ -127,6 +132,17 @@ class Admission:
             if found is not None and (verdict is None or verdict.status == "conflict"):
                 verdict = self._verdict(draft, *found)
         return verdict
+
+    def _of_erased(self, draft: Draft) -> Receipt | None:
+        """Return the receipt of an event that must not bring back whom somebody has erased."""
+        event = draft.event
+        if self.known.erased and draft.erased_digest in self.known.erased:
+            return Receipt("duplicate", event.event_id)
+        named = next((name[2] for name in draft.names if is_erased_name(name[2])), None)
+        if named is None:
+            return None
+        message = f"{named[:40]!a}: expected another name, found one that stands for an erased one"
+        return Receipt("rejected", event.event_id, code="customer_erased", message=message)
 
     def _verdict(self, draft: Draft, position: int, content: int) -> Receipt:
         event = draft.event

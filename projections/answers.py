@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 CustomerSort = Literal["id", "entered_at", "last_event_at"]
 FeedKind = Literal["asserted", "retracted"]
-RetractionCause = Literal["late", "void", "merge", "refold"]
+RetractionCause = Literal["late", "void", "merge", "refold", "erase"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,14 @@ class Positions:
         applied: Position up to which the projections have taken everything in.
         feed: Position of the newest record of the feed; 0 for an empty one.
         recorded_at: When the newest event was stored; 0 for an empty log.
+        erased: Position of the newest erasure; 0 for none.
     """
 
     head: int
     applied: int
     feed: int
     recorded_at: int
+    erased: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class TransitionRecord:
         asserted_position: Head of the log when we came to believe it.
         retracted_position: Head of the log when we ceased to; None while it holds.
         retracted_at: When we ceased to believe it; None while it holds.
-        retracted_cause: `late`, `void`, `merge` or `refold`; None while it holds.
+        retracted_cause: `late`, `void`, `merge`, `refold` or `erase`; None while it holds.
         time_in_previous: Microseconds spent in `from_stage`; None for the first entry.
         announced: Whether the feed carries it; what a rebuild found is not news.
     """

@@ -17,6 +17,7 @@ from projections.asking import Ref, Script, ask
 from projections.batches import batch_of, fold_batch, note_of
 from projections.changes import Changes
 from projections.drafts import Draft
+from projections.erasure import ERASED_BUCKETS, ERASED_KEYS
 from projections.folding import Folder
 from projections.log import Receipt, Submission
 from projections.questions import (
@@ -35,6 +36,7 @@ from projections.questions import (
     WriteLog,
 )
 from projections.records import Projection
+from projections.registers import entries, firsts
 from projections.residents import Residents
 from projections.subjects import Profile
 
@@ -250,6 +252,7 @@ def _look_up(world: World, drafts: Sequence[Draft], head: Head) -> Script[Known]
     taken: dict[EventKey, tuple[int, int]] = {}
     if wanted:
         taken = yield from ask(AskKeys(list({key for key, _ in wanted})))
+    erased = yield from _look_up_erased(world.residents, drafts, head)
     doubtful = {
         taken[key][0] for key, content in wanted if key in taken and taken[key][1] != content
     }
@@ -263,7 +266,27 @@ def _look_up(world: World, drafts: Sequence[Draft], head: Head) -> Script[Known]
             for projection in world.projections
             if projection.is_active
         },
+        erased=erased,
     )
+
+
+def _look_up_erased(
+    residents: Residents, drafts: Sequence[Draft], head: Head
+) -> Script[frozenset[bytes]]:
+    """Learn which of *drafts* were stored before under a name that is erased since."""
+    if not head.erased:
+        return frozenset()
+    if residents.erased_as_of != head.erased:
+        buckets = yield from entries(ERASED_BUCKETS)
+        residents.erased_buckets = frozenset(one.bucket for one in buckets)
+        residents.erased_as_of = head.erased
+    keys = {
+        (bucket, draft.erased_digest)
+        for draft in drafts
+        if (bucket := bucket_of(draft.name[0], draft.name[2])) in residents.erased_buckets
+    }
+    found = yield from firsts(ERASED_KEYS, sorted(keys))
+    return frozenset(one.digest for one in found)
 
 
 def _wanted(residents: Residents, drafts: Sequence[Draft]) -> list[tuple[EventKey, int]]:

@@ -97,6 +97,27 @@ class LogRows:
             seen[2] = instant
 
 
+class ErasedRows:
+    """Rows of the log and of records to be changed while somebody is erased.
+
+    Attributes:
+        events: event_id, account_id, traceparent, payload, position.
+        keys: event_id, content, then the key as it was: bucket, event_id, subject_id, source.
+        links: Events taken away from accounts: bucket, subject_id, effective_at, position.
+        names: name, bucket, subject_id; their salts go as well.
+        texts: event_id, evidence, then the key of a record.
+    """
+
+    __slots__ = ("events", "keys", "links", "names", "texts")
+
+    def __init__(self) -> None:
+        self.events: list[Row] = []
+        self.keys: list[Row] = []
+        self.links: list[Row] = []
+        self.names: list[Row] = []
+        self.texts: list[Row] = []
+
+
 class Changes:
     """Rows of the projections.
 

@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 from domain.events import ALIAS, UNALIAS
 from projections import clusters
-from projections.log import NewEvent, SubjectKind
+from projections.erasure import key_digest
+from projections.log import NewEvent, SubjectKey, SubjectKind
 from projections.payloads import content_number, decoder
 
 Name: TypeAlias = tuple[str, SubjectKind, str]
@@ -41,6 +42,12 @@ class Draft:
         self.names: tuple[Name, ...] = (self.name,)
         if others != _NOBODY:
             self.names += tuple(name for name in others if name is not None)
+
+    @property
+    def erased_digest(self) -> bytes:
+        """What it would be known by if its name had been erased."""
+        tenant, kind, text = self.name
+        return key_digest(tenant, SubjectKey(kind, text), self.event.source, self.event.event_id)
 
 
 def _alias_of(event: NewEvent) -> Name | None:

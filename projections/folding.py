@@ -244,14 +244,17 @@ class Folder:
         profile: Profile,
         records: Mapping[tuple[int, tuple[int, int]], Sequence[RecordRow]],
         head: int,
+        *,
+        cause: str = "merge",
+        quiet: bool = False,
     ) -> None:
-        """Take a subject that has become part of another out of every projection."""
+        """Take a subject that has become part of another, or nobody's, out of every projection."""
         for projection in self._projections:
             standing = profile.standings.get(projection.generation)
             if standing is None:
                 continue
             rows = records.get((projection.generation, profile.ref), ())
-            self.retract_records(profile, projection, rows, head=head, cause="merge")
+            self.retract_records(profile, projection, rows, head=head, cause=cause, quiet=quiet)
             before = standing.state_by(projection.machine)
             self._place(profile, projection, before, projection.machine.initial())
         self.changes.lost_profiles.append(profile.ref)

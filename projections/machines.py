@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 from domain.document import parse_model
+from domain.facts import Facts, facts_of
 from domain.lineage import ALWAYS, Era, Lineage
 from domain.machine import ENGINE, Machine, compile_model
 from projections.catalogue import Generation, GenerationStatus, ModelVersion, VersionState
@@ -96,6 +99,16 @@ class Catalogue:
         if machine is None:
             machine = self._machines[version.hash] = self._compile(version.document)
         return machine
+
+    def facts(self, tenant: str) -> Facts:
+        """Return what any version reads that tells, or told, of the tenant's subjects."""
+        told_by = {
+            (one.model, one.version): one
+            for one in self.generations.values()
+            if one.tenant == tenant and one.status != "failed"
+        }
+        found = (facts_of(self._machine(one).model) for one in told_by.values())
+        return reduce(or_, found, Facts())
 
     def is_of_accounts(self, generation: Generation) -> bool:
         """Tell whether that generation's model is about accounts."""

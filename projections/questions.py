@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from projections.asking import Question, Ref
-from projections.changes import Changes, LogRows
+from projections.changes import Changes, ErasedRows, LogRows, Row
 from projections.history import LoggedEvent
 from projections.records import RecordRow
 from projections.subjects import Identity, Profile, Snapshot
@@ -31,12 +31,14 @@ class Head:
         recorded_at: Of the newest event; 0 for none.
         feed: Position of the newest feed record; 0 for none.
         projected: Position up to which events have been folded.
+        erased: Position of the newest erasure; 0 for none.
     """
 
     position: int
     recorded_at: int
     feed: int
     projected: int
+    erased: int = 0
 
     @property
     def is_level(self) -> bool:
@@ -215,3 +217,28 @@ class WriteChanges(Question[None]):
     """Write what a script found out."""
 
     changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class AskSealable(Question[list[Row]]):
+    """What is in the log of events sent for these subjects: `SEALABLE_COLUMNS`, in any order?"""
+
+    refs: Sequence[Ref]
+
+
+@dataclass(frozen=True, slots=True)
+class AskTexts(Question[list[Row]]):
+    """What do the records of these subjects say of events, those retracted included?
+
+    bucket, generation, subject_id, number, position, event_id, evidence, retracted_position.
+    """
+
+    generations: Sequence[int]
+    refs: Sequence[Ref]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteErased(Question[None]):
+    """Write what an erasure leaves of these rows; the log lets it while somebody is erased."""
+
+    rows: ErasedRows

@@ -22,12 +22,22 @@ class Residents:
     Attributes:
         is_level: Whether *profiles* are those of the projections. While those are behind, profiles
             hold only what the log tells by itself and are never folded.
+        erased_buckets: Where names have been erased, as of the erasure at *erased_as_of*.
     """
 
-    __slots__ = ("identities", "is_level", "names", "profiles")
+    __slots__ = (
+        "erased_as_of",
+        "erased_buckets",
+        "identities",
+        "is_level",
+        "names",
+        "profiles",
+    )
 
     def __init__(self) -> None:
         self.is_level = True
+        self.erased_buckets: frozenset[int] = frozenset()
+        self.erased_as_of = 0
         self.names: dict[tuple[str, SubjectKind, str], Identity] = {}
         self.identities: dict[Ref, Identity] = {}
         self.profiles: dict[Ref, Profile] = {}

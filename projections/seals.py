@@ -33,12 +33,24 @@ FAULTS_MAX = 100
 PRIVATE = ("event_id", "account_id", "key_id", "traceparent", "payload")
 """Columns of an event that enter its leaf through the salted digest, with its subject's name."""
 
-SEALABLE_COLUMNS = (*EVENT_COLUMNS, "kind", "name", "salt", "key_position", "key_content")
-"""An event, whom it was sent for, that subject's salt, and what its id leads to; None if missing"""
+SEALABLE_COLUMNS = (
+    *EVENT_COLUMNS,
+    "kind",
+    "name",
+    "salt",
+    "key_position",
+    "key_content",
+    "erased_digest",
+)
+"""An event, whom it was sent for, that subject's salt, what its id leads to; None if missing.
+
+The last is the private digest of an event that was erased; None of all others.
+"""
 
 _PUBLIC_PLACES = tuple(place for place, name in enumerate(EVENT_COLUMNS) if name not in PRIVATE)
 _PRIVATE_PLACES = tuple(SEALABLE_COLUMNS.index(name) for name in ("kind", "name", *PRIVATE))
 _SALT = SEALABLE_COLUMNS.index("salt")
+_ERASED_DIGEST = SEALABLE_COLUMNS.index("erased_digest")
 _PREFIX = b"stagefold seal 1\n"
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -84,14 +96,23 @@ def leaf(row: Row, private: bytes) -> bytes:
 def leaf_of(row: Row, salt: bytes | None = None) -> bytes:
     """Return the hash of an event of `SEALABLE_COLUMNS`; nothing where it cannot have been sealed.
 
-    Without *salt* its own is taken.
+    Without *salt* its own is taken; of an erased event the digest that was kept.
     """
+    if isinstance(row[_ERASED_DIGEST], bytes):
+        return _leaf_if_any(row, row[_ERASED_DIGEST])
     salt = row[_SALT] if salt is None else salt
     if not isinstance(salt, bytes):
         return b""
     try:
         return leaf(row, private_digest(row, salt))
     except (ValueError, TypeError):  # bytes that are no text, where somebody wrote into the file
+        return b""
+
+
+def _leaf_if_any(row: Row, private: bytes) -> bytes:
+    try:
+        return leaf(row, private)
+    except (ValueError, TypeError):  # likewise
         return b""
 
 
@@ -238,7 +259,7 @@ def _contradictions(value: dict[str, Any], recorded_before: int) -> Sequence[tup
         found.append(("event_without_key", "its id does not lead to it"))
     elif value["key_position"] != value["position"]:
         found.append(("event_without_key", f"its id leads to position {value['key_position']}"))
-    elif value["key_content"] != _content(value["payload"]):
+    elif value["erased_digest"] is None and value["key_content"] != _content(value["payload"]):
         found.append(("event_key_differs", "its content is not that which its id stands for"))
     recorded_at = value["recorded_at"]
     if isinstance(recorded_at, int) and recorded_at < recorded_before:

@@ -28,6 +28,8 @@ from projections.answers import (
     TransitionRecord,
 )
 from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
+from projections.erasing import Erased
+from projections.erasure import Order
 from projections.health import Finding, StoreHealth, Swept
 from projections.history import HistoryPage
 from projections.log import (
@@ -170,6 +172,21 @@ class AppendsEvents(Protocol):
 
         None while events wait to be folded.
         """
+        ...
+
+    async def erase(self, order: Order, now: int) -> Erased | None:
+        """Erase whom *order* names, in one transaction; None where nobody has that name.
+
+        What stands in other stores than this one, and what webhooks have written, is the affair of
+        `service.safekeeping.erasing.Erasing`, through which to call it.
+
+        Raises:
+            ErasureRefused: It is erased already, or cannot be anonymised; nothing was changed.
+        """
+        ...
+
+    async def wipe(self) -> None:
+        """Overwrite what was removed, as far as the database keeps it readable in its files."""
         ...
 
     async def retry_parked(self, now: int, limit: int = 100) -> int:

@@ -98,10 +98,13 @@ class KeepsSeals(Protocol):
         """
         ...
 
-    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
+    async def add_seal(
+        self, seal: Seal, salts: Mapping[Ref, bytes], *, erased: int | None = None
+    ) -> bool:
         """Store *seal* and the salts of subjects that had none, in one transaction.
 
-        Returns False, and stores nothing, where it does not follow the newest seal: another
-        process has sealed meanwhile.
+        Returns False, and stores nothing, where it does not follow the newest seal, another
+        process has sealed meanwhile; or where the newest erasure is no longer the one at *erased*,
+        so that what was hashed may be gone.
         """
         ...

@@ -83,6 +83,7 @@ class Sealer:
 
     async def _seal(self, last: Seal, end: int) -> Seal:
         """Seal from behind *last* up to *end*; return the newest seal there is then."""
+        erased = (await self._store.positions()).erased
         salts: dict[Ref, bytes] = {}
         sealing, position = Sealing(last.root), last.to_position
         while position < end:
@@ -93,7 +94,7 @@ class Sealer:
                 sealing.add(leaf_of(row, self._salt_of(row, salts)))
             position = rows[-1][0]
         seal = sealing.seal(last.to_position + 1, end, self._clock.now())
-        if not await self._store.add_seal(seal, salts):
+        if not await self._store.add_seal(seal, salts, erased=erased):
             return await self._newest()
         _log.info("log_sealed", position=seal.to_position, root=seal.root.hex())
         return seal

@@ -12,6 +12,7 @@ from typing import TypeVar
 from projections.access import write_down
 from projections.asking import Ref, Script, run
 from projections.catalogue import ApiKey
+from projections.questions import AskHead
 from projections.seals import ALWAYS, FIRST_ROOT, Seal
 from service import notes
 from service.adapters.embedded.rows import Readings, Rows
@@ -108,10 +109,14 @@ class Keeping(ABC):
 
     # ------------------------------------------------------------ seals
 
-    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
-        return await self._write(lambda: self._add_seal(seal, salts))
+    async def add_seal(
+        self, seal: Seal, salts: Mapping[Ref, bytes], *, erased: int | None = None
+    ) -> bool:
+        return await self._write(lambda: self._add_seal(seal, salts, erased))
 
-    def _add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
+    def _add_seal(self, seal: Seal, salts: Mapping[Ref, bytes], erased: int | None) -> bool:
+        if erased is not None and self._rows.answer(AskHead()).erased != erased:
+            return False
         with self._readings() as readings:
             newest = readings.seals_before(ALWAYS, 1)
         position, root = (newest[0].to_position, newest[0].root) if newest else (0, FIRST_ROOT)

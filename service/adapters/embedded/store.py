@@ -19,6 +19,9 @@ from projections.catalogue import (
     ModelVersion,
     Terms,
 )
+from projections.erasing import Erased, Grounds
+from projections.erasure import Order
+from projections.forgetting import erase_everywhere
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, Submission
 from projections.machines import Catalogue, Compile, compile_document
@@ -134,6 +137,26 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         return await self._write(
             lambda: run(retry_parked(self._world(now), limit), self._rows.answer), is_long=True
         )
+
+    async def erase(self, order: Order, now: int) -> Erased | None:
+        while not await self._read(lambda readings: readings.head().is_level, quick=True):
+            await self.project()
+        erased = await self._write(lambda: self._erase(order, now), is_long=True)
+        if erased is not None:
+            self._residents.forget()
+        return erased
+
+    async def wipe(self) -> None:
+        """Do nothing: rows in memory leave nothing behind."""
+
+    def _erase(self, order: Order, now: int) -> Erased | None:
+        answer = self._rows.answer
+        while not answer(AskHead()).is_level:  # what came in between
+            run(project(self._world(now), PAGE_EVENTS), answer)
+        world = self._world(now)
+        generations = sorted(self.catalogue.generations)
+        grounds = Grounds(world.projections, generations, self.catalogue.facts(order.tenant), now)
+        return run(erase_everywhere(grounds, order), answer)
 
     # ------------------------------------------------------------ models
 

@@ -69,7 +69,7 @@ def positions_of(readings: Readings) -> Positions:
 
 def positions_at(head: Head) -> Positions:
     """Return how far everything has come where *head* is."""
-    return Positions(head.position, head.projected, head.feed, head.recorded_at)
+    return Positions(head.position, head.projected, head.feed, head.recorded_at, head.erased)
 
 
 def is_due(readings: Readings, now: int) -> bool:

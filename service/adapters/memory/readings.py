@@ -30,7 +30,7 @@ from projections.subjects import (
     traits_of,
 )
 from service.adapters.embedded.rows import NEWEST_LOOKED_AT
-from service.adapters.memory import diffs
+from service.adapters.memory import diffs, erased
 from service.adapters.memory.rows import MemoryRows
 
 _EVENT = {name: place for place, name in enumerate(EVENT_COLUMNS)}
@@ -118,12 +118,7 @@ class MemoryReadings:
 
     def sealable(self, after: int, end: int, limit: int) -> list[Row]:
         rows = self._rows.events[max(after, 0) : end][:limit]
-        return [(*row, *self._rows.sent_for(row), *self._of_seal(row)) for row in rows]
-
-    def _of_seal(self, event: Row) -> tuple[bytes | None, int, int]:
-        bucket, subject_id = event[1:3]
-        key = (bucket, event[_EVENT["event_id"]], subject_id, event[_EVENT["source"]])
-        return (self._rows.salts.get((bucket, subject_id)), *self._rows.event_keys[key])
+        return [(*row, *self._rows.sent_for(row), *erased.of_seal(self._rows, row)) for row in rows]
 
     # ------------------------------------------------------------ records
 

@@ -49,6 +49,7 @@ from projections.subjects import (
     identity_of,
     profile_of,
 )
+from service.adapters.memory import erased
 from service.adapters.memory.registers import MemoryRegisters
 from service.adapters.memory.removals import remove_rows
 
@@ -107,6 +108,7 @@ class MemoryRows:
             AskBucketLoads: self.bucket_loads,
             AskProfilesIn: self.profiles_in,
             **self.registers.answers(),
+            **erased.answers(self),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }
@@ -162,7 +164,7 @@ class MemoryRows:
         recorded_at = self.events[-1][_PLACE["recorded_at"]] if self.events else 0
         position = len(self.events)
         projected = self.backlog[0][0] - 1 if self.backlog else position
-        return Head(position, recorded_at, len(self.feed), projected)
+        return Head(position, recorded_at, len(self.feed), projected, erased.newest(self))
 
     def _identities(self, asked: AskIdentities) -> list[Identity]:
         found = (self.names.get((tenant, kind, name)) for _, tenant, kind, name in asked.keys)

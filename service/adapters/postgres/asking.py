@@ -27,16 +27,20 @@ LOADS_AT_ONCE = 64
 
 
 def head_of(row: Row) -> Head:
-    """Return the head that a row holds: position, recorded_at, feed position, first that waits."""
+    """Return the head that a row holds.
+
+    Position, recorded_at, feed position, first that waits, and the newest erasure.
+    """
     position = row[0] or 0
-    return Head(position, row[1] or 0, row[2] or 0, position if row[3] is None else row[3] - 1)
+    projected = position if row[3] is None else row[3] - 1
+    return Head(position, row[1] or 0, row[2] or 0, projected, row[4] or 0)
 
 
 def ends(link: Link) -> tuple[Head, int]:
     """Return where everything ends, and how often models or generations have changed."""
     row = link.row(statement(lookups.head))
     assert row is not None  # noqa: S101 -- a SELECT without FROM has one row
-    return head_of(row), row[4] or 0
+    return head_of(row), row[5] or 0
 
 
 def identities_of(link: Link, refs: Sequence[Ref]) -> list[Identity]:

@@ -31,6 +31,7 @@ from service.adapters.postgres.compiled import (
     words,
 )
 from service.adapters.postgres.tables import catalogue_changes, turns
+from service.adapters.sql.erased import erasures
 from service.adapters.sql.tables import (
     account_events,
     event_keys,
@@ -56,14 +57,15 @@ _CONTENT = RECORD_COLUMNS[RECORD_COLUMNS.index("kind") : RECORD_COLUMNS.index("r
 def turn() -> str:
     """Return the statement that begins a turn: its number, then where the log and feed end."""
     position, recorded_at = _newest()
-    ends = (position, recorded_at, _feed_end(), first_waiting())
+    ends = (position, recorded_at, _feed_end(), first_waiting(), _newest_erasure())
     return for_postgres(select(turns.next_value(), *ends))
 
 
 def head() -> str:
     """Return the statement for where everything ends, and how often the catalogue has changed."""
     changes = select(catalogue_changes.c.count).scalar_subquery()
-    return for_postgres(select(*_newest(), _feed_end(), first_waiting(), changes))
+    ends = (*_newest(), _feed_end(), first_waiting(), _newest_erasure())
+    return for_postgres(select(*ends, changes))
 
 
 def _newest() -> list[ColumnElement[Any]]:
@@ -77,6 +79,11 @@ def _newest() -> list[ColumnElement[Any]]:
 def first_waiting() -> ColumnElement[int | None]:
     """Return the first position that waits to be folded."""
     found = select(backlog.c.first).order_by(backlog.c.first)
+    return found.limit(literal_column("1", WHOLE)).scalar_subquery()
+
+
+def _newest_erasure() -> ColumnElement[int | None]:
+    found = select(erasures.c.position).order_by(erasures.c.position.desc())
     return found.limit(literal_column("1", WHOLE)).scalar_subquery()
 
 

@@ -34,10 +34,13 @@ from projections.questions import (
     AskProfiles,
     AskProfilesIn,
     AskRecords,
+    AskSealable,
     AskSnapshots,
+    AskTexts,
     EventKey,
     Head,
     WriteChanges,
+    WriteErased,
     WriteLog,
 )
 from projections.ranges import Built
@@ -45,7 +48,7 @@ from projections.records import RECORD_COLUMNS
 from projections.registers import AskEntries, AskFirsts, WriteEntries
 from projections.seals import Seal
 from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
-from service.adapters.postgres import lookups, rebuilds, removals, sealed, waiting, writes
+from service.adapters.postgres import erased, lookups, rebuilds, removals, sealed, waiting, writes
 from service.adapters.postgres.asking import (
     bucket_loads,
     head_of,
@@ -126,6 +129,9 @@ class PostgresRows:
             AskEntries: lambda asked: read_entries(self.link, asked),
             AskFirsts: lambda asked: read_firsts(self.link, asked),
             WriteEntries: lambda asked: write_entries(self.link, asked),
+            AskSealable: lambda asked: erased.sealable_of(self.link, asked.refs),
+            AskTexts: lambda asked: erased.texts(self.link, asked),
+            WriteErased: lambda asked: erased.write(self.link, asked.rows),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }
@@ -282,7 +288,12 @@ class PostgresRows:
             newest = dict(zip(EVENT_COLUMNS, rows.events[-1], strict=True))
             position = newest["position"]
             projected = position if rows.note is None else self._head.projected
-            self._head = Head(position, newest["recorded_at"], self._head.feed, projected)
+            self._head = replace(
+                self._head,
+                position=position,
+                recorded_at=newest["recorded_at"],
+                projected=projected,
+            )
 
     def _write(self, changes: Changes) -> None:
         self._run(  # first what goes: some of it comes back below

@@ -16,6 +16,8 @@ from typing import TypeVar
 from projections.answers import SubjectSnapshot
 from projections.asking import Ref, Script, run
 from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
+from projections.erasing import Erased
+from projections.erasure import Order
 from projections.health import Finding, StoreHealth, Swept
 from projections.log import Receipt, SubjectKey, Submission
 from projections.machines import Catalogue, Compile
@@ -231,8 +233,16 @@ class PostgresStore(Answering):
     async def touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
         await self._writing.touch_keys(used)
 
-    async def add_seal(self, seal: Seal, salts: Mapping[Ref, bytes]) -> bool:
-        return await self._writing.add_seal(seal, salts)
+    async def add_seal(
+        self, seal: Seal, salts: Mapping[Ref, bytes], *, erased: int | None = None
+    ) -> bool:
+        return await self._writing.add_seal(seal, salts, erased=erased)
+
+    async def erase(self, order: Order, now: int) -> Erased | None:
+        return await self._writing.erase(order, now)
+
+    async def wipe(self) -> None:
+        """Do nothing: dead rows go as the server vacuums, which `docs/erasure.md` tells about."""
 
     # ------------------------------------------------------------ condition
 

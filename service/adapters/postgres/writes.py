@@ -213,6 +213,11 @@ def upsert_into(table: Table) -> Write:
     return partial(_upsert, table=table, names=_all_of(table))
 
 
+def update_of(prefix: str, table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> Writing:
+    """Return the statement that sets *names* of the rows of *table* with those *keys*."""
+    return _update(prefix, table, names, keys)
+
+
 def delete_from(table: Table, keys: tuple[str, ...]) -> Write:
     """Return what removes rows of *table* by *keys*."""
     return partial(_delete, table=table, keys=keys)

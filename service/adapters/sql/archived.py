@@ -28,6 +28,7 @@ from projections.subjects import identity_of
 from service.adapters.sql import (
     access,
     consumed,
+    erased,
     hooked,
     imports,
     published,
@@ -63,6 +64,10 @@ KEPT: tuple[Table, ...] = (
     tables.feed,
     sealed.seals,
     sealed.salts,
+    erased.erasures,
+    erased.erased_events,
+    erased.erased_keys,
+    erased.erased_buckets,
     tables.subjects,
 )
 """Subjects come last: as soon as a cluster is there, everything to fold it from is."""
@@ -71,7 +76,14 @@ SECRET = (tables.api_keys, hooked.endpoints, hooked.keys)
 """Left out where the copy is to open nothing."""
 
 DERIVED = (tables.profiles, tables.stages, tables.stage_counts, tables.snapshots, tables.parked)
-PASSING = (access.kept_answers, imports.imports, trials.backtests, trials.backtest_changes)
+PASSING = (
+    access.kept_answers,
+    imports.imports,
+    trials.backtests,
+    trials.backtest_changes,
+    erased.erasing,
+    erased.unfinished,
+)
 
 FOLDED = ("canonical", "folded_bucket", "folded_id")
 """Columns of subjects in copies only: 1 for one whom the projections know, and who it is to them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.adapters.sql import (
     access,
     consumed,
+    erased,
     hooked,
     imports,
     published,
@@ -20,6 +21,7 @@ from service.adapters.sql.columns import metadata
 __all__ = [
     "access",
     "consumed",
+    "erased",
     "hooked",
     "imports",
     "metadata",

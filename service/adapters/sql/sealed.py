@@ -22,6 +22,7 @@ from sqlalchemy import (
 from projections.changes import EVENT_COLUMNS
 from projections.seals import Seal
 from service.adapters.sql.columns import NARROW, WIDE, metadata, number, octets
+from service.adapters.sql.erased import erased_events
 from service.adapters.sql.tables import event_keys, events, subjects
 
 seals = Table(
@@ -73,6 +74,14 @@ def sealable(after: ColumnElement[int], end: ColumnElement[int]) -> Select[Any]:
 
     Whatever an event should have beside it, and has not, is NULL: that is for the reader to judge.
     """
+    chosen = with_secrets()
+    return chosen.where(events.c.position > after, events.c.position <= end).order_by(
+        events.c.position
+    )
+
+
+def with_secrets() -> Select[Any]:
+    """Return the selection of `SEALABLE_COLUMNS`."""
     key = event_keys
     named = ("bucket", "event_id", "subject_id", "source")
     of_subject = ("bucket", "subject_id")
@@ -80,6 +89,7 @@ def sealable(after: ColumnElement[int], end: ColumnElement[int]) -> Select[Any]:
         events.outerjoin(subjects, and_(*(subjects.c[n] == events.c[n] for n in of_subject)))
         .outerjoin(salts, and_(*(salts.c[n] == events.c[n] for n in of_subject)))
         .outerjoin(key, and_(*(key.c[n] == events.c[n] for n in named)))
+        .outerjoin(erased_events, erased_events.c.position == events.c.position)
     )
     chosen = select(
         *(events.c[name] for name in EVENT_COLUMNS),
@@ -88,8 +98,6 @@ def sealable(after: ColumnElement[int], end: ColumnElement[int]) -> Select[Any]:
         salts.c.salt,
         key.c.position,
         key.c.content,
+        erased_events.c.digest,
     )
-    chosen = chosen.select_from(joined)
-    return chosen.where(events.c.position > after, events.c.position <= end).order_by(
-        events.c.position
-    )
+    return chosen.select_from(joined)

@@ -43,6 +43,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL").fetchone()
     for setting in (
         "synchronous = FULL",
+        "secure_delete = ON",  # what is erased is overwritten, not only forgotten
         "recursive_triggers = ON",  # else INSERT OR REPLACE goes round the triggers on DELETE
         f"cache_size = -{CACHE_KIBIBYTES}",
         f"wal_autocheckpoint = {CHECKPOINT_PAGES}",

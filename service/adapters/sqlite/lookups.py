@@ -29,6 +29,7 @@ from projections.history import HISTORY_COLUMNS
 from projections.records import RECORD_COLUMNS
 from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
+from service.adapters.sql.erased import erasures
 from service.adapters.sql.tables import (
     account_events,
     event_keys,
@@ -82,12 +83,16 @@ def columns(table: Table, *names: str) -> list[ColumnElement[Any]]:
 def head() -> str:
     """Return the statement for where everything ends: one row, of NULLs where there is nothing.
 
-    Position and recorded_at of the newest event, position of the newest feed record, and the first
-    position that waits to be folded.
+    Position and recorded_at of the newest event, position of the newest feed record, the first
+    position that waits to be folded, and the position of the newest erasure.
     """
     newest = select(func.max(events.c.position)).scalar_subquery()
     recorded = select(events.c.recorded_at).where(events.c.position == newest).scalar_subquery()
-    ends = (select(func.max(feed.c.position)), select(func.min(backlog.c.first)))
+    ends = (
+        select(func.max(feed.c.position)),
+        select(func.min(backlog.c.first)),
+        select(func.max(erasures.c.position)),
+    )
     return for_sqlite(select(newest, recorded, *(one.scalar_subquery() for one in ends)))
 
 

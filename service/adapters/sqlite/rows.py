@@ -31,11 +31,14 @@ from projections.questions import (
     AskProfiles,
     AskProfilesIn,
     AskRecords,
+    AskSealable,
     AskSnapshots,
+    AskTexts,
     EventKey,
     Head,
     HistoryOf,
     WriteChanges,
+    WriteErased,
     WriteLog,
 )
 from projections.ranges import Built
@@ -44,7 +47,7 @@ from projections.registers import AskEntries, AskFirsts, WriteEntries
 from projections.seals import Seal
 from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.sql.small import key_row, version_row
-from service.adapters.sqlite import lookups, rebuilds, removals, sealed, waiting, writes
+from service.adapters.sqlite import erased, lookups, rebuilds, removals, sealed, waiting, writes
 from service.adapters.sqlite.connections import BUSY_SECONDS, translated
 from service.adapters.sqlite.registers import read_entries, read_firsts, write_entries
 from service.adapters.sqlite.small import read_versions
@@ -94,6 +97,9 @@ class SqliteRows:
             AskEntries: lambda asked: read_entries(connection, asked),
             AskFirsts: lambda asked: read_firsts(connection, asked),
             WriteEntries: lambda asked: write_entries(connection, asked),
+            AskSealable: lambda asked: erased.sealable_of(connection, asked.refs),
+            AskTexts: lambda asked: erased.texts(connection, asked),
+            WriteErased: lambda asked: erased.write(connection, asked.rows),
             WriteLog: lambda asked: self._write_log(asked.rows),
             WriteChanges: lambda asked: self._write(asked.changes),
         }
@@ -134,6 +140,11 @@ class SqliteRows:
         """End a transaction that was not committed, if there is one."""
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
+
+    def empty_log(self) -> None:
+        """Put what was committed into the database and empty the log beside it, if no one reads."""
+        with translated(self._path):
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def is_alone(self) -> bool:
         before = self._version
@@ -270,9 +281,11 @@ def answers(
 
 def head(connection: sqlite3.Connection) -> Head:
     """Return where the log and the feed end."""
-    position, recorded_at, feed, waits = connection.execute(statement(lookups.head)).fetchone()
+    row = connection.execute(statement(lookups.head)).fetchone()
+    position, recorded_at, feed, waits, erased_at = row
     position = position or 0
-    return Head(position, recorded_at or 0, feed or 0, position if waits is None else waits - 1)
+    projected = position if waits is None else waits - 1
+    return Head(position, recorded_at or 0, feed or 0, projected, erased_at or 0)
 
 
 def identities_of(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Identity]:

@@ -117,6 +117,10 @@ class SqliteStore(EmbeddedStore):
             await asyncio.sleep(BUSY_PAUSE_SECONDS)
         raise StoreUnavailable("database: another process has held its lock for too long")
 
+    async def wipe(self) -> None:
+        async with self._turn:
+            await self._runner.write(self._file.empty_log)
+
     async def _finished(self, transaction: Coroutine[Any, Any, Answer]) -> Answer:
         """Let a transaction come to its end, also when its caller is cancelled."""
         task = asyncio.ensure_future(transaction)

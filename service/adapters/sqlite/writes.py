@@ -208,6 +208,11 @@ def upsert_into(table: Table) -> str:
     return _upsert(table)
 
 
+def update_of(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    """Return the statement that sets *names* of the rows of *table* with those *keys*."""
+    return _update(table, names, keys)
+
+
 def delete_from(table: Table, keys: tuple[str, ...]) -> str:
     """Return the statement that removes rows of *table* by *keys*."""
     return _delete(table, keys)

@@ -1,0 +1,84 @@
+"""Persons to be erased: all of their names, and every event that was sent for any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.buckets import bucket_of
+from projections.asking import Ref, Script, ask
+from projections.changes import Row
+from projections.erasure import ErasureRefused, Order, event_id_at, is_erased_name
+from projections.log import SubjectKey
+from projections.questions import AskIdentities, AskIdentitiesOf, AskJoined, AskSealable
+from projections.seals import SEALABLE_COLUMNS
+from projections.subjects import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Everything there is of whom to erase.
+
+    Attributes:
+        members: The canonical subject first.
+        tokens: What takes the place of their names.
+        events: By position; columns of `SEALABLE_COLUMNS`.
+        event_ids: Which ids take the place of which.
+        accounts: Those that some of the events are of, by name.
+        texts: Retold texts: event_id, evidence, then the key of a record.
+    """
+
+    order: Order
+    members: Sequence[Identity]
+    tokens: Sequence[str]
+    events: Sequence[dict[str, Any]]
+    event_ids: dict[str, str]
+    accounts: dict[str, Identity]
+    texts: dict[tuple[int, int, int, int], Row] = field(default_factory=dict)
+
+    @property
+    def refs(self) -> list[Ref]:
+        """Where the rows of its names are."""
+        return [one.ref for one in self.members]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its names as answers show them."""
+        return tuple(SubjectKey(one.kind, one.name).text for one in self.members)
+
+    @property
+    def positions(self) -> frozenset[int]:
+        """Where its events are."""
+        return frozenset(one["position"] for one in self.events)
+
+
+def meet(order: Order) -> Script[Person | None]:
+    """Return everything there is of whom *order* names; None for nobody.
+
+    Raises:
+        ErasureRefused: It is erased already.
+    """
+    tenant, key = order.tenant, order.key
+    asked = AskIdentities([(bucket_of(tenant, key.id), tenant, key.kind, key.id)])
+    named = yield from ask(asked)
+    if not named:
+        return None
+    if is_erased_name(key.id):
+        raise ErasureRefused("customer_erased", f"{key.text}: expected a name, found an erased one")
+    root = named[0].root
+    joined = yield from ask(AskJoined([root]))
+    refs = [root, *sorted((bucket, number) for bucket, number, *_ in joined)]
+    found = {one.ref: one for one in (yield from ask(AskIdentitiesOf(refs)))}
+    rows = yield from ask(AskSealable(refs))
+    events = [dict(zip(SEALABLE_COLUMNS, row, strict=True)) for row in sorted(rows)]
+    event_ids: dict[str, str] = {}
+    for one in events:
+        event_ids.setdefault(one["event_id"], event_id_at(one["position"]))
+    names = sorted({one["account_id"] for one in events if one["account_id"] is not None})
+    accounts: dict[str, Identity] = {}
+    if names:
+        keys = [(bucket_of(tenant, name), tenant, "account", name) for name in names]
+        accounts = {one.name: one for one in (yield from ask(AskIdentities(keys)))}
+    tokens = [order.token(number, ref[0]) for number, ref in enumerate(refs)]
+    return Person(order, [found[ref] for ref in refs], tokens, events, event_ids, accounts)
