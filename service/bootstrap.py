@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,6 +43,8 @@ from service.modelling.model_files import ready_model_keys
 from service.modelling.rebuilds import Builders, Rebuilds
 from service.ports import Clock, OutdatedFold, Randomness, Store, StoreError
 from service.progress import Progress
+from service.publishing.composing import publishers_of
+from service.publishing.topic import Topic
 from service.safekeeping.archive import Archive
 from service.schema import NEWEST, SQLITE_PREFIX, sqlite_path, upgrade
 from service.services import Services
@@ -201,9 +204,7 @@ async def build(settings: Settings, *, renews: bool = False) -> Services:
     randomness = SystemRandomness()
     whole = replace(settings, api_key=settings.api_key or _kept_key(settings, randomness))
     services = assemble(whole, store, SystemClock(), randomness, leases=leases, builders=builders)
-    records = _records(settings)
-    if records is not None:
-        services = taking_in(services, records)
+    services = _beside_kafka(services)
     services.appender.start()
     async with AsyncExitStack() as undoing:
         undoing.push_async_callback(close, services)
@@ -230,13 +231,35 @@ def taking_in(services: Services, records: RecordLog) -> Services:
     return replace(services, consumer=consumer)
 
 
-def _records(settings: Settings) -> RecordLog | None:
-    """Return the Kafka topics to take events from, if brokers are named."""
-    if not settings.kafka_bootstrap_servers:
-        return None
-    from service.adapters.kafka import KafkaRecords  # noqa: PLC0415 -- most do without it
+def publishing(services: Services, open_topic: Callable[[str], Topic]) -> Services:
+    """Return *services* with what writes the feed to topics; it is not started."""
+    publishers = publishers_of(
+        services.settings,
+        open_topic,
+        store=services.store,
+        clock=services.clock,
+        leases=services.leases,
+        progress=services.progress,
+        metrics=services.metrics,
+    )
+    return replace(services, publishers=publishers)
 
-    return KafkaRecords(settings)
+
+def _beside_kafka(services: Services) -> Services:
+    """Return *services* with what takes from Kafka and writes there, if brokers are named."""
+    settings = services.settings
+    if not settings.kafka_bootstrap_servers:
+        return services
+    from service.adapters.kafka import (  # noqa: PLC0415 -- most do without it
+        KafkaRecords,
+        KafkaTopic,
+    )
+
+    if settings.kafka_topics:
+        services = taking_in(services, KafkaRecords(settings))
+    if settings.kafka_transitions_topics:
+        services = publishing(services, partial(KafkaTopic, settings))
+    return services
 
 
 async def _open_store(settings: Settings) -> tuple[Store, Leases, Builders | None]:
@@ -318,6 +341,7 @@ async def close(services: Services) -> None:
     await services.rebuilds.close()
     await services.appender.close()
     lasts = {
+        **{f"topic {each.figures.topic}": each.close for each in services.publishers},
         "webhooks": services.hooks.close,
         "imports": services.imports.close,
         "key-uses": services.keys.note_uses,

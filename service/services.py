@@ -22,6 +22,7 @@ from service.modelling.catalogue import Catalogue
 from service.modelling.rebuilds import Rebuilds
 from service.ports import Clock, Randomness, Store
 from service.progress import Progress
+from service.publishing.publisher import Publisher
 from service.settings import Settings
 from service.webhooks.hooks import Hooks
 from service.workers.follower import Follower
@@ -62,6 +63,7 @@ class Services:
     hooks: Hooks
     cursor_secret: bytes
     consumer: Consumer | None = None
+    publishers: tuple[Publisher, ...] = ()
     progress: Progress = field(default_factory=Progress)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     loops: Loops = field(default_factory=Loops)

@@ -98,10 +98,14 @@ def _names(value: str) -> tuple[str, ...]:
 
 
 def _topics(value: str) -> tuple[tuple[str, str], ...]:
+    if value == "none":
+        return ()
     found = tuple((topic, tenant) for topic, _, tenant in (n.partition("=") for n in _names(value)))
     strange = [topic for topic, _ in found if not _is_topic(topic)]
     if strange or not found or len({topic for topic, _ in found}) < len(found):
-        raise ValueError("expected topics with commas, each once, as topic or topic=tenant")
+        raise ValueError(
+            "expected none, or topics with commas, each once, as topic or topic=tenant"
+        )
     return found
 
 
@@ -228,6 +232,15 @@ class Settings:
     )
     kafka_topics: tuple[tuple[str, str], ...] = _setting(
         _topics, (("lifecycle.events.v1", ""),), "Topics to take events from, each =tenant or not."
+    )
+    kafka_transitions_topics: tuple[tuple[str, str], ...] = _setting(
+        _topics, (), "Topics to write transitions to, each =tenant or not; none: nowhere."
+    )
+    kafka_transitions_format: str = _setting(
+        _one_of("binary", "structured"), "binary", "How a record carries its CloudEvent."
+    )
+    kafka_transitions_start: str = _setting(
+        _one_of("earliest", "latest"), "earliest", "Where a topic is begun for the first time."
     )
     kafka_group: str = _setting(_text, "stagefold", "Consumer group of all processes.")
     kafka_member: str = _setting(

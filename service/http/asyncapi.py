@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from service.http.asyncapi_out import TOPIC, messages_out, schemas_out
 from service.http.events_schema import EventIn
 from service.settings import Settings
 
@@ -18,9 +19,9 @@ Json = dict[str, Any]
 _SCHEMAS = "#/components/schemas/"
 _MESSAGES = "#/components/messages/"
 _ABOUT = """\
-Records of these topics are taken in as events, each once. An event says itself whom it is about;
-the key only chooses the partition, best by the customer. What cannot be read is kept as a rejected
-event.
+Records of the topics of events are taken in, each once. An event says itself whom it is about; the
+key only chooses the partition, best by the customer. What cannot be read is kept as a rejected
+event. To the topics of transitions is written what webhooks tell, at least once, by the same ids.
 """
 _TEXT: Json = {"type": "string", "minLength": 1}
 _ATTRIBUTES: Json = {
@@ -44,7 +45,7 @@ _DATA: Json = {"amount": 39.95}
 def document(version: str) -> Json:
     """Return the AsyncAPI document of this *version*."""
     (topic, _), *_ = Settings().kafka_topics
-    messages = _messages()
+    messages, told = _messages(), messages_out()
     return {
         "asyncapi": "3.1.0",
         "info": {
@@ -61,7 +62,14 @@ def document(version: str) -> Json:
                 "description": "What happened; one event to a record.",
                 "messages": {name: {"$ref": _MESSAGES + name} for name in messages},
                 "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
-            }
+            },
+            "transitions": {
+                "address": TOPIC,
+                "title": "Transitions out",
+                "description": "What has become of customers and accounts, in order for each.",
+                "messages": {name: {"$ref": _MESSAGES + name} for name in told},
+                "bindings": {"kafka": {"topic": TOPIC, "bindingVersion": "0.5.0"}},
+            },
         },
         "operations": {
             "takeEvents": {
@@ -69,9 +77,18 @@ def document(version: str) -> Json:
                 "channel": {"$ref": "#/channels/events"},
                 "summary": "Take events in, each record once.",
                 "messages": [{"$ref": f"#/channels/events/messages/{name}"} for name in messages],
-            }
+            },
+            "tellTransitions": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/transitions"},
+                "summary": "Tell of transitions, at least once.",
+                "messages": [{"$ref": f"#/channels/transitions/messages/{name}"} for name in told],
+            },
         },
-        "components": {"messages": messages, "schemas": _schemas()},
+        "components": {
+            "messages": {**messages, **told},
+            "schemas": {**_schemas(), **schemas_out()},
+        },
     }
 
 

@@ -78,6 +78,10 @@ async def readiness(services: Services) -> list[Check]:
     most = services.settings.lag_events_max
     if services.consumer is not None:  # whose trouble keeps no request away
         checks.append(Check("kafka", ok=True, found=services.consumer.figures.told()))
+    checks += [
+        Check("kafka-transitions", ok=True, found=publisher.figures.told())
+        for publisher in services.publishers
+    ]
     return [
         *checks,
         Check("store", ok=True, found=f"log position {positions.head}"),

@@ -201,7 +201,7 @@ def _operation(name: str, about: str) -> Json:
         "properties": {
             "type": {"const": name},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": _shape_of(example["data"]),
+            "data": shape_of(example["data"]),
         },
     }
     return {
@@ -231,11 +231,11 @@ def _header(name: str, about: str) -> Json:
     return {"name": name, "in": "header", "required": True, "description": about, "schema": schema}
 
 
-def _shape_of(value: object) -> Json:
+def shape_of(value: object) -> Json:
     """Return a schema of which *value* is an instance; further members may come."""
     match value:
         case dict():
-            return {"type": "object", "properties": {k: _shape_of(v) for k, v in value.items()}}
+            return {"type": "object", "properties": {k: shape_of(v) for k, v in value.items()}}
         case list():
             return {"type": "array"}
         case bool():

@@ -31,17 +31,18 @@ def formed(message: Message, form: Format) -> tuple[bytes, dict[str, str]]:
     if form == "standard":
         return message.body, {"content-type": _JSON}
     told = msgspec.json.decode(message.body)
-    attributes = _attributes(message, told)
+    about = attributes(message, told)
     if form == "cloudevents":
-        whole = {**attributes, "datacontenttype": _JSON, "data": told["data"]}
+        whole = {**about, "datacontenttype": _JSON, "data": told["data"]}
         return _encode(whole), {"content-type": _CLOUD_JSON}
     # Values are percent-encoded as the HTTP binding asks: printable ASCII but for `"` and `%`.
-    fields = {f"ce-{name}": quote(value, safe=_PLAIN) for name, value in attributes.items()}
+    fields = {f"ce-{name}": quote(value, safe=_PLAIN) for name, value in about.items()}
     return _encode(told["data"]), {"content-type": _JSON, **fields}
 
 
-def _attributes(message: Message, told: Mapping[str, object]) -> dict[str, str]:
-    attributes = {
+def attributes(message: Message, told: Mapping[str, object]) -> dict[str, str]:
+    """Return the CloudEvents attributes of *message*, whose body *told* is."""
+    found = {
         "specversion": "1.0",
         "id": message.id,
         "source": f"/lifecycle/{message.tenant}",
@@ -49,9 +50,9 @@ def _attributes(message: Message, told: Mapping[str, object]) -> dict[str, str]:
         "time": str(told["timestamp"]),
     }
     if message.lane:
-        attributes |= {"subject": message.lane, "partitionkey": message.lane}
+        found |= {"subject": message.lane, "partitionkey": message.lane}
     data = told["data"]
     sequence = data.get("sequence") if isinstance(data, dict) else None
     if sequence is not None:
-        attributes["sequence"] = f"{sequence:010d}"
-    return attributes
+        found["sequence"] = f"{sequence:010d}"
+    return found

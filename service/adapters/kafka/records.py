@@ -8,7 +8,6 @@ a partition that was not sought yet yields nothing. Rebalances run in the backgr
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -21,8 +20,9 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from service.adapters.kafka.connecting import connection_options
 from service.consuming.records import OutOfRange, Place, Record, RecordsUnavailable
-from service.settings import Settings, SettingsError
+from service.settings import Settings
 
 FETCHED_BYTES_MAX = 8 << 20
 """Of each broker, ready to be taken: what is held in memory beside one batch."""
@@ -181,8 +181,7 @@ def _options(settings: Settings) -> dict[str, object]:
     seconds = settings.kafka_session_seconds
     heartbeat = min(seconds / _HEARTBEATS, _HEARTBEAT_SECONDS_MAX)
     return {
-        "bootstrap_servers": list(settings.kafka_bootstrap_servers),
-        "client_id": "stagefold",
+        **connection_options(settings),
         "group_id": settings.kafka_group,
         "group_instance_id": settings.kafka_member or None,
         "session_timeout_ms": int(seconds * 1_000),
@@ -192,37 +191,4 @@ def _options(settings: Settings) -> dict[str, object]:
         "isolation_level": "read_committed",
         "fetch_max_bytes": FETCHED_BYTES_MAX,
         "max_partition_fetch_bytes": FETCHED_OF_PARTITION_MAX,
-        "security_protocol": settings.kafka_security.upper(),
-        "ssl_context": _ssl_context(settings),
-        **_credentials(settings),
     }
-
-
-def _credentials(settings: Settings) -> dict[str, object]:
-    if not settings.kafka_security.startswith("sasl"):
-        return {}
-    if not (settings.kafka_username and settings.kafka_password):
-        message = (
-            f"STAGEFOLD_KAFKA_SECURITY: {settings.kafka_security} needs"
-            " STAGEFOLD_KAFKA_USERNAME and STAGEFOLD_KAFKA_PASSWORD"
-        )
-        raise SettingsError((message,))
-    return {
-        "sasl_mechanism": settings.kafka_sasl_mechanism.upper(),
-        "sasl_plain_username": settings.kafka_username,
-        "sasl_plain_password": settings.kafka_password,
-    }
-
-
-def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.kafka_security.endswith("ssl"):
-        return None
-    try:
-        context = ssl.create_default_context(cafile=settings.kafka_tls_ca or None)
-        if settings.kafka_tls_certificate:
-            key = settings.kafka_tls_key or None
-            context.load_cert_chain(settings.kafka_tls_certificate, key)
-    except OSError as error:
-        message = f"STAGEFOLD_KAFKA_TLS_CA and its like: the files cannot be read as PEM: {error}"
-        raise SettingsError((message,)) from error
-    return context

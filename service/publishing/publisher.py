@@ -1,0 +1,216 @@
+"""The publisher: writes the feed of a tenant to a topic, at least once and in order for each key.
+
+The feed is dense and written with the events it follows from, so it is the outbox: nothing is lost
+while the topic is away, and appends do not notice. How far it has come is moved only when all of a
+page is kept there. A process that dies in between leaves a page that is written again, by the same
+ids. One process writes at a time, by a lease; where two do for a moment, each writes a whole part
+of the same order, so whoever drops repeated ids still sees that order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from projections.published import Published, publish_on, published
+from service.leases import Leases
+from service.ports import Clock, Store
+from service.progress import Progress
+from service.publishing.figures import PublisherFigures
+from service.publishing.octets import RecordFormat, record_of
+from service.publishing.topic import Topic, TopicUnavailable
+from service.webhooks.feed import Feed
+
+WAIT_SECONDS = 0.5
+"""How long at most what another process wrote waits to be found."""
+
+SLICE_SECONDS = 2.0
+"""How long a round waits for a page to be kept, before it says again that this process writes."""
+
+TROUBLE_SECONDS_MAX = 4.0
+_TROUBLE_SECONDS = 0.25
+_DOUBLINGS_MAX = 10
+
+_log = structlog.get_logger("stagefold.publisher")
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is written where.
+
+    Attributes:
+        topic: Name of the topic.
+        tenant: Whose feed.
+        form: How a record carries its CloudEvent.
+        at_end: Whether a topic that is written for the first time begins behind what the feed
+            holds by then.
+    """
+
+    topic: str
+    tenant: str
+    form: RecordFormat = "binary"
+    at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A page that is being written."""
+
+    writing: asyncio.Task[None]
+    expected: int | None
+    upto: int
+    more: bool
+    types: Counter[str]
+
+
+class Publisher:
+    """Does one round of writing at a time; whoever runs it decides when."""
+
+    def __init__(
+        self,
+        what: Publication,
+        topic: Topic,
+        store: Store,
+        clock: Clock,
+        *,
+        leases: Leases,
+        progress: Progress,
+        slice_seconds: float = SLICE_SECONDS,
+    ) -> None:
+        """Write *what* it says to *topic*; nothing is read yet."""
+        self._slice_seconds = slice_seconds
+        self._what = what
+        self._topic = topic
+        self._store = store
+        self._feed = Feed(store)
+        self._clock = clock
+        self._leases = leases
+        self._progress = progress
+        self._under_way: _UnderWay | None = None
+        self._troubles = 0
+        self.figures = PublisherFigures(what.topic)
+
+    async def round(self) -> bool:
+        """Write a page or wait for one; return False where another process does.
+
+        Raises:
+            StoreUnavailable: The database cannot be reached now; the next round tries again.
+        """
+        if not await self._leases.hold(f"publish:{self._what.topic}"):
+            await self._give_up()
+            self.figures.lag = None
+            return False
+        news = asyncio.ensure_future(self._progress.changed(timeout_seconds=WAIT_SECONDS))
+        await asyncio.sleep(0)  # it listens from now on
+        try:
+            if not await self.page():
+                await news
+        except TopicUnavailable as error:
+            await self._rest(error)
+        finally:
+            news.cancel()
+        return True
+
+    async def page(self) -> bool:
+        """Go on with a page; return whether there is more to be done at once.
+
+        Raises:
+            TopicUnavailable: It could not be written; it is begun anew at the next call.
+            StoreUnavailable: The database cannot be reached now.
+        """
+        if self._under_way is None:
+            self._under_way = await self._begun()
+        if self._under_way is None:
+            return False
+        return await self._gone_on(self._under_way)
+
+    async def close(self) -> None:
+        """Let what is under way end, if it does soon, and let go of the topic."""
+        try:
+            if self._under_way is not None:
+                with suppress(TopicUnavailable):
+                    await self._gone_on(self._under_way)
+        finally:
+            await self._give_up()
+
+    # ------------------------------------------------------------ a page
+
+    async def _begun(self) -> _UnderWay | None:
+        """Return the next page, on its way; None where there is none."""
+        what = self._what
+        at = await self._store.look(published(what.topic, what.tenant))
+        if at is None and what.at_end:
+            at = (await self._store.positions()).feed
+            await self._advance(expected=None, upto=at)
+        page = await self._feed.page(what.tenant, at or 0)
+        if not page.pieces:
+            self.figures.lag, self.figures.trouble = 0, None
+            return None
+        await self._note_lag(at or 0)
+        now = self._clock.now()
+        told = [one for piece in page.pieces for one in await self._feed.told(piece)]
+        records = [record_of(one.message(now), what.form) for one in told]
+        writing = asyncio.ensure_future(self._topic.write(records))
+        types = Counter(one.type for one in told)
+        return _UnderWay(writing, at, page.upto, page.more, types)
+
+    async def _gone_on(self, page: _UnderWay) -> bool:
+        """Wait a while for *page* to be kept, and then say so; return whether more waits."""
+        await asyncio.wait([page.writing], timeout=self._slice_seconds)
+        if not page.writing.done():
+            self.figures.trouble = "nothing is acknowledged"
+            await self._note_lag(page.expected or 0)
+            return True
+        try:
+            page.writing.result()
+        except TopicUnavailable:
+            self._under_way = None
+            raise
+        # Where this fails, the page stays under way and is written down by the next round.
+        is_ours = await self._advance(expected=page.expected, upto=page.upto)
+        self._under_way = None
+        self._troubles = self.figures.lag = 0
+        if page.more:
+            await self._note_lag(page.upto)
+        self.figures.trouble = None
+        if is_ours:
+            self.figures.written.update(page.types)
+        return page.more
+
+    async def _advance(self, *, expected: int | None, upto: int) -> bool:
+        """Write down that the feed is there up to *upto*; tell whether nobody else has."""
+        what = self._what
+        now = Published(what.topic, what.tenant, upto, self._clock.now())
+        is_ours = await self._store.carry(publish_on(now, expected=expected))
+        if not is_ours:
+            self.figures.fenced += 1
+            _log.info("published_by_another", topic=what.topic, expected=expected, upto=upto)
+        return is_ours
+
+    async def _note_lag(self, reached: int) -> None:
+        self.figures.lag = max(0, (await self._store.positions()).feed - reached)
+
+    # ------------------------------------------------------------ trouble
+
+    async def _rest(self, error: TopicUnavailable) -> None:
+        """Wait, longer each time; webhooks and appends do not notice."""
+        self._troubles += 1
+        self.figures.trouble = str(error)
+        grown = _TROUBLE_SECONDS * 2 ** min(self._troubles - 1, _DOUBLINGS_MAX)
+        seconds = min(grown, TROUBLE_SECONDS_MAX)
+        _log.warning(
+            "publishing_waits", topic=self._what.topic, why=str(error), times=self._troubles
+        )
+        await asyncio.sleep(seconds)
+
+    async def _give_up(self) -> None:
+        """Write nothing more of the page under way, and let go of the topic."""
+        page, self._under_way = self._under_way, None
+        if page is not None:
+            page.writing.cancel()
+            await asyncio.gather(page.writing, return_exceptions=True)
+        await self._topic.close()
