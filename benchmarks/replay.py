@@ -32,12 +32,13 @@ from benchmarks.figures import Figure, ratio, say
 from benchmarks.fold import MODEL
 from benchmarks.growth import history
 from benchmarks.sourcing import CURE_OF_ABSENCE, PROPERTIES, environment_of
+from domain.machine.needs import Needs
 from projections.catalogue import Terms
 from projections.ranges import BucketRange
 from service.adapters.postgres import postgres_store
 from service.adapters.postgres.builders import RANGE_EVENTS, RANGE_SUBJECTS, build_range
 from service.adapters.postgres.compiled import statement
-from service.adapters.postgres.ranges import EVENTS_AT_ONCE, events_in_order
+from service.adapters.postgres.ranges import EVENTS_AT_ONCE, bound_to, events_in_order
 from service.adapters.postgres.store import PostgresStore
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
@@ -50,6 +51,7 @@ from tests.servers.postgres import CURE, Databases, is_available, serving
 ROUNDS = 5
 BATCH = 5_000
 KEY = str(MODEL["model"])
+EVERYTHING = Needs(None, origin=True)
 
 
 async def fill(store: Store, events: int, customers: int, now: int) -> None:
@@ -91,7 +93,8 @@ class _Reader:
         async with self._connection.transaction():
             await self._connection.execute("SET LOCAL enable_seqscan = off")
             sql = statement(events_in_order)
-            cursor = await self._connection.cursor(sql, found.first, found.end, 1 << 62)
+            bound = bound_to(EVERYTHING, found, 1 << 62)
+            cursor = await self._connection.cursor(sql, *bound)
             while page := await cursor.fetch(EVENTS_AT_ONCE):
                 count += len(page)
         return count

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import pairwise
+from operator import or_
 from typing import TYPE_CHECKING
 
 from domain.machine.start import Start
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from domain.events import Event
     from domain.machine import Machine, State
+    from domain.machine.needs import Needs
     from domain.transitions import Transition
 
 ALWAYS = -(1 << 62)
@@ -73,6 +76,11 @@ class Lineage:
         self.eras = tuple(eras)
         self.machine = self.eras[-1].machine
         self.since = self.eras[-1].since
+
+    @property
+    def needs(self) -> Needs:
+        """What its versions look at in an event."""
+        return reduce(or_, (era.machine.needs for era in self.eras))
 
     def fold(
         self, events: Iterable[Event], state: State | None = None

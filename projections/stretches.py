@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from domain.events import NOT_FOLDED, Event
+from domain.events import Event
 from projections.asking import Ref
 from projections.building import learned, retold
 from projections.changes import Row
@@ -26,18 +26,20 @@ if TYPE_CHECKING:
     from domain.transitions import Transition
 
 RANGE_COLUMNS = (
-    "bucket",
     "subject_id",
     "position",
     "effective_at",
     "type",
     "event_id",
-    "source",
-    "occurred_at",
+    "recorded_at",
     "payload",
     "api_format",
-    "recorded_at",
+    "source",
+    "occurred_at",
 )
+"""What is read of an event: the last two where versions need the origin, payloads as they need."""
+
+_RECORDED_AT = RANGE_COLUMNS.index("recorded_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,12 @@ class Stretch:
             self._record(seen.ref, recorded, events, recorded_at)
 
     def take_rows(self, seen: Seen, rows: Iterable[Row]) -> None:
-        """Fold the history of a plain subject: rows of `RANGE_COLUMNS`, in fold order."""
-        found = [row for row in rows if row[4] not in NOT_FOLDED]
-        self.take(seen, _events(found, seen.customer), [row[10] for row in found])
+        """Fold the history of a plain subject: rows of `RANGE_COLUMNS`, in fold order.
+
+        Rows of types that are never folded are not among them.
+        """
+        found = list(rows)
+        self.take(seen, _events(found, seen.customer), [row[_RECORDED_AT] for row in found])
 
     def counts(self, without: Iterable[Ref]) -> list[Row]:
         """Return what is to be added to `stage_counts`, all but *without*."""
@@ -144,12 +149,17 @@ class Stretch:
 def _events(rows: Sequence[Row], customer: str) -> list[Event]:
     """Return the events of *rows*; every event of the log passes here, so columns go by number."""
     found: list[Event] = []
-    form, decode = "native", decoder("native")
-    for row in rows:
-        if row[9] != form:
-            form = row[9]
-            decode = decoder(form)
-        found.append(
-            Event(row[2], row[3], row[4], row[5], row[6], row[7], customer, row[8], decode)
-        )
+    for _, position, at, event_type, event_id, _, payload, form, source, occurred in rows:
+        event = Event(position, at, event_type, event_id, source, occurred, customer, payload)
+        event.decode = _unread if form is None else decoder(form)
+        found.append(event)
     return found
+
+
+def _unread(_payload: str | bytes) -> NoReturn:
+    """Refuse to tell properties of an event of which `Needs` say that no version reads them.
+
+    Raises:
+        AssertionError: Always; it is our own mistake, and no stage may rest on it.
+    """
+    raise AssertionError("properties: expected them to be read of no event of this type")

@@ -12,6 +12,7 @@ from domain.durations import add
 from domain.machine import evidence, names, runtime, signals, watches
 from domain.machine.conditions import Conditions, trait_names
 from domain.machine.handlers import BEHAVIOUR, CONTROL, Handlers
+from domain.machine.needs import Needs, needs_of
 from domain.machine.recorder import Recorder
 from domain.machine.source import Source, indent
 from domain.machine.state import NEVER, Field, State
@@ -45,6 +46,7 @@ class Program:
         personas: Whether a subject answers to each persona.
         steady: The next instant at which time alone changes the value of a signal.
         text: The generated source.
+        needs: What it looks at in an event.
     """
 
     state_class: type[State]
@@ -63,6 +65,7 @@ class Program:
     copy: Callable[[Any], Any]
     upcaster: Upcaster
     text: str
+    needs: Needs
 
 
 def build(model: Model, *, is_mute: bool = False) -> Program:
@@ -130,6 +133,16 @@ class _Builder:
             copy=run[copy],
             upcaster=self.upcaster,
             text=self.source.text,
+            needs=self._needs(handlers.reading, run_by_type),
+        )
+
+    def _needs(self, reading: Iterable[str], run_by_type: Mapping[str, Any]) -> Needs:
+        """Return what handlers look at, of which those of the types *reading* read properties."""
+        return needs_of(
+            [run_by_type[name] for name in reading],
+            _by_sent_name(self.model, run_by_type),
+            (run_by_type[BEHAVIOUR], run_by_type[CONTROL]),
+            self.source.text,
         )
 
     def _recorder(self) -> Recorder:

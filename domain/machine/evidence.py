@@ -44,7 +44,8 @@ def of_trigger(found: tuple[Reader, ...], functions: Mapping[str, Any]) -> Evide
     if not bound:
         return _nothing
 
-    view = functions[VIEW]
+    reads_properties = any(name.partition(".")[0] == "properties" for name, _, _ in bound)
+    view = functions[VIEW] if reads_properties else _unread
 
     def evidence(s: Any, e: Event | None) -> Mapping[str, object]:  # noqa: ANN401 - the state's class is generated
         values: dict[str, object] = {}
@@ -57,6 +58,10 @@ def of_trigger(found: tuple[Reader, ...], functions: Mapping[str, Any]) -> Evide
         return values
 
     return evidence
+
+
+def _unread(_event: object) -> None:
+    return None
 
 
 def _nothing(_state: object, _event: object) -> Mapping[str, object]:

@@ -61,6 +61,8 @@ class Handlers:
         self._ends = decisions.hold_ends
         self._properties = f"{VIEW}(e)" if model.upcasts else "e.properties"
         self._timed = tuple(decisions.of(w) for w in watches if not w.is_immediate)
+        self.reading: set[str] = set()
+        """Canonical types whose handlers, once written, read properties."""
 
     def write(self, source: Source) -> dict[str, str]:
         """Write a handler per type the model names, and return their names by canonical type."""
@@ -71,6 +73,8 @@ class Handlers:
         for index, name in enumerate(sorted(named)):
             handler = _Handler(name)
             self._write_body(handler)
+            if _reads_properties(handler):
+                self.reading.add(name)
             body = [*_opening(handler, self._properties), *handler.body]
             written[name] = source.function(f"on{index}", "s, e, now, out", body)
         return written
@@ -187,10 +191,14 @@ def _note_reading(handler: _Handler, reads: tuple[str, ...], source: str) -> Non
         handler.passes_properties = True
 
 
+def _reads_properties(handler: _Handler) -> bool:
+    return handler.reads_properties or handler.type in {IDENTIFY, STAGE_SET}
+
+
 def _opening(handler: _Handler, properties: str) -> list[str]:
     if handler.type == IDENTIFY:
         return ["p = e.properties", "_identify(s, p)"]
-    if handler.reads_properties or handler.type == STAGE_SET:
+    if _reads_properties(handler):
         return [f"p = {properties}"]
     return ["p = None"] if handler.passes_properties else []
 

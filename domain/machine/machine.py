@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from domain.events import Event
     from domain.machine.build import Program
     from domain.machine.explain import RuleExplanation
+    from domain.machine.needs import Needs
     from domain.machine.upcasting import Upcaster
     from domain.model import Model
     from domain.transitions import Transition
@@ -91,6 +92,11 @@ class Machine:
     def source(self) -> str:
         """The generated Python, for those who want to read what runs."""
         return self._program.text
+
+    @property
+    def needs(self) -> Needs:
+        """What it looks at in an event beside type and instants."""
+        return self._program.needs
 
     @property
     def upcaster(self) -> Upcaster:

@@ -11,9 +11,22 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 from operator import itemgetter
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Text,
+    all_,
+    any_,
+    bindparam,
+    case,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.util.concurrency import await_
 
+from domain.events import NOT_FOLDED
+from domain.machine.needs import Needs
 from projections.append import World
 from projections.asking import Ref, run
 from projections.building import build_some
@@ -43,7 +56,7 @@ from service.adapters.sql.tables import events, profiles, stages, transitions
 
 EVENTS_AT_ONCE = 5_000
 CLUSTERS_AT_ONCE = 500
-_by_ref = itemgetter(0, 1)
+_by_subject = itemgetter(0)
 _SEEN = (*REF, "kind", "name", "members", "voids", "repeats", "due_at", "settled_at", "states")
 
 
@@ -167,9 +180,9 @@ class _Reading:
         seen = self._stretch.seen = {one.ref: one for one in self._seen()}
         head = asking.head_of(self._link.row(statement(lookups.head)) or (0, 0, 0))
         self._projected = head.projected
-        plain = {ref: one for ref, one in seen.items() if one.is_plain}
-        for ref, rows in groupby(chain.from_iterable(self._pages(plain)), key=_by_ref):
-            one = plain.pop(ref, None)
+        plain = {ref[1]: one for ref, one in seen.items() if one.is_plain}
+        for subject, rows in groupby(chain.from_iterable(self._pages(plain)), key=_by_subject):
+            one = plain.pop(subject, None)
             if one is not None:
                 self._stretch.take_rows(one, rows)
                 self._relieve()
@@ -196,11 +209,12 @@ class _Reading:
                 version=last[0],
             )
 
-    def _pages(self, plain: dict[Ref, Seen]) -> Iterator[list[Row]]:
+    def _pages(self, plain: dict[int, Seen]) -> Iterator[list[Row]]:
         """Yield the events of the range in fold order, some at a time."""
         if not plain:
             return
-        bound = (self._range.first, self._range.end, self._projected)
+        needs = self._projection.lineage.needs
+        bound = bound_to(needs, self._range, self._projected)
         driver = self._link.driver
         cursor = await_(driver.cursor(statement(events_in_order), *bound))
         while True:
@@ -268,11 +282,37 @@ def _versions_now() -> str:
 
 
 def events_in_order() -> str:
-    """Return the statement for the events of a range as the index `events_fold` has them."""
-    found = select(*columns(events, *RANGE_COLUMNS)).where(
+    """Return the statement for the events of a range as the index `events_fold` has them.
+
+    Only what versions need: `RANGE_COLUMNS`, payloads of some types, the origin or not.
+    """
+    every, origin = (bindparam(name, type_=Boolean) for name in ("every", "origin"))
+    needed = or_(every, events.c.type == any_(bindparam("types", type_=ARRAY(Text))))
+    found = select(
+        *columns(events, *RANGE_COLUMNS[:6]),
+        case((needed, events.c.payload), else_=literal_column("'unread'")),
+        case((needed, events.c.api_format)),
+        case((origin, events.c.source), else_=literal_column("''")),
+        case((origin, events.c.occurred_at), else_=literal_column("0")),
+    ).where(
         events.c.bucket >= number("first"),
         events.c.bucket < number("end"),
         events.c.position <= number("known_at"),
+        events.c.type != all_(bindparam("never", type_=ARRAY(Text))),
     )
     found = found.order_by(*columns(events, *REF, "effective_at", "position"))
-    return for_postgres(found, "first", "end", "known_at")
+    return for_postgres(found, "every", "types", "origin", "first", "end", "known_at", "never")
+
+
+def bound_to(needs: Needs, found: BucketRange, known_at: int) -> tuple[object, ...]:
+    """Return what `events_in_order` is asked for a range as it is known at a position."""
+    types = needs.properties_of
+    return (
+        types is None,
+        sorted(types or ()),
+        needs.origin,
+        found.first,
+        found.end,
+        known_at,
+        sorted(NOT_FOLDED),
+    )
