@@ -34,6 +34,7 @@ class ImportJob:
         reasons: JSON object: code of a rejection -> how often.
         read: Millionths of the file that have been read.
         worked: Microseconds that it took so far.
+        warned: Accepted events that do not fit a schema which only warns; None before the first.
     """
 
     tenant: str
@@ -61,6 +62,7 @@ class ImportJob:
     reasons: str = "{}"
     read: int = 0
     worked: int = 0
+    warned: int | None = None
 
     @property
     def dealt_with(self) -> int:

@@ -70,7 +70,7 @@ def assemble(
 
     What we sign is signed by the bootstrap key, so processes that share it trust each other.
     """
-    progress, leases = Progress(), leases or Alone()
+    progress, leases, metrics = Progress(), leases or Alone(), Metrics()
     follower = Follower(store, progress)
     appender = _appender(settings, store, clock, progress, follower)
     rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
@@ -81,7 +81,7 @@ def assemble(
     pointer, hours = settings.cloudevents_customer_pointer, settings.notify_max_age_hours
     hooks = hooks_of(settings, store, clock, randomness, leases=leases, progress=progress)
     rejections = Rejections(store, clock, intake, customer_pointer=pointer)
-    doors = Doors(intake, rejections, leases)
+    doors = Doors(intake, rejections, leases, metrics.count_outcomes)
     return Services(
         settings=settings,
         store=store,
@@ -101,7 +101,7 @@ def assemble(
         rebuilds=rebuilds,
         backtests=Backtests(store, clock, randomness, notify_max_age_hours=hours),
         follower=follower,
-        metrics=Metrics(),
+        metrics=metrics,
         hooks=hooks,
         cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
         progress=progress,

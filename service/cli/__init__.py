@@ -17,6 +17,7 @@ from service.cli import (
     copying,
     customers,
     doctoring,
+    event_schemas,
     event_types,
     hooking,
     importing,
@@ -79,6 +80,7 @@ app.add_typer(hooking.app, name="webhooks")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.command("audit-log")(auditing.audit_log)
+app.add_typer(event_schemas.app, name="event-schemas")
 app.command("event-types")(event_types.event_types)
 app.add_typer(configuration.app, name="config")
 

@@ -36,6 +36,12 @@ def print_reasons(reasons: Mapping[str, int]) -> None:
         typer.echo(f"  {number:,} x {code}")
 
 
+def print_warned(number: int) -> None:
+    """Print how many of the accepted events do not fit their schema, if there are any."""
+    if number:
+        typer.echo(f"  {number:,} of the accepted do not fit their schema, which only warns")
+
+
 def is_fancy(stream: TextIO) -> bool:
     """Whether *stream* is a terminal that may be coloured (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR")

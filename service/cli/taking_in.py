@@ -12,7 +12,7 @@ import typer
 
 from service.cli.exits import CommandError, Exit
 from service.cli.mappings import bad_plan, plan_of
-from service.cli.printing import print_json, print_reasons
+from service.cli.printing import print_json, print_reasons, print_warned
 from service.cli.session import settings_now, use
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def _tell(file: Path, rejected: Path, progress: Progress, *, as_json: bool) -> N
                 "duplicate": found.duplicate,
                 "rejected": found.rejected,
                 "reasons": dict(found.reasons),
+                "warned": found.warned,
                 "rejected_file": str(rejected) if found.rejected else None,
                 "position": found.position,
                 "resumed_at_line": progress.resumed_at,
@@ -168,6 +169,7 @@ def _tell(file: Path, rejected: Path, progress: Progress, *, as_json: bool) -> N
         f" {progress.events_per_second:,.0f} events/s"
     )
     print_reasons(found.reasons)
+    print_warned(found.warned)
     if found.rejected:
         typer.echo(f"rejected lines, each with its reasons: {rejected}")
 

@@ -18,7 +18,7 @@ import httpx
 import typer
 
 from service.cli.exits import CommandError, Exit
-from service.cli.printing import print_json, print_reasons
+from service.cli.printing import print_json, print_reasons, print_warned
 from service.cli.progress import Meter, Pace
 
 PIECE_BYTES = 8 << 20
@@ -90,12 +90,14 @@ def upload_shown(order: Upload, *, as_json: bool) -> int:
     rejected: int = job["rejected"]
     where = order.url + job["rejected_events"]
     if as_json:
-        told = ("lines", "accepted", "duplicate", "rejected", "reasons", "position", "seconds")
+        told = ("lines", "accepted", "duplicate", "rejected", "reasons", "warned")
         print_json(
             {
                 "file": str(order.file),
                 "import": job["id"],
                 **{name: job[name] for name in told},
+                "position": job["position"],
+                "seconds": job["seconds"],
                 "rejected_events": where if rejected else None,
                 "events_per_second": job["events_per_second"],
                 "resumed_at_byte": done.resumed_at,
@@ -108,6 +110,7 @@ def upload_shown(order: Upload, *, as_json: bool) -> int:
         f" {job['events_per_second'] or 0:,.0f} events/s"
     )
     print_reasons(job["reasons"])
+    print_warned(job["warned"])
     if rejected:
         typer.echo(f"rejected events, each with its reasons: {where}")
     return rejected

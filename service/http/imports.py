@@ -249,6 +249,7 @@ def import_of(job: ImportJob, call: Call) -> Members:
         "duplicate": job.duplicate,
         "rejected": job.rejected,
         "reasons": json.loads(job.reasons),
+        "warned": job.warned or 0,
         "rejected_events": f"/v1/rejected-events?route={IMPORTS_ROUTE}/{job.id}",
         "position": job.position or None,
         "progress": share,

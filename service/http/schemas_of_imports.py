@@ -22,6 +22,7 @@ class ImportOut(Answer):
     duplicate: int
     rejected: int
     reasons: dict[str, int]
+    warned: int
     rejected_events: str
     position: int | None
     progress: float

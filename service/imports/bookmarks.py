@@ -31,6 +31,7 @@ class Bookmark:
         rejected_bytes: Length of the file of rejected records.
         accepted, duplicate, rejected: What became of the records so far.
         reasons: Code of a rejection -> how often.
+        warned: Accepted ones that do not fit a schema which only warns.
     """
 
     place: Place = field(default_factory=Place)
@@ -41,6 +42,7 @@ class Bookmark:
     duplicate: int = 0
     rejected: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
+    warned: int = 0
 
 
 def name_of(path: Path, plan: Plan, *, owner: str) -> str:

@@ -25,7 +25,7 @@ from service.imports.lines import UnreadableFile
 from service.imports.parquet import check_readable
 from service.imports.plan import Plan, PlanError, read_plan
 from service.imports.rejected import Rejected
-from service.imports.running import FileImport, Task
+from service.imports.running import Count, FileImport, Task
 from service.imports.spool import Spool
 from service.intake.ingest import Intake, Outcome
 from service.intake.rejections import IMPORTS_ROUTE, Rejections
@@ -70,11 +70,16 @@ class LostHold(Exception):  # noqa: N818 -- it names a state of affairs
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Where records go: into the log, or among the rejected; and what the work is claimed by."""
+    """Where records go: into the log, or among the rejected; and what the work is claimed by.
+
+    Attributes:
+        count: Takes note of what became of them, for metrics.
+    """
 
     intake: Intake
     rejections: Rejections
     leases: Leases
+    count: Count
 
 
 class Imports:
@@ -206,7 +211,9 @@ class Imports:
             event_types=tuple(json.loads(job.event_types)),
         )
         keeps = _InTheStore(job, self._store, self._clock, self._doors)
-        running = FileImport(task, self._doors.intake, self._store, self._clock, keeps)
+        running = FileImport(
+            task, self._doors.intake, self._store, self._clock, keeps, count=self._doors.count
+        )
         await running.run(lambda _: None)
 
     async def _end(self, job: ImportJob, status: ImportStatus, error: str | None) -> ImportJob:
@@ -294,6 +301,7 @@ class _InTheStore:
             duplicate=job.duplicate,
             rejected=job.rejected,
             reasons=json.loads(job.reasons),
+            warned=job.warned or 0,
         )
 
     def begin(self, bookmark: Bookmark) -> None:
@@ -329,6 +337,7 @@ class _InTheStore:
             duplicate=bookmark.duplicate,
             rejected=bookmark.rejected,
             reasons=json.dumps(dict(bookmark.reasons)),
+            warned=bookmark.warned,
             read=int(share * _WHOLE),
             worked=self._before + now - self._begun,
             lease_until=now + LEASE,

@@ -25,11 +25,20 @@ from service.imports.lines import Place, Record, UnreadableFile
 from service.imports.opening import OpenFile, opened
 from service.imports.plan import Plan
 from service.imports.rejected import Rejected
+from service.intake.ingest import Outcome
 from service.ports import Clock, NewEvent, Receipt, StoredEvent
 
 BATCH_EVENTS_MAX = 2_000
 BATCH_CHARACTERS_MAX = 4 << 20
 _DIGEST_LENGTH = 12
+
+
+Count = Callable[[Sequence[Outcome]], None]
+"""Takes note of what became of a batch."""
+
+
+def _uncounted(outcomes: Sequence[Outcome]) -> None:
+    """Count nothing: where no metrics are told."""
 
 
 class Appends(Protocol):
@@ -141,12 +150,22 @@ class _Batch:
 class FileImport:
     """One run over one file."""
 
-    def __init__(self, task: Task, intake: Appends, log: Looks, clock: Clock, keeps: Keeps) -> None:
+    def __init__(
+        self,
+        task: Task,
+        intake: Appends,
+        log: Looks,
+        clock: Clock,
+        keeps: Keeps,
+        *,
+        count: Count = _uncounted,
+    ) -> None:
         self._task = task
         self._intake = intake
         self._log = log
         self._clock = clock
         self._keeps = keeps
+        self._count = count
         self._bookmark = Bookmark()
 
     async def run(self, notice: Callable[[Progress], None]) -> Progress:
@@ -219,22 +238,32 @@ class FileImport:
 
     async def _write(self, batch: _Batch) -> None:
         """Append *batch* and write down what became of it: first what was refused."""
-        judged, _ = await self._intake.screened(batch.events, batch.origin)
+        judged, warned = await self._intake.screened(batch.events, batch.origin)
+        warnings = [warned.get(at) for at, each in enumerate(judged) if isinstance(each, NewEvent)]
         batch = _without_refused(batch, judged)
         receipts = await self._intake.append(batch.events)
+        outcomes = list(map(_outcome, receipts, warnings))
+        kept_out = [_kept_out(each) for each in batch.refused]
         refused = [*batch.refused, *_refused_by_log(batch, receipts)]
         refused.sort(key=lambda each: each.record.line)
         size = await self._keeps.refuse(refused, batch.origin)
-        self._bookmark = _behind(self._bookmark, batch.place, receipts, refused, size)
+        after = _behind(self._bookmark, batch.place, receipts, refused)
+        unfit = sum(each.violates == "warn" and each.status == "accepted" for each in outcomes)
+        self._bookmark = replace(after, rejected_bytes=size, warned=after.warned + unfit)
         await self._keeps.write(self._bookmark, batch.share)
+        self._count([*outcomes, *kept_out])
+
+
+def _outcome(receipt: Receipt, warning: str | None) -> Outcome:
+    return Outcome(receipt, warning=warning)
+
+
+def _kept_out(refused: Rejected) -> Outcome:
+    return Outcome(None, refused=Refused(refused.event_id, tuple(refused.faults)))
 
 
 def _behind(
-    former: Bookmark,
-    place: Place,
-    receipts: Sequence[Receipt],
-    refused: Sequence[Rejected],
-    size: int,
+    former: Bookmark, place: Place, receipts: Sequence[Receipt], refused: Sequence[Rejected]
 ) -> Bookmark:
     """Return the bookmark at *place*: *former* and what became of the records since."""
     counts = Counter(each.status for each in receipts)
@@ -242,11 +271,11 @@ def _behind(
     reasons.update(each.faults[0].code for each in refused)
     stored = [each for each in receipts if each.position is not None]
     newest = max(stored, key=lambda each: each.position or 0, default=None)
-    return Bookmark(
+    return replace(
+        former,
         place=place,
         position=newest.position or 0 if newest else former.position,
         event_id=newest.event_id if newest else former.event_id,
-        rejected_bytes=size,
         accepted=former.accepted + counts["accepted"],
         duplicate=former.duplicate + counts["duplicate"],
         rejected=former.rejected + len(refused),

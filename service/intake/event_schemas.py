@@ -75,6 +75,9 @@ class EventSchemas:
         Raises:
             Problem: `validation_failed`: it is no JSON Schema, or not one that may be kept.
         """
+        if schema.type.startswith("$"):
+            message = "types that begin with $ are ours; the door knows them"
+            raise Problem("validation_failed", message)
         check_schema(schema.schema)
         notes.tell(before=await self.find(schema.tenant, schema.type, schema.version))
         notes.tell(after=schema)

@@ -177,6 +177,7 @@ class Rejections:
                 event.api_format, event.inherited, customer_pointer=self._customer_pointer
             ),
             received_at=event.received_at,
+            event_types=await self._allowed(event.key_id),
         )
         outcome = await self._judged_again(event.text, origin)
         again = replace(event, attempts=event.attempts + 1, last_at=origin.now)
@@ -193,6 +194,11 @@ class Rejections:
             position = None if outcome.receipt is None else outcome.receipt.position
             again = replace(again, is_settled=1, outcome=outcome.status, position=position)
         return Retried(again, outcome)
+
+    async def _allowed(self, key_id: str | None) -> tuple[str, ...]:
+        """Return the patterns of what the key may send, also where it opens nothing any more."""
+        key = None if key_id is None else await self._store.key(key_id)
+        return () if key is None else key.event_types
 
     async def _judged_again(self, whole: bytes, origin: Origin) -> Outcome:
         try:

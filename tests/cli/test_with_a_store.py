@@ -72,6 +72,7 @@ def test_an_import_tells_what_became_of_every_line(shop: Installation) -> None:
         "duplicate": 3,
         "rejected": 1,
         "reasons": {"bad_cell": 1},
+        "warned": 0,
         "rejected_file": f"{orders}.rejected.ndjson",
         "position": 3,
         "resumed_at_line": 0,

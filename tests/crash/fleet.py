@@ -6,6 +6,7 @@ notes how long it took from a kill, or from the return of the database, until a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -62,6 +63,12 @@ class Process:
     def is_alive(self) -> bool:
         """Tell whether it runs, ready or not."""
         return self._child.poll() is None
+
+    def lasts(self, seconds: float) -> bool:
+        """Return whether it runs *seconds* from now; sooner where it ends."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(seconds)
+        return self.is_alive()
 
     def kill(self) -> None:
         """End it where it stands."""

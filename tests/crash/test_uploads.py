@@ -49,13 +49,12 @@ class Site:
         self._await_ready()
 
     def _await_ready(self) -> None:
-        until(self._is_ready)
+        self.until(self._is_ready)
 
     def _is_ready(self) -> bool:
         try:
             return self.client.get("/readyz").status_code == 200
         except httpx.TransportError:
-            assert self.process.is_alive(), (self.folder / "complaints").read_text()
             return False
 
     def of(self, where: str) -> dict[str, Any]:
@@ -67,21 +66,20 @@ class Site:
         """Return how many bytes of the upload are in the spool."""
         return sum(each.stat().st_size for each in (self.folder / "imports/spool").glob("imp_*"))
 
+    def until(self, look: Callable[[], Found | None]) -> Found:
+        """Return what *look* finds, as soon as it finds something."""
+        end = time.monotonic() + READY_SECONDS_MAX
+        while time.monotonic() < end:
+            if found := look():
+                return found
+            assert self.process.lasts(LOOK_SECONDS), (self.folder / "complaints").read_text()
+        raise AssertionError("nothing came in time")
+
     def stored(self) -> list[str]:
         """Return the ids in the log, in its order."""
         with closing(sqlite3.connect(self.folder / "stagefold.db", timeout=60)) as database:
             rows = database.execute("SELECT event_id FROM events ORDER BY position").fetchall()
             return [name for (name,) in rows]
-
-
-def until(look: Callable[[], Found | None]) -> Found:
-    """Return what *look* finds, as soon as it finds something."""
-    end = time.monotonic() + READY_SECONDS_MAX
-    while time.monotonic() < end:
-        if found := look():
-            return found
-        time.sleep(LOOK_SECONDS)
-    raise AssertionError("nothing came in time")
 
 
 @pytest.fixture
@@ -117,7 +115,7 @@ def test_a_file_gets_in_once_however_often_the_server_is_killed(site: Site) -> N
     offset = site.of(where)["upload_offset"]
     site.client.patch(where, content=whole[offset:], headers={"Upload-Offset": str(offset)})
     killed = sum(_kill_at_work(site, where, chance) for _ in range(KILLS))
-    done = until(lambda: _ended(site, where))
+    done = site.until(lambda: _ended(site, where))
 
     expected = [f"e-{number}" for number in range(EVENTS) if number % TORN_EVERY]
     assert done["status"] == "done", done
@@ -144,7 +142,7 @@ def _kill_in_the_middle_of_a_request(
     with socket.create_connection(("127.0.0.1", site.process.port)) as connection:
         connection.sendall(head.encode() + part)
         if len(part) >= PIECE_BYTES:
-            until(lambda: site.arrived() >= begin + PIECE_BYTES)
+            site.until(lambda: site.arrived() >= begin + PIECE_BYTES)
         site.kill()
     there = site.of(where)
     assert there["status"] == "uploading"
@@ -155,7 +153,7 @@ def _kill_at_work(site: Site, where: str, chance: random.Random) -> bool:
     """Kill the server once the log has some events more; return whether it was at work."""
     before = len(site.stored())
     wanted = before + chance.randrange(1, EVENTS // (KILLS + 1))
-    until(lambda: len(site.stored()) >= wanted or _ended(site, where))
+    site.until(lambda: len(site.stored()) >= wanted or _ended(site, where))
     was_at_work: bool = site.of(where)["status"] == "running"
     site.kill()
     return was_at_work

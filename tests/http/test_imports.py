@@ -289,6 +289,20 @@ async def test_an_import_is_held_to_the_event_catalogue(spooling: Api) -> None:
     assert (await taken_in(spooling, sent))["reasons"] == {"schema_violation": 4}
 
 
+async def test_what_only_warns_gets_in_and_is_counted(spooling: Api) -> None:
+    schema = {"schema": {"required": ["amount"]}, "mode": "warn"}
+    await spooling.client.put("/v1/event-schemas/ordered", json=schema)
+
+    sent = await spooling.client.post("/v1/imports", content=lines(4) + b"torn", headers=LINES)
+
+    done = await taken_in(spooling, sent)
+    figures = (await spooling.get("/metrics")).text
+    assert (done["accepted"], done["warned"], done["rejected"]) == (4, 4, 1)
+    assert 'stagefold_schema_violations_total{mode="warn"} 4.0' in figures
+    assert 'stagefold_events_total{status="accepted"} 4.0' in figures
+    assert 'stagefold_rejected_events_total{code="malformed_json"} 1.0' in figures
+
+
 async def test_a_file_that_lacks_columns_fails_and_says_which(spooling: Api) -> None:
     sent = await spooling.client.post(
         "/v1/imports",

@@ -94,10 +94,12 @@ async def test_they_are_listed_by_what_is_asked_for_and_in_pages(api: Api) -> No
 
 
 async def test_a_second_try_succeeds_once_the_reason_is_gone(api: Api) -> None:
-    """The key might not send that type; the time of the first try counts for what names none."""
-    narrow = await api.key("events:write", event_types=["seen"])
-    await api.send(did("ordered", "ann"), headers=narrow)
+    """A schema was too strict; the time of the first try counts for what names none."""
+    schema = "/v1/event-schemas/ordered"
+    await api.client.put(schema, json={"schema": {"required": ["amount"]}, "mode": "strict"})
+    await api.send(did("ordered", "ann"))
     came_at = (await rejected(api))[0]["received_at"]
+    await api.client.delete(schema)
     api.clock.turn(days=1)
 
     first = await retry(api, filter={})
@@ -112,11 +114,14 @@ async def test_a_second_try_succeeds_once_the_reason_is_gone(api: Api) -> None:
 
 
 async def test_a_call_is_tried_again_with_what_its_batch_said(api: Api) -> None:
-    narrow = await api.key("events:write", event_types=["seen"])
+    strict = {"schema": {"required": ["amount"]}, "mode": "strict"}
+    await api.client.put("/v1/event-schemas/x", json=strict)
+    narrow = await api.key("events:write")
     said = {"context": {"groupId": "acme"}, "sentAt": "2026-03-01T23:00:00Z"}
     item = {"event": "x", "userId": "ann", "messageId": "m-9", "type": "track"}
     item |= {"timestamp": "2026-03-01T10:00:00Z"}
     await api.client.post("/v1/batch", json={**said, "batch": [item]}, headers=narrow)
+    await api.client.delete("/v1/event-schemas/x")
     api.clock.turn(days=9)
 
     await retry(api, filter={"source": "http"})
@@ -195,3 +200,13 @@ async def test_nobody_sees_what_others_were_refused(api: Api) -> None:
     key = await api.key("events:write", "customers:read")
 
     assert (await api.get("/v1/rejected-events", headers=key)).status_code == 403
+
+
+async def test_a_second_try_is_held_to_the_event_types_of_the_key(api: Api) -> None:
+    narrow = await api.key("events:write", event_types=["page_*"])
+    await api.client.post("/v1/events", json=did("ordered", "ann"), headers=narrow)
+
+    again = (await retry(api, filter={})).json()
+
+    assert [each["error"]["code"] for each in again["results"]] == ["type_not_allowed"]
+    assert (await api.get("/v1/events")).json()["data"] == []

@@ -34,6 +34,7 @@ imports = Table(
     words("reasons"),
     number("read"),
     number("worked"),
+    number("warned", null=True),
     PrimaryKeyConstraint("tenant", "id"),
     **WIDE,
 )
