@@ -36,6 +36,7 @@ from service.intake.event_schemas import EventSchemas
 from service.intake.ingest import Intake
 from service.intake.rejections import Rejections
 from service.leases import Alone, Leases
+from service.live.live import live_of
 from service.metrics import Metrics
 from service.modelling.backtests import Backtests
 from service.modelling.catalogue import Catalogue
@@ -71,10 +72,9 @@ def assemble(
     What we sign is signed by the bootstrap key, so processes that share it trust each other.
     """
     progress, leases, metrics = Progress(), leases or Alone(), Metrics()
-    follower = Follower(store, progress)
+    rates, uses, follower = _rates(settings, clock), Uses(store, clock), Follower(store, progress)
     appender = _appender(settings, store, clock, progress, follower)
     rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
-    rates, uses = _rates(settings, clock), Uses(store, clock)
     keys, event_schemas = KeyRing(store, clock, randomness), EventSchemas(store, clock)
     bounds, count = Bounds.of(settings), uses.count_events
     intake = Intake(appender, bounds, charge=rates.charge, catalogue=event_schemas, count=count)
@@ -82,6 +82,8 @@ def assemble(
     hooks = hooks_of(settings, store, clock, randomness, leases=leases, progress=progress)
     rejections = Rejections(store, clock, intake, customer_pointer=pointer)
     doors = Doors(intake, rejections, leases, metrics.count_outcomes)
+    secret = _secret(settings)
+    live = live_of(settings, store, clock, progress=progress, metrics=metrics, secret=secret)
     return Services(
         settings=settings,
         store=store,
@@ -103,10 +105,15 @@ def assemble(
         follower=follower,
         metrics=metrics,
         hooks=hooks,
-        cursor_secret=hashlib.sha256(b"cursors" + settings.api_key.encode()).digest(),
+        live=live,
+        cursor_secret=secret,
         progress=progress,
         leases=leases,
     )
+
+
+def _secret(settings: Settings) -> bytes:
+    return hashlib.sha256(b"cursors" + settings.api_key.encode()).digest()
 
 
 def _rates(settings: Settings, clock: Clock) -> Rates:
@@ -334,6 +341,7 @@ async def migrate(settings: Settings) -> str:
 async def close(services: Services) -> None:
     """Stop the loops, write what waits, and give everything back."""
     services.lifecycle.draining = True
+    services.live.tail.leave()
     await services.loops.stop()
     if services.consumer is not None:
         await services.consumer.close()

@@ -21,6 +21,7 @@ _UPKEEP_PAUSE_SECONDS = 60.0
 def start_loops(services: Services) -> None:
     """Start everything that a serving process does beside its requests."""
     start_follower(services)
+    start_tail(services)
     _start_shared(services)
     _start_upkeep(services)
     _start_webhooks(services)
@@ -29,6 +30,11 @@ def start_loops(services: Services) -> None:
 def start_follower(services: Services) -> None:
     """Let this process fold what appends leave, whichever process they are of."""
     _alone(services, "follower", services.follower.round, _WORK_PAUSE_SECONDS)
+
+
+def start_tail(services: Services) -> None:
+    """Let readers of the feed in this process be told when there is more."""
+    _each(services, "live", services.live.tail.round, _WORK_PAUSE_SECONDS)
 
 
 def sealer_of(services: Services) -> Sealer:

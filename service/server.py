@@ -242,6 +242,7 @@ class Server(uvicorn.Server):
             return
         is_first, services.lifecycle.draining = not services.lifecycle.draining, True
         services.progress.note()  # so that nobody is kept waiting for news
+        services.live.tail.leave()
         if is_first and number == signal.SIGTERM:
             notice = services.settings.notice_seconds
             asyncio.get_running_loop().call_later(notice, self._close_door)

@@ -16,6 +16,7 @@ from service.intake.event_schemas import EventSchemas
 from service.intake.ingest import Intake
 from service.intake.rejections import Rejections
 from service.leases import Alone, Leases
+from service.live.live import Live
 from service.metrics import Metrics
 from service.modelling.backtests import Backtests
 from service.modelling.catalogue import Catalogue
@@ -61,6 +62,7 @@ class Services:
     follower: Follower
     metrics: Metrics
     hooks: Hooks
+    live: Live
     cursor_secret: bytes
     consumer: Consumer | None = None
     publishers: tuple[Publisher, ...] = ()

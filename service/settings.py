@@ -219,6 +219,9 @@ class Settings:
     key_requests_per_second: int = _setting(
         _quota, 10_000, "Other requests a second with a key to a process; 0: any number."
     )
+    streams_per_key_max: int = _setting(
+        _amount, 100, "Most live streams that a key may have open to a process."
+    )
     trusted_proxies: tuple[str, ...] = _setting(
         _networks, (), "Networks of proxies whose X-Forwarded-For counts."
     )

@@ -12,7 +12,6 @@ from service.errors import Problem
 from service.http.answers import answer, event_of, event_type_of, feed_record_of, listed
 from service.http.events_in import POSITION_HEADER
 from service.http.parameters import (
-    LOOK_AGAIN_SECONDS,
     WAIT_SECONDS_MAX,
     Cursor,
     Limit,
@@ -56,11 +55,12 @@ async def _news(call: Call, after: int, limit: int, wait: int) -> Page[FeedRecor
     services, loop = call.services, asyncio.get_running_loop()
     deadline = loop.time() + wait
     while True:
+        turn = services.live.tail.turn
         page = await services.store.feed(call.tenant, after=after, limit=limit)
         left = deadline - loop.time()
-        if page.rows or left <= 0 or services.lifecycle.draining:
+        if page.rows or left <= 0 or services.live.tail.is_leaving:
             return page
-        await services.progress.changed(timeout_seconds=min(left, LOOK_AGAIN_SECONDS))
+        await services.live.tail.changed(turn, timeout_seconds=left)
 
 
 @router.get("/v1/events", summary="Events of the whole log")

@@ -149,7 +149,7 @@ def _response(model: type[BaseModel] | None, media_type: str) -> Json:
         for name, about in _HEADERS.items()
     }
     if model is None:
-        plain: Json = {"content": {media_type: {}}} if media_type == "text/plain" else {}
+        plain: Json = {"content": {media_type: {}}} if media_type.startswith("text/") else {}
         return {"description": "As the summary says.", "headers": headers, **plain}
     content: Json = {media_type: {"schema": {"$ref": _REF.format(model=_name(model))}}}
     about = (model.__doc__ or "").split("\n")[0]

@@ -31,6 +31,7 @@ class Operation:
         is_open: No API key is asked for.
         media_type: Of the answers.
         takes_events: What it changes is the log, so it is no management.
+        changes_nothing: It is no management either, though it is a POST.
     """
 
     answers: dict[int, type[BaseModel] | None]
@@ -38,6 +39,7 @@ class Operation:
     is_open: bool = False
     media_type: str = "application/json"
     takes_events: bool = False
+    changes_nothing: bool = False
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -197,6 +199,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/events/{event_id}"): _of(s.EventOut, "event_not_found", "projection_behind"),
     ("GET", "/v1/event-types"): _of(s.Listed[m.EventType], "projection_behind"),
     ("GET", "/v1/transitions"): _of(s.Feed),
+    ("GET", "/v1/stream"): Operation(
+        {200: None},
+        ("stream_token_invalid", "stream_limit", "model_not_found"),
+        media_type="text/event-stream",
+    ),
+    ("POST", "/v1/stream-tokens"): Operation(
+        {201: s.StreamToken}, (*_BODY, "model_not_found"), changes_nothing=True
+    ),
     ("GET", "/v1/customers"): _of(
         s.Listed[s.CustomerLine], *_PAGED, "model_not_found", "projection_behind"
     ),
@@ -284,7 +294,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 
 def is_managed(method: str, operation: Operation) -> bool:
     """Whether the operation is management: it changes something, and takes no events in."""
-    return not (method == "GET" or operation.is_open or operation.takes_events)
+    is_read = method == "GET" or operation.changes_nothing
+    return not (is_read or operation.is_open or operation.takes_events)
 
 
 OPERATIONS |= {

@@ -50,6 +50,7 @@ KINDS: Mapping[str, Kind] = {
     "cursor_mismatch": Kind(400, "Cursor of another list", "Repeat the filters of the first page."),
     "key_missing": Kind(401, "API key missing", "Send Authorization: Bearer sfk_…"),
     "key_invalid": Kind(401, "API key invalid", "Use a key that exists and has not expired."),
+    "stream_token_invalid": Kind(401, "Stream token invalid", "Ask for a new one; it ends soon."),
     "scope_missing": Kind(403, "Scope missing", "Use a key that has the scope named."),
     "address_not_allowed": Kind(403, "Address not allowed", "Call from a network of the key."),
     "not_found": Kind(404, "Not found", "See /openapi.json for the paths there are."),
@@ -99,6 +100,7 @@ KINDS: Mapping[str, Kind] = {
         "Wait as Retry-After says, then send again.",
         f"{_REGISTERED}quota-exceeded",
     ),
+    "stream_limit": Kind(429, "Too many streams", "Close a stream that is not needed."),
     "headers_too_large": Kind(431, "Headers too large", "Send shorter headers."),
     "internal_error": Kind(500, "Internal error", "Report it with the request id."),
     "overloaded": Kind(

@@ -62,10 +62,14 @@ async def principal_of(request: Request, token: str, scope: str) -> Principal:
     known: Principal | None = state.get("principal")
     if known is None or state["token"] != token:
         known = await _identified(request, token, scope)
-    if not known.may(scope):
+    return _having(known, scope)
+
+
+def _having(principal: Principal, scope: str) -> Principal:
+    if not principal.may(scope):
         message = f"this needs a key with the scope {scope}; this one has not"
         raise Problem("scope_missing", message)
-    return known
+    return principal
 
 
 async def _identified(request: Request, token: str, scope: str) -> Principal:
@@ -73,6 +77,24 @@ async def _identified(request: Request, token: str, scope: str) -> Principal:
     services, state = services_of(request), request.scope["state"]
     address = address_of(request.scope, services.settings.trusted_proxies)
     principal = await services.keys.identify(token, address=address)
+    _enter(request, principal, scope)
+    state["principal"], state["token"] = principal, token
+    return principal
+
+
+def entered(request: Request, principal: Principal, scope: str) -> Principal:
+    """Return *principal*, who has shown no key but what stands for one, and make sure he may.
+
+    Raises:
+        Problem: `address_not_allowed`, `rate_limited` or `scope_missing`.
+    """
+    _enter(request, principal, scope)
+    return _having(principal, scope)
+
+
+def _enter(request: Request, principal: Principal, scope: str) -> None:
+    """Take the request of *principal* from its quota."""
+    services, state = services_of(request), request.scope["state"]
     origin = request.headers.get("origin")
     if origin is not None and principal.origins and origin not in principal.origins:
         message = f"this key may not be used by pages of {origin[:120]}"
@@ -81,8 +103,6 @@ async def _identified(request: Request, token: str, scope: str) -> Principal:
     policy: Policy = "write" if scope in _TAKES_EVENTS else "api"
     state["rate"] = services.rates.enter(principal, policy)
     services.uses.count_request(principal.tenant, principal.key_id)
-    state["principal"], state["token"] = principal, token
-    return principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -301,6 +301,13 @@ class Listed(Answer, Generic[Row]):
     has_more: bool
 
 
+class StreamToken(Answer):
+    """What a web page opens a live stream with."""
+
+    token: str
+    expires_at: Instant
+
+
 class Feed(Answer):
     """A part of the global feed."""
 

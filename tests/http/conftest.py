@@ -17,6 +17,7 @@ from service import logs
 from service.adapters.memory import memory_store
 from service.app import create_app
 from service.bootstrap import assemble, close, prepare
+from service.loops import start_tail
 from service.services import Services
 from service.settings import Settings
 
@@ -115,6 +116,7 @@ async def services_over_memory(clock: TurnedClock, **variables: str) -> Services
     services = assemble(settings, memory_store(), clock, SeededRandomness())
     services.appender.start()
     await prepare(services)
+    start_tail(services)
     draft = services.catalogue.read(SHOP, "application/yaml")
     version = await services.catalogue.put(draft, tenant="default", author="test")
     await services.catalogue.activate_and_wait(version)

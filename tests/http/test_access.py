@@ -26,6 +26,9 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/v1/events"): did("seen", "zoe"),
     ("POST", "/v1/imports"): {"name": "seen.ndjson"},
 }
+QUERIES = {("GET", "/v1/stream"): {"after": "999"}}
+"""A stream from a place that is not there ends at once."""
+
 ADMIN_PATHS = ("/v1/audit-log", "/v1/api-keys", "/v1/tenants", "/v1/rejected-events", "/v1/usage")
 """What only `admin` opens."""
 
@@ -54,7 +57,11 @@ async def ask(api: Api, operation: tuple[str, str], headers: dict[str, str]) -> 
     """Return status and code of the answer to *operation*."""
     method, path = operation
     answer = await api.client.request(
-        method, path.format_map(NAMES), json=BODIES.get(operation), headers=headers
+        method,
+        path.format_map(NAMES),
+        params=QUERIES.get(operation),
+        json=BODIES.get(operation),
+        headers=headers,
     )
     is_problem = answer.headers.get("content-type") == "application/problem+json"
     return answer.status_code, answer.json()["code"] if is_problem else ""

@@ -31,6 +31,10 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+ENDLESS = {("GET", "/v1/stream")}
+"""Operations whose answer has no end; they are read in tests/live."""
+
+ENDING = [each for each in OPERATIONS if each not in ENDLESS]
 AUTHORIZED = {"Authorization": f"Bearer {ADMIN_KEY}"}
 
 
@@ -50,7 +54,7 @@ def described() -> Iterator[OpenApiSchema]:
         yield schemathesis.openapi.from_url(f"{server.url}/openapi.json")
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=map(" ".join, OPERATIONS))
+@pytest.mark.parametrize(("method", "path"), ENDING, ids=map(" ".join, ENDING))
 def test_every_operation_keeps_to_its_document(
     described: OpenApiSchema, method: str, path: str
 ) -> None:

@@ -1,0 +1,1 @@
+"""The live stream: transitions as they happen, to whoever listens."""
