@@ -67,10 +67,7 @@ def assemble(
     leases: Leases | None = None,
     builders: Builders | None = None,
 ) -> Services:
-    """Return the services over a store; nothing is started. Without *leases* it is ours alone.
-
-    What we sign is signed by the bootstrap key, so processes that share it trust each other.
-    """
+    """Return the services over a store; nothing is started. Without *leases* it is ours alone."""
     progress, leases, metrics = Progress(), leases or Alone(), Metrics()
     rates, uses, follower = _rates(settings, clock), Uses(store, clock), Follower(store, progress)
     appender = _appender(settings, store, clock, progress, follower)
@@ -113,6 +110,7 @@ def assemble(
 
 
 def _secret(settings: Settings) -> bytes:
+    """Return what signs: the same for all processes that share the bootstrap key."""
     return hashlib.sha256(b"cursors" + settings.api_key.encode()).digest()
 
 
