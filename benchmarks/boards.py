@@ -28,10 +28,11 @@ import asyncpg
 from benchmarks.figures import Figure, say
 from benchmarks.fold import MODEL, STAGES
 from benchmarks.growth import TENANT, activate
-from projections.records import RECORD_COLUMNS
+from projections.records import RECORD_COLUMNS, StayKey
 from projections.subjects import DAY
 from service.adapters.postgres import postgres_store
 from service.adapters.runners import DirectRunner
+from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import stage_counts, stages
 from service.adapters.sqlite import sqlite_store
 from service.adapters.sqlite.connections import open_writer
@@ -44,6 +45,7 @@ LOOKS = 15
 AT_ONCE = 50_000
 LOOKED_AT = (("now", 0, 10.0), ("a week ago", 7, 500.0), ("a month ago", 30, 500.0))
 STAGE_COLUMNS, COUNT_COLUMNS = tuple(stages.c.keys()), tuple(stage_counts.c.keys())
+STAY_COLUMNS = tuple(stay_counts.c.keys())
 Row = tuple[Any, ...]
 
 
@@ -55,6 +57,7 @@ class Population:
         self.generation = generation
         self.now = now
         self.counts: Counter[tuple[int, str, int]] = Counter()
+        self.stays: Counter[StayKey] = Counter()
         self._chance = random.Random(7)
 
     def rows(self) -> Iterator[tuple[list[Row], list[Row]]]:
@@ -71,6 +74,10 @@ class Population:
         """Return rows of `stage_counts`."""
         return [(*key, count) for key, count in self.counts.items()]
 
+    def stay_rows(self) -> list[Row]:
+        """Return rows of `stay_counts`."""
+        return [(*key, count) for key, count in self.stays.items()]
+
     def _add(self, number: int, standing: list[Row], passed: list[Row]) -> None:
         chance, bucket = self._chance, number % 4096
         length = chance.randrange(1, 5)
@@ -80,6 +87,8 @@ class Population:
         before, entered_at = "", 0
         for sequence, (place, at) in enumerate(zip(path, instants, strict=True), start=1):
             source, stage, stayed = before or None, STAGES[place], at - entered_at
+            if source:
+                self.stays[self.generation, at // DAY, 0, source, entered_at // DAY] += 1
             direction = "forward" if source else "none"
             record = (*key, sequence, "transition", sequence, source, stage, direction, 1, at)
             cause = ("event", "moved", f"e-{number}-{sequence}", "{}")
@@ -105,6 +114,7 @@ def load_sqlite(database: Path, population: Population) -> None:
             add("stages", STAGE_COLUMNS, standing)
             add("transitions", RECORD_COLUMNS, passed)
         add("stage_counts", COUNT_COLUMNS, population.count_rows())
+        add("stay_counts", STAY_COLUMNS, population.stay_rows())
         connection.execute("COMMIT")
 
 
@@ -116,6 +126,7 @@ async def load_postgres(url: str, population: Population) -> None:
         await copy("stages", records=standing, columns=STAGE_COLUMNS)
         await copy("transitions", records=passed, columns=RECORD_COLUMNS)
     await copy("stage_counts", records=population.count_rows(), columns=COUNT_COLUMNS)
+    await copy("stay_counts", records=population.stay_rows(), columns=STAY_COLUMNS)
     await connection.execute("VACUUM ANALYZE")
     await connection.close()
 

@@ -1,25 +1,56 @@
 """Boards: how many subjects are in each stage at an instant, and for how long.
 
-Counts by day of entry are kept with every write, so a board costs the same for a thousand subjects
-and for a million. From them are taken those who entered after the instant; to them are added the
-stays that ended after it. A median is found by counting through the days and reading the one day
-it falls on.
+Who is in a stage is counted by day of entry with every write, and so are the stays that have ended;
+so a board costs the same for a thousand subjects and for a million, now and of any instant before.
+A median is found by counting through the days and reading the one day it falls on.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from projections.subjects import DAY
 
 SECOND = 1_000_000
 
 Days = Iterable[tuple[str, int, int]]
-Entered = Callable[[str, int, int], list[int]]
-"""Of stage and first and last instant: when those in the stage entered it."""
+"""Stage, day of entry, and how many; several rows of one day add up."""
+
+
+@dataclass(slots=True, frozen=True)
+class Moment:
+    """The instant of a board, and whose stays it tells of.
+
+    Attributes:
+        stages: Those of the version that tells of the instant.
+        until: When the next version took over from it; None for the one in force.
+    """
+
+    generation: int
+    stages: tuple[str, ...]
+    as_of: int
+    until: int | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every stay of the version has ended, at the latest by that activation."""
+        return self.until is not None
+
+
+class Span(NamedTuple):
+    """Entries into a stage from instant *first* to *last*."""
+
+    stage: str
+    first: int
+    last: int
+
+
+Entered = Callable[[Sequence[Span]], Iterable[tuple[str, Sequence[int]]]]
+"""Of some spans: by stage when those in it entered it, in any order."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -27,66 +58,86 @@ class Tally:
     """Subjects by stage and day of entry, with single corrections on top.
 
     Attributes:
-        days: (stage, day) -> subjects, corrections included.
+        days: Stage -> day -> subjects, corrections included.
         added, taken: Single instants of entry by stage that were corrected, sorted.
     """
 
-    days: Counter[tuple[str, int]] = field(default_factory=Counter)
+    days: dict[str, Counter[int]] = field(default_factory=dict)
     added: dict[str, list[int]] = field(default_factory=dict)
     taken: dict[str, list[int]] = field(default_factory=dict)
 
-    def add(self, rows: Days, sign: int = 1) -> None:
-        """Add (or, with -1, subtract) counts by day."""
+    def add(self, rows: Days) -> None:
+        """Add counts by day."""
         for stage, day, count in rows:
-            self.days[stage, day] += sign * count
+            self._of(stage)[day] += count
 
     def add_one(self, stage: str, entered_at: int) -> None:
         """Add a subject that stands there and is in no count."""
-        self.days[stage, entered_at // DAY] += 1
+        self._of(stage)[entered_at // DAY] += 1
         insort(self.added.setdefault(stage, []), entered_at)
 
     def take_one(self, stage: str, entered_at: int) -> None:
         """Take away a subject that the counts have there."""
-        self.days[stage, entered_at // DAY] -= 1
+        self._of(stage)[entered_at // DAY] -= 1
         insort(self.taken.setdefault(stage, []), entered_at)
 
     def count(self, stage: str) -> int:
         """Return how many are in *stage*."""
-        return sum(count for (named, _), count in self.days.items() if named == stage)
+        return self._of(stage).total()
 
-    def median_seconds(self, stage: str, as_of: int, entered: Entered) -> float | None:
-        """Return the median time in *stage* until *as_of*; None where nobody is in it."""
-        count = self.count(stage)
-        if count == 0:
-            return None
-        low, high = self._nth(stage, (count - 1) // 2), self._nth(stage, count // 2)
-        instants = {day: self._on(stage, day, entered) for day in {low[0], high[0]}}
-        found = (instants[low[0]][low[1]], instants[high[0]][high[1]])
-        return (as_of - sum(found) / 2) / SECOND
+    def median_seconds(
+        self, stages: Sequence[str], as_of: int, entered: Entered
+    ) -> Mapping[str, float]:
+        """Return the median time in each of *stages* until *as_of*, where anybody is in it.
 
-    def _nth(self, stage: str, nth: int) -> tuple[int, int]:
-        """Return the day of the *nth* earliest entry into *stage*, and which one of it."""
-        days = sorted((day, count) for (named, day), count in self.days.items() if named == stage)
-        for day, count in days:
-            if nth < count:
-                return day, nth
-            nth -= count
-        raise AssertionError(f"stage {stage}: fewer instants of entry than subjects")
+        All of them are looked up at once, by one question to *entered*.
+        """
+        middles = {stage: self._middle(stage) for stage in stages if self.count(stage)}
+        found: dict[str, list[int]] = {}
+        for stage, instants in entered(list(_spans_of(middles))):
+            found.setdefault(stage, []).extend(instants)
+        medians = {}
+        for stage, places in middles.items():
+            instants = sorted(found.get(stage, ()))
+            pair = [self._on(stage, day, instants)[nth] for day, nth in places]
+            medians[stage] = (as_of - sum(pair) / 2) / SECOND
+        return medians
 
-    def _on(self, stage: str, day: int, entered: Entered) -> list[int]:
-        """Return the instants of entry on *day*, corrected and sorted."""
+    def _of(self, stage: str) -> Counter[int]:
+        return self.days.setdefault(stage, Counter())
+
+    def _middle(self, stage: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        count, days = self.count(stage), sorted(self._of(stage).items())
+        return _nth(days, (count - 1) // 2), _nth(days, count // 2)
+
+    def _on(self, stage: str, day: int, instants: Sequence[int]) -> list[int]:
+        """Return those of *instants* on *day*, corrected; all are sorted."""
         first, last = day * DAY, (day + 1) * DAY - 1
-        return self._corrected(stage, entered(stage, first, last), first, last)
-
-    def _corrected(self, stage: str, instants: list[int], first: int, last: int) -> list[int]:
         left = Counter(_between(self.taken.get(stage, ()), first, last))
         kept = []
-        for instant in instants:
+        for instant in _between(instants, first, last):
             if left[instant]:
                 left[instant] -= 1
             else:
                 kept.append(instant)
-        return sorted([*kept, *_between(self.added.get(stage, ()), first, last)])
+        added = _between(self.added.get(stage, ()), first, last)
+        return sorted([*kept, *added]) if added else kept
+
+
+def _nth(days: Iterable[tuple[int, int]], nth: int) -> tuple[int, int]:
+    """Return the day of the *nth* earliest entry, and which one of that day it is."""
+    for day, count in days:
+        if nth < count:
+            return day, nth
+        nth -= count
+    raise AssertionError("a stage: fewer instants of entry than subjects")
+
+
+def _spans_of(middles: Mapping[str, Iterable[tuple[int, int]]]) -> Iterable[Span]:
+    """Yield the days on which medians fall."""
+    for stage, places in middles.items():
+        for day in sorted({day for day, _ in places}):
+            yield Span(stage, day * DAY, (day + 1) * DAY - 1)
 
 
 def _between(instants: Sequence[int], first: int, last: int) -> Sequence[int]:

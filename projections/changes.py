@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from projections.asking import Ref
+from projections.records import Content, StayKey, stay_key
 from projections.subjects import DAY, Identity
 
 Row: TypeAlias = tuple[Any, ...]
@@ -134,6 +135,8 @@ class Changes:
         snapshots: bucket, subject_id, slot, effective_at, position, events, states.
         lost_snapshots: Snapshots from a fold key on: bucket, subject_id, effective_at, position.
         counts: (generation, stage, day of entry) -> change.
+        stays: (generation, day of the end, instant of an activation that ended it or 0, stage, day
+            of entry) -> change in stays that have ended.
         parked: bucket, generation, subject_id, position, error, attempts, next_try_at.
         unparked: bucket, generation, subject_id.
         feed_position: Position of the newest feed record, these included.
@@ -158,6 +161,7 @@ class Changes:
         "roots",
         "snapshots",
         "stages",
+        "stays",
         "touched",
         "unparked",
     )
@@ -175,6 +179,7 @@ class Changes:
         self.snapshots: list[Row] = []
         self.lost_snapshots: list[Row] = []
         self.counts: dict[tuple[int, str, int], int] = {}
+        self.stays: dict[StayKey, int] = {}
         self.parked: list[Row] = []
         self.unparked: list[Row] = []
         self.feed_position = feed_position
@@ -190,3 +195,9 @@ class Changes:
         """Note that a subject came to (1) or left (-1) the place where it was counted."""
         key = (generation, stage, entered_at // DAY)
         self.counts[key] = self.counts.get(key, 0) + change
+
+    def count_stay(self, generation: int, content: Content, change: int) -> None:
+        """Note that a record of *content* came to hold (1), or holds no more (-1)."""
+        key = stay_key(generation, content)
+        if key is not None:
+            self.stays[key] = self.stays.get(key, 0) + change

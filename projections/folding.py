@@ -186,6 +186,7 @@ class Folder:
         """Write records that hold from now on; their knowledge begins at *known_from* or later."""
         standing = profile.standings[projection.generation]
         announced = projection.is_active
+        self.count_stays(projection, contents, 1)
         for content in contents:
             standing.number += 1
             standing.live += 1
@@ -214,6 +215,7 @@ class Folder:
         Each comes with the position and the instant from which it could be known.
         """
         standing = profile.standings[projection.generation]
+        self.count_stays(projection, [content for content, _, _ in records], 1)
         for content, position, recorded_at in records:
             standing.number += 1
             standing.live += 1
@@ -232,12 +234,18 @@ class Folder:
     ) -> None:
         """Let *rows* hold no longer."""
         standing = profile.standings[projection.generation]
+        self.count_stays(projection, [row.content for row in rows], -1)
         for row in rows:
             key = (profile.bucket, projection.generation, profile.subject_id, row.number)
             self.changes.retractions.append((head, self.now, cause, *key))
             standing.live -= 1
             if projection.is_active:
                 self.changes.announce(profile.tenant, key, kind="retracted", quiet=quiet)
+
+    def count_stays(self, projection: Projection, contents: Sequence[Content], change: int) -> None:
+        """Count the stays that records of *contents* ended once more (1), or once less (-1)."""
+        for content in contents:
+            self.changes.count_stay(projection.generation, content, change)
 
     def lose(
         self,

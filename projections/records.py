@@ -12,6 +12,7 @@ import msgspec
 from domain.transitions import ACTIVATION_RULE, Cause, Transition, transition_id
 from projections.answers import TransitionRecord
 from projections.log import SubjectKey
+from projections.subjects import DAY
 
 if TYPE_CHECKING:
     from domain.lineage import Lineage
@@ -52,6 +53,13 @@ _CONTENT_FROM, _CONTENT_TO = RECORD_COLUMNS.index("kind"), RECORD_COLUMNS.index(
 
 EFFECTIVE_AT = RECORD_COLUMNS.index("effective_at") - _CONTENT_FROM
 """Where a content says when its record became true."""
+
+_KIND, _FROM_STAGE = 0, RECORD_COLUMNS.index("from_stage") - _CONTENT_FROM
+_RULE = RECORD_COLUMNS.index("rule") - _CONTENT_FROM
+_TIME_IN_PREVIOUS = RECORD_COLUMNS.index("time_in_previous") - _CONTENT_FROM
+
+StayKey: TypeAlias = tuple[int, int, int, str, int]
+"""What stays that have ended are counted by: the key of `stay_counts`."""
 
 STAY_COLUMNS = ("to_stage", "effective_at", "rule", "time_in_previous")
 """What tells where a transition leads, and since when the subject counts as being there."""
@@ -190,6 +198,16 @@ def entered_by(effective_at: int, rule: str, time_in_previous: int | None) -> in
     """Return since when a subject counts as being in the stage that a transition leads to."""
     carried = time_in_previous if rule == ACTIVATION_RULE else None
     return effective_at - (carried or 0)
+
+
+def stay_key(generation: int, content: Content) -> StayKey | None:
+    """Return where the stay is counted that the transition of *content* ended; None for none."""
+    spent = content[_TIME_IN_PREVIOUS]
+    if spent is None or content[_KIND] != "transition":
+        return None
+    left_at = content[EFFECTIVE_AT]
+    taken_over_at = left_at if content[_RULE] == ACTIVATION_RULE else 0
+    return generation, left_at // DAY, taken_over_at, content[_FROM_STAGE], (left_at - spent) // DAY
 
 
 def stays_before(rows: Sequence[RecordRow], contents: Sequence[Content]) -> int:

@@ -110,6 +110,7 @@ def _fold(
     machine = projection.machine
     standing = profile.standings[projection.generation] = Standing(kept.numbers.get(key, 0))
     standing.live = len(rows)
+    folder.count_stays(projection, [row.content for row in rows], 1)
     newest = max((row.content[EFFECTIVE_AT] for row in rows), default=0)
     try:
         state, recorded = projection.lineage.fold(counting(history))

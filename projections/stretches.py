@@ -18,7 +18,7 @@ from projections.building import learned, retold
 from projections.changes import Row
 from projections.folding import FOLD_FAILURES
 from projections.payloads import decoder
-from projections.records import Projection, begun_row, content_of
+from projections.records import Projection, StayKey, begun_row, content_of, stay_key
 from projections.subjects import DAY, with_standing
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Stretch:
         self.seen: dict[Ref, Seen] = {}
         self.events = 0
         self._places: dict[Ref, tuple[str, int]] = {}
+        self._stays: Counter[StayKey] = Counter()
+        self._stays_of: dict[Ref, list[StayKey]] = {}
         self.projection = projection
         self._kept = kept
         self._now = now
@@ -115,6 +117,13 @@ class Stretch:
         counted = Counter(place for ref, place in self._places.items() if ref not in left)
         return [(self.projection.generation, *place, count) for place, count in counted.items()]
 
+    def stay_counts(self, without: Iterable[Ref]) -> list[Row]:
+        """Return what is to be added to `stay_counts`, all but *without*."""
+        counted = Counter(self._stays)
+        for ref in without:
+            counted.subtract(self._stays_of.get(ref, ()))
+        return [(*key, count) for key, count in counted.items() if count]
+
     def _stand(self, seen: Seen, state: State, count: int) -> None:
         machine, generation = self.projection.machine, self.projection.generation
         due = machine.next_deadline(state)
@@ -141,9 +150,13 @@ class Stretch:
     ) -> None:
         known = learned(recorded, events, recorded_at)
         generation = self.projection.generation
-        for number, one in enumerate(recorded, start=1):
+        contents = [content_of(one) for one in recorded]
+        for number, (one, content) in enumerate(zip(recorded, contents, strict=True), start=1):
             key = (ref[0], generation, ref[1], number)
-            self.records.append(begun_row(key, content_of(one), *known[one.position]))
+            self.records.append(begun_row(key, content, *known[one.position]))
+        ended = [stay_key(generation, content) for content in contents]
+        stays = self._stays_of[ref] = [key for key in ended if key is not None]
+        self._stays.update(stays)
 
 
 def _events(rows: Sequence[Row], customer: str) -> list[Event]:

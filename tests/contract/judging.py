@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from statistics import median
@@ -27,6 +27,7 @@ from tests.contract.saying import TENANT
 
 MODELS = ("shop", "team")
 BACK_DAYS = (0, 1, 20, 45, 100)
+BORDERS_MAX = 5
 """How long before now boards are looked at as well."""
 
 
@@ -91,9 +92,23 @@ async def assert_true(store: Store, now: int) -> None:
         await assert_subject(store, key, lineages[model], history, now)
         histories[model].append(history)
     for model, known in histories.items():
-        for days in BACK_DAYS:
-            await assert_board(store, lineages[model], model, known, now - days * DAY)
+        for as_of in instants_to_look_at(lineages[model], known, now):
+            await assert_board(store, lineages[model], model, known, as_of)
     await assert_lists(store, judged, now)
+
+
+def instants_to_look_at(
+    lineage: Lineage, histories: Sequence[Sequence[Event]], now: int
+) -> set[int]:
+    """Return instants of boards: some days back, and the borders of what happened, to the last us.
+
+    Behind a border lies the rest of its day, and before an activation the version that it ended.
+    """
+    borders = [event.effective_at for history in histories for event in history][-BORDERS_MAX:]
+    borders += [era.since for era in lineage.eras[1:]]
+    near = {at + apart for at in borders for apart in (-1, 0, DAY // 7)}
+    back = {now - days * DAY - part for days in BACK_DAYS for part in (0, DAY // 3)}
+    return {at for at in near | back if 0 <= at <= now}
 
 
 def true_history(log: Sequence[StoredEvent], members: set[SubjectKey]) -> list[Event]:
@@ -156,6 +171,16 @@ async def assert_subject(
         assert [record.version for record in rows] == versions
     stored = [event.position for event in await store.history(TENANT, key)]
     assert stored == [event.position for event in history]
+
+
+async def assert_boards(store: Store, instants: Iterable[int], now: int) -> None:
+    """Assert what boards of the shop say of *instants*, swept up to *now*."""
+    await store.sweep(now)
+    log = await whole_log(store)
+    histories = [true_history(log, {key}) for key in {event.subject for event in log}]
+    lineage = (await active_lineages(store))["shop"]
+    for as_of in instants:
+        await assert_board(store, lineage, "shop", histories, as_of)
 
 
 async def assert_board(

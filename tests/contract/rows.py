@@ -18,6 +18,7 @@ TABLES = tuple(
     for name in metadata.tables
     if name not in ("leases", "catalogue_changes", "api_keys", "generations", "model_versions")
 )
+COUNTS = ("stage_counts", "stay_counts")
 MEMORY = (
     "events",
     "event_keys",
@@ -50,8 +51,7 @@ def _in_memory(store: Store) -> dict[str, Any]:
     assert isinstance(store, EmbeddedStore)
     rows = store._rows  # noqa: SLF001 -- what is stored, and not what is told, is compared
     assert isinstance(rows, MemoryRows)
-    found = {name: getattr(rows, name) for name in MEMORY}
-    return {**found, "counts": {key: count for key, count in rows.counts.items() if count}}
+    return {name: getattr(rows, name) for name in MEMORY}
 
 
 def _in_file(path: str) -> dict[str, Any]:
@@ -75,4 +75,4 @@ async def _on_server(url: str) -> dict[str, Any]:
 
 def _counted(name: str, rows: list[Any]) -> list[Any]:
     """Return *rows* in order; a count of nobody is as good as none."""
-    return sorted((row for row in rows if name != "stage_counts" or row[-1]), key=repr)
+    return sorted((row for row in rows if name not in COUNTS or row[-1]), key=repr)

@@ -55,7 +55,7 @@ async def live(store: Store, steps: list[Any], pages: list[int], *, patient: boo
     await publish(store, SHOP, now)
     await publish(store, TEAM, now)
     for number, (days, step) in enumerate(steps):
-        now += days * DAY
+        now += int(days * DAY)
         page = pages[number % len(pages)]
         if step[0] == "append":
             submission = Submission(step[1], atomic=step[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -24,6 +25,7 @@ CUSTOMERS = st.sampled_from(["ann", "bob", "cyd"])
 VISITORS = st.sampled_from(["a1", "a2", "a3"])
 ACCOUNTS = st.sampled_from(["acme", "beta"])
 BEHAVIOUR = ("visited", "visited", "ordered", "ordered", "cancelled")
+HOURS = st.sampled_from([0, 0, 0.25, 0.6])
 JOINING = ("$alias", "$unalias")
 
 
@@ -37,7 +39,7 @@ def events(draw: st.DrawFn) -> NewEvent:
         fields["anonymous_id"] = draw(VISITORS)
     if draw(st.integers(0, 2)) == 0:
         fields["account_id"] = draw(ACCOUNTS)
-    day = draw(st.none() | st.integers(0, 66).map(lambda third: third * 3))
+    day = draw(st.none() | st.builds(add, st.integers(0, 66).map(lambda third: third * 3), HOURS))
     event_id = f"e{draw(st.integers(0, 60))}"
     return sent(event_id, name, day, customer, **fields)
 
@@ -70,10 +72,13 @@ REBUILDS = st.builds(
     stands_by=st.booleans(),
 )
 SWAPS = st.sampled_from([("swap", "shop", False), ("swap", "shop", True), ("refold", "shop")])
-STEPS = st.tuples(st.integers(0, 9), BATCHES | BATCHES | BATCHES | SWEEPS | REBUILDS | SWAPS)
+STEPS = st.tuples(
+    st.integers(0, 9) | st.sampled_from([0.2, 0.4]),
+    BATCHES | BATCHES | BATCHES | SWEEPS | REBUILDS | SWAPS,
+)
 
 
-async def live(store: Store, steps: list[tuple[int, tuple[Any, ...]]]) -> int:
+async def live(store: Store, steps: list[tuple[float, tuple[Any, ...]]]) -> int:
     """Let *store* live through *steps*, some days apart; return the last instant.
 
     Everybody is asked for after each step, so that whatever a reader may keep is there to be wrong.
@@ -83,7 +88,7 @@ async def live(store: Store, steps: list[tuple[int, tuple[Any, ...]]]) -> int:
     await publish(store, SHOP, now)
     await publish(store, TEAM, now)
     for days, step in steps:
-        now += days * DAY
+        now += int(days * DAY)
         if step[0] == "append":
             _, sent_events, atomic = step
             await store.append([Submission(sent_events, atomic=atomic)], now)

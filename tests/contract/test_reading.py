@@ -11,7 +11,8 @@ from projections.answers import BoardQuery, CustomerQuery
 from projections.log import SubjectKey
 from service.ports import Store, UnknownModel
 from tests.builders import START, at
-from tests.contract.saying import SHOP, TENANT, post, publish, sent
+from tests.contract.judging import assert_boards
+from tests.contract.saying import SHOP, TENANT, VIPS, post, publish, publish_from_now, sent
 
 pytestmark = pytest.mark.anyio
 
@@ -310,3 +311,21 @@ async def test_a_sweep_is_bounded_and_says_whether_more_waits(store: Store) -> N
     assert (health.due, health.oldest_due_at) == (2, at(60))
     assert (second.subjects, second.more) == (2, False)
     assert third.subjects == 0
+
+
+async def test_a_board_tells_of_any_instant_around_activations(store: Store) -> None:
+    """Two on one day: who came and went in that day's rest, and whom which version took over."""
+    await publish(store, SHOP)
+    names = [f"c{number}" for number in range(8)]
+    early = [sent(f"{name}-1", "visited", n * 0.7, name) for n, name in enumerate(names)]
+    same_day = [sent(f"{name}-2", "ordered", 6.1 + n * 0.01, name) for n, name in enumerate(names)]
+    await post(store, *early, *same_day, sent("late-1", "visited", 6.3, "late"), now=at(6.4))
+    await publish_from_now(store, VIPS, at(6.5))
+    between = [sent("late-2", "ordered", 6.55, "late"), sent("new-1", "visited", 6.6, "new")]
+    await post(store, *between, now=at(6.65))
+    await publish_from_now(store, SHOP, at(6.7))
+    await post(store, sent("new-2", "ordered", 6.8, "new"), sent("z", "visited", 9.2, "late"))
+
+    hours = {at(day / 20) for day in range(100, 190)}
+
+    await assert_boards(store, hours | {at(6.5) - 1, at(6.5), at(6.7) - 1, at(6.7)}, at(200))

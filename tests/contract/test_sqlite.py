@@ -14,7 +14,7 @@ from projections.answers import BoardQuery, CustomerQuery
 from projections.log import SubjectKey
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.runners import DirectRunner, ThreadRunner
-from service.adapters.sqlite import connections, lookups, sqlite_store, views, writes
+from service.adapters.sqlite import boards, connections, lookups, sqlite_store, views, writes
 from service.adapters.sqlite import store as sqlite_module
 from service.adapters.sqlite.listing import listing
 from service.ports import StoreUnavailable
@@ -53,7 +53,6 @@ BY_KEY = [
     lookups.records,
     lookups.numbers,
     views.events_with_id,
-    views.days_entered_after,
 ]
 IN_ORDER = [
     lookups.head,
@@ -65,13 +64,14 @@ IN_ORDER = [
     views.recorded_at,
     views.event,
     views.due_count,
-    views.days_left_after,
-    views.entered,
     writes.touch_profiles,
     writes.date_profiles,
     writes.retract_records,
     writes.lose_snapshots,
 ]
+
+
+LIST_READ = "SCAN listed VIRTUAL TABLE INDEX 1:"
 
 
 def plan(path: Path, statement: str) -> list[str]:
@@ -111,11 +111,24 @@ def test_what_every_event_changes_touches_no_index(path: Path) -> None:
     assert operations.count("IdxInsert") == 0
 
 
-@pytest.mark.parametrize("write", [views.days_left_after, views.entered_and_left])
-def test_a_board_of_the_past_reads_an_index_alone(path: Path, write: Callable[[], str]) -> None:
-    (search, *_) = plan(path, write())
+BOARDS = [boards.open_days, boards.open_days_of_old, boards.entered, boards.entered_of_old]
 
-    assert "COVERING INDEX transitions_flow" in search
+
+@pytest.mark.parametrize("write", BOARDS, ids=lambda write: write.__name__)
+def test_a_board_reads_nothing_but_what_it_finds_by_key(
+    path: Path, write: Callable[[], str]
+) -> None:
+    steps = plan(path, write())
+
+    assert {step for step in steps if step.startswith("SCAN")} <= {LIST_READ}
+    assert any(step.startswith("SEARCH transitions USING") for step in steps)
+
+
+@pytest.mark.parametrize("write", [boards.open_days, boards.entered], ids=lambda one: one.__name__)
+def test_a_board_reads_transitions_from_indexes_alone(path: Path, write: Callable[[], str]) -> None:
+    reads = [step for step in plan(path, write()) if " transitions " in step]
+
+    assert all("COVERING INDEX transitions_" in step for step in reads)
 
 
 @pytest.mark.parametrize(

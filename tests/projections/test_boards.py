@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from statistics import median
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.boards import Tally
+from projections.boards import Span, Tally
 from projections.subjects import DAY
 
 INSTANTS = st.lists(st.integers(0, 20 * DAY), max_size=30)
@@ -35,27 +36,28 @@ def test_a_median_is_that_of_all_instants_taken_together(
     for instant in taken:
         tally.take_one("s", instant)
 
-    found = tally.median_seconds(
-        "s", 30 * DAY, lambda _, first, last: [at for at in counted if first <= at <= last]
-    )
+    def entered(spans: Sequence[Span]) -> list[tuple[str, list[int]]]:
+        return [("s", [at for at in counted if span.first <= at <= span.last]) for span in spans]
+
+    found = tally.median_seconds(["s"], 30 * DAY, entered)
 
     left = Counter(counted) + Counter(added) - Counter(taken)
     everybody = list(left.elements())
     assert tally.count("s") == len(everybody)
     if everybody:
-        assert found == pytest.approx((30 * DAY - median(everybody)) / 1_000_000)
+        assert found["s"] == pytest.approx((30 * DAY - median(everybody)) / 1_000_000)
     else:
-        assert found is None
+        assert found == {}
 
 
-def test_a_median_reads_no_more_than_the_days_it_falls_on() -> None:
-    asked: list[tuple[int, int]] = []
+def test_medians_read_no_more_than_the_days_they_fall_on() -> None:
+    asked: list[Span] = []
     tally = tallied([day * DAY for day in range(100)])
 
-    def entered(_: str, first: int, last: int) -> list[int]:
-        asked.append((first, last))
-        return [first]
+    def entered(spans: Sequence[Span]) -> list[tuple[str, list[int]]]:
+        asked.extend(spans)
+        return [("s", [span.first]) for span in spans]
 
-    tally.median_seconds("s", 100 * DAY, entered)
+    tally.median_seconds(["s", "nobody"], 100 * DAY, entered)
 
-    assert asked == [(49 * DAY, 50 * DAY - 1), (50 * DAY, 51 * DAY - 1)]
+    assert asked == [Span("s", 49 * DAY, 50 * DAY - 1), Span("s", 50 * DAY, 51 * DAY - 1)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from projections.answers import Board, BoardQuery, BoardStage
-from projections.boards import Tally
+from projections.boards import Moment, Span, Tally
 from projections.history import counting
 from projections.records import Projection
 from projections.subjects import Profile
@@ -23,7 +23,7 @@ def board(readings: Readings, query: BoardQuery, projections: Sequence[Projectio
     if not projections:
         raise UnknownModel(f"model {query.model}: expected an active version, found none")
     drawn = _Drawing(readings, query, projections[0])
-    stages = [drawn.stage(stage.id) for stage in drawn.era.machine.model.stages]
+    stages = drawn.stages()
     return Board(
         model=query.model,
         version=drawn.era.version,
@@ -46,27 +46,24 @@ class _Drawing:
         self._projection = projection
         self._tally = Tally()
         self.era = projection.lineage.era_at(query.as_of)
-        self._until = projection.lineage.end_of(self.era)
-        number, as_of = projection.generation, query.as_of
-        if self._until is None:
-            self._tally.add(readings.days(number))
-            stages = [stage.id for stage in projection.machine.model.stages]
-            self._tally.add(readings.days_entered_after(number, stages, as_of), -1)
-        self._tally.add(readings.days_left_after(number, as_of, until=self._until))
+        stages = tuple(stage.id for stage in self.era.machine.model.stages)
+        until = projection.lineage.end_of(self.era)
+        self._moment = Moment(projection.generation, stages, query.as_of, until)
+        self._tally.add(readings.open_days(self._moment))
         self._correct()
 
-    def stage(self, stage: str) -> BoardStage:
-        tally, as_of = self._tally, self._query.as_of
-        median = tally.median_seconds(stage, as_of, self._entered)
-        return BoardStage(stage, tally.count(stage), median)
+    def stages(self) -> list[BoardStage]:
+        """Return the stages in the order of the model."""
+        tally, moment = self._tally, self._moment
+        medians = tally.median_seconds(moment.stages, moment.as_of, self._entered)
+        return [
+            BoardStage(stage, tally.count(stage), medians.get(stage)) for stage in moment.stages
+        ]
 
-    def _entered(self, stage: str, first: int, last: int) -> list[int]:
-        number, as_of = self._projection.generation, self._query.as_of
-        last = min(last, as_of)
-        left = self._readings.entered_and_left(number, stage, first, last, as_of, until=self._until)
-        if self._until is not None:
-            return left
-        return [*self._readings.entered(number, stage, first, last), *left]
+    def _entered(self, spans: Sequence[Span]) -> Iterable[tuple[str, Sequence[int]]]:
+        """Return entries within *spans*, none of them after the instant."""
+        until_then = [span._replace(last=min(span.last, self._moment.as_of)) for span in spans]
+        return self._readings.entered(self._moment, until_then)
 
     def _correct(self) -> None:
         """Put those elsewhere whom the counts have in the wrong place."""
@@ -76,7 +73,7 @@ class _Drawing:
             unknown.update(readings.touched_since(query.tenant, query.known_at))
             for profile in readings.profiles(sorted(unknown)):
                 self._replace(self._stay(profile), self._known(profile))
-        if self._until is not None:
+        if self._moment.is_over:
             return
         for profile in readings.due(query.tenant, query.as_of, None):
             if profile.ref not in unknown:

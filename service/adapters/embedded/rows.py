@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Question, Ref
+from projections.boards import Moment, Span
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
 from projections.diffs import Matrix, Restaged
@@ -234,41 +235,12 @@ class Readings(Protocol):
 
     # -------------------------------------------------------- boards and lists
 
-    def days(self, generation: int) -> Iterable[tuple[str, int, int]]:
-        """Return how many subjects are in each stage, by day of entry: stage, day, count."""
+    def open_days(self, moment: Moment) -> Iterable[tuple[str, int, int]]:
+        """Return how many stays were open: stage, day of entry, count; several rows add up."""
         ...
 
-    def days_entered_after(
-        self, generation: int, stages: Sequence[str], instant: int
-    ) -> Iterable[tuple[str, int, int]]:
-        """Return the same of those who entered one of *stages* after *instant*."""
-        ...
-
-    def days_left_after(
-        self, generation: int, instant: int, *, until: int | None
-    ) -> Iterable[tuple[str, int, int]]:
-        """Return the same of stays that were entered by *instant* and left after it.
-
-        *until* is when the version that tells of it ceased to: of the stays left at it or later
-        only those count that the next version's activation ended.
-        """
-        ...
-
-    def entered(self, generation: int, stage: str, first: int, last: int) -> list[int]:
-        """Return when those in *stage* entered it, from instant *first* to *last*."""
-        ...
-
-    def entered_and_left(
-        self,
-        generation: int,
-        stage: str,
-        first: int,
-        last: int,
-        left_after: int,
-        *,
-        until: int | None,
-    ) -> list[int]:
-        """Return the same of stays left after *left_after*; *until* as in `days_left_after`."""
+    def entered(self, moment: Moment, spans: Sequence[Span]) -> Iterable[tuple[str, Sequence[int]]]:
+        """Return by stage when the stays began that were open and began within *spans*."""
         ...
 
     def customers(

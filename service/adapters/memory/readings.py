@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from domain.transitions import ACTIVATION_RULE
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
+from projections.boards import Moment, Span
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import EVENT_COLUMNS, Row
 from projections.diffs import Matrix, Restaged, Sides
@@ -271,54 +272,31 @@ class MemoryReadings:
 
     # ------------------------------------------------------------ boards and lists
 
-    def days(self, generation: int) -> Iterable[tuple[str, int, int]]:
-        counts = self._rows.counts.items()
-        return [(stage, day, n) for (number, stage, day), n in counts if number == generation]
+    def open_days(self, moment: Moment) -> Iterable[tuple[str, int, int]]:
+        stays = Counter((stage, entered_at // DAY) for stage, entered_at in self._open(moment))
+        return [(stage, day, count) for (stage, day), count in stays.items()]
 
-    def days_entered_after(
-        self, generation: int, stages: Sequence[str], instant: int
-    ) -> Iterable[tuple[str, int, int]]:
-        return _by_day(
-            (stage, entered_at)
-            for (number, _), (stage, entered_at) in self._rows.stages.items()
-            if number == generation and stage in stages and entered_at > instant
-        )
+    def entered(self, moment: Moment, spans: Sequence[Span]) -> Iterable[tuple[str, Sequence[int]]]:
+        return [
+            (stage, [at])
+            for stage, at in self._open(moment)
+            for span in spans
+            if stage == span.stage and span.first <= at <= span.last
+        ]
 
-    def days_left_after(
-        self, generation: int, instant: int, *, until: int | None
-    ) -> Iterable[tuple[str, int, int]]:
-        return _by_day(self._stays(generation, instant, until))
-
-    def _stays(self, generation: int, left_after: int, until: int | None) -> list[tuple[str, int]]:
-        found = []
+    def _open(self, moment: Moment) -> Iterator[tuple[str, int]]:
+        """Yield the stays that were open, those of the present first."""
+        as_of, until = moment.as_of, moment.until
+        for (number, _), (stage, entered_at) in self._rows.stages.items():
+            if number == moment.generation and entered_at <= as_of and until is None:
+                yield stage, entered_at
         for number, ref in self._rows.records:
-            for row in self._transitions(number, ref) if number == generation else ():
+            for row in self._transitions(number, ref) if number == moment.generation else ():
                 left_at, spent = row[_RECORD["effective_at"]], row[_RECORD["time_in_previous"]]
                 if until is not None and left_at >= until and not _takes_over(row, until):
                     continue
-                if spent is not None and left_at - spent <= left_after < left_at:
-                    found.append((row[_RECORD["from_stage"]], left_at - spent))
-        return found
-
-    def entered(self, generation: int, stage: str, first: int, last: int) -> list[int]:
-        return [
-            entered_at
-            for (number, _), (named, entered_at) in self._rows.stages.items()
-            if (number, named) == (generation, stage) and first <= entered_at <= last
-        ]
-
-    def entered_and_left(
-        self,
-        generation: int,
-        stage: str,
-        first: int,
-        last: int,
-        left_after: int,
-        *,
-        until: int | None,
-    ) -> list[int]:
-        stays = self._stays(generation, left_after, until)
-        return [at for named, at in stays if named == stage and first <= at <= last]
+                if spent is not None and left_at - spent <= as_of < left_at:
+                    yield row[_RECORD["from_stage"]], left_at - spent
 
     def customers(
         self, query: CustomerQuery, generation: int | None, without: Sequence[Ref]
@@ -369,11 +347,6 @@ class MemoryReadings:
 def _takes_over(row: Row, at: int) -> bool:
     """Tell whether *row* is how a version activated at *at* takes a subject over."""
     return (row[_RECORD["effective_at"]], row[_RECORD["rule"]]) == (at, ACTIVATION_RULE)
-
-
-def _by_day(stays: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:
-    counts = Counter((stage, entered_at // DAY) for stage, entered_at in stays)
-    return [(stage, day, count) for (stage, day), count in counts.items()]
 
 
 def _stands(query: CustomerQuery, stage: str, entered_at: int) -> bool:

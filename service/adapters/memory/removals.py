@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -19,7 +18,6 @@ class Told(Protocol):
 
     stages: dict[tuple[int, Ref], tuple[str, int]]
     records: dict[tuple[int, Ref], list[list[Any]]]
-    counts: Counter[tuple[int, str, int]]
     parked: dict[tuple[int, int, int], Row]
 
 
@@ -35,8 +33,6 @@ def remove_rows(rows: Told, generation: int, limit: int) -> int:
     silent = [key for key in keys if not all(map(_may_be_in_feed, rows.records[key]))]
     for key in silent[:limit]:
         rows.records[key] = list(filter(_may_be_in_feed, rows.records[key]))
-    for counted in [key for key in rows.counts if key[0] == generation]:
-        del rows.counts[counted]
     for parked in [key for key in rows.parked if key[1] == generation]:
         del rows.parked[parked]
     return len(places) + len(silent[:limit])

@@ -74,7 +74,6 @@ class MemoryRows:
         self.records: dict[tuple[int, Ref], list[list[Any]]] = {}
         self.feed: list[Row] = []
         self.snapshots: dict[Ref, dict[int, Snapshot]] = {}
-        self.counts: Counter[tuple[int, str, int]] = Counter()
         self.parked: dict[tuple[int, int, int], Row] = {}
         self.types: dict[tuple[str, str], list[int]] = {}
         self.all_generations: dict[int, Generation] = {}
@@ -340,7 +339,6 @@ class MemoryRows:
             retracted = next(row for row in rows if row[3] == number)
             retracted[_RECORD_WIDTH:] = [position, instant, cause]
         self.feed.extend(changes.feed)
-        self.counts.update(changes.counts)
         for bucket, generation, subject_id in changes.unparked:
             self.parked.pop((bucket, generation, subject_id), None)
         for row in changes.parked:

@@ -1,96 +1,84 @@
-"""Statements for boards: counts by stage and day of entry, and what corrects them."""
+"""Statements for boards, each in two forms: of a version in force, and of one taken over from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column, or_, select
+from sqlalchemy import FromClause, Table, func, select, true
+from sqlalchemy.types import TypeEngine
 
-from domain.transitions import ACTIVATION_RULE
-from projections.subjects import DAY
-from service.adapters.postgres.compiled import (
-    TEXT,
-    WHOLE,
-    for_postgres,
-    number,
-    rows_of,
-    same,
-    words,
-)
-from service.adapters.postgres.views import held
-from service.adapters.sql.tables import stage_counts, stages, transitions
+from projections.boards import Moment, Span
+from projections.changes import Row
+from service.adapters.postgres.compiled import TEXT, WHOLE, listed, text_and_names
+from service.adapters.postgres.connections import Link
+from service.adapters.sql import boards
+from service.adapters.sql.boards import Asked, Listed
 
-_DAY: ColumnElement[int] = literal_column(str(DAY), WHOLE)
-_ENTERED = transitions.c.effective_at - transitions.c.time_in_previous
+_KINDS: dict[str, TypeEngine[Any]] = {"stage": TEXT, "first": WHOLE, "last": WHOLE}
 
 
-def days() -> str:
-    """Return the statement for counts by stage and day of entry."""
-    found = select(stage_counts.c.stage, stage_counts.c.day, stage_counts.c.count)
-    found = found.where(stage_counts.c.generation == number("generation"))
-    return for_postgres(found, "generation")
+def read_days(link: Link, moment: Moment) -> list[tuple[str, int, int]]:
+    """Return how many stays were open, by stage and day of entry."""
+    asked = _days(is_over=moment.is_over)
+    values = {**boards.bound(moment), "stage": moment.stages}
+    return [(stage, day, count) for stage, day, count in _rows(link, asked, values)]
 
 
-def days_entered_after() -> str:
-    """Return the statement for counts by day of those who entered some stages later."""
-    rows = rows_of(stages, "stage")
-    day = stages.c.entered_at // _DAY
-    found = select(stages.c.stage, day, func.count()).select_from(rows, stages)
-    found = found.where(
-        stages.c.generation == number("generation"),
-        *same(stages, rows, "stage"),
-        stages.c.entered_at > number("instant"),
-    )
-    return for_postgres(found.group_by(stages.c.stage, day), "stage", "generation", "instant")
+def read_entered(
+    link: Link, moment: Moment, spans: Sequence[Span]
+) -> list[tuple[str, Sequence[int]]]:
+    """Return by stage when the stays began that were open and began within *spans*."""
+    if not spans:
+        return []
+    asked = _entered(is_over=moment.is_over)
+    arrays = zip(Span._fields, zip(*spans, strict=True), strict=True)
+    values = {**boards.bound(moment), **dict(arrays)}
+    return [(stage, instants) for stage, instants in _rows(link, asked, values)]
 
 
-@cache
-def days_left_after(*, until: bool = False) -> str:
-    """Return the statement for counts by day of stays that were open at an instant."""
-    day = _ENTERED // _DAY
-    found = select(transitions.c.from_stage, day, func.count()).where(*_open(until=until))
-    names = ("generation", "instant", *_ends(until=until))
-    return for_postgres(found.group_by(transitions.c.from_stage, day), *names)
+def _rows(link: Link, asked: Asked, values: Mapping[str, object]) -> list[Row]:
+    return link.rows(asked.text, *asked.values_of(values))
 
 
-def _open(*, until: bool) -> list[ColumnElement[Any]]:
-    found = [
-        transitions.c.generation == number("generation"),
-        transitions.c.effective_at > number("instant"),
-        number("instant") >= _ENTERED,
-        *held(),
-    ]
-    if until:  # the rule is not in the index, so it is looked at only where it must be
-        at, end = transitions.c.effective_at, number("until")
-        takes_over = transitions.c.rule == literal_column(f"'{ACTIVATION_RULE}'", TEXT)
-        found += [at <= end, or_(at < end, takes_over)]
-    return found
+def open_days() -> str:
+    """Return the statement for stays open at an instant, by stage and day of entry."""
+    return _days(is_over=False).text
 
 
-def _ends(*, until: bool) -> tuple[str, ...]:
-    return ("until",) if until else ()
+def open_days_of_old() -> str:
+    """Return the same of a version that another has taken over from."""
+    return _days(is_over=True).text
 
 
 def entered() -> str:
-    """Return the statement for instants of entry into a stage."""
-    found = select(stages.c.entered_at).where(
-        stages.c.generation == number("generation"),
-        stages.c.stage == words("stage"),
-        stages.c.entered_at >= number("first"),
-        stages.c.entered_at <= number("last"),
-    )
-    return for_postgres(found, "generation", "stage", "first", "last")
+    """Return the statement for when stays open at an instant began, one array per stage."""
+    return _entered(is_over=False).text
+
+
+def entered_of_old() -> str:
+    """Return the same of a version that another has taken over from."""
+    return _entered(is_over=True).text
 
 
 @cache
-def entered_and_left(*, until: bool = False) -> str:
-    """Return the statement for instants of entry of stays that were open at an instant."""
-    found = select(_ENTERED).where(
-        *_open(until=until),
-        transitions.c.from_stage == words("stage"),
-        number("first") <= _ENTERED,
-        number("last") >= _ENTERED,
-    )
-    names = ("generation", "instant", *_ends(until=until), "stage", "first", "last")
-    return for_postgres(found, *names)
+def _days(*, is_over: bool) -> Asked:
+    found = boards.open_days(_listed("stage"), is_over=is_over)
+    return Asked(*text_and_names(found))
+
+
+@cache
+def _entered(*, is_over: bool) -> Asked:
+    every = boards.entered(_listed(*_KINDS), is_over=is_over).subquery("every")
+    found = select(every.c.stage, func.array_agg(every.c.entered_at)).group_by(every.c.stage)
+    return Asked(*text_and_names(found))
+
+
+def _listed(*names: str) -> Listed:
+    rows = listed({name: _KINDS[name] for name in names})
+    return Listed(rows, _joined, **{name: rows.c[name] for name in names})
+
+
+def _joined(rows: FromClause, table: Table) -> FromClause:
+    return rows.join(table, true())

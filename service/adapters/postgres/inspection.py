@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table, and_, func, literal_column, select
+from typing import Any
+
+from sqlalchemy import Select, Table, and_, func, literal_column, select
 
 from projections.health import Finding
 from service.adapters.postgres.compiled import TEXT, WHOLE, for_postgres, statement
 from service.adapters.postgres.connections import Link
+from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import (
     event_keys,
     events,
@@ -31,6 +34,7 @@ def inspect(link: Link) -> list[Finding]:
         (_events_without_key, "event_without_key", "events that no key leads to: {}"),
         (_feed_without_record, "feed_without_record", "feed rows without their record: {}"),
         (_miscounted, "board_miscounted", "subjects in stages, less those counted: {}"),
+        (_stays_miscounted, "stays_miscounted", "stays that ended, less those counted: {}"),
     ):
         count = link.rows(statement(write))[0][0]
         if count:
@@ -67,10 +71,24 @@ def _feed_without_record() -> str:
 
 def _miscounted() -> str:
     """Return the statement for the difference between rows and counts of active generations."""
+    return _difference(select(func.count()).select_from(stages), stages, stage_counts)
+
+
+def _stays_miscounted() -> str:
+    """Return the same of stays that have ended."""
+    ended = select(func.count()).where(
+        transitions.c.retracted_position.is_(None),
+        transitions.c.kind == literal_column("'transition'", TEXT),
+        transitions.c.time_in_previous.is_not(None),
+    )
+    return _difference(ended, transitions, stay_counts)
+
+
+def _difference(rows: Select[Any], table: Table, counts: Table) -> str:
     active = select(generations.c.generation).where(
         generations.c.status == literal_column("'active'", TEXT)
     )
-    rows = select(func.count()).select_from(stages).where(stages.c.generation.in_(active))
-    counted = select(func.coalesce(func.sum(stage_counts.c.count), literal_column("0", WHOLE)))
-    counted = counted.where(stage_counts.c.generation.in_(active))
+    rows = rows.where(table.c.generation.in_(active))
+    counted = select(func.coalesce(func.sum(counts.c.count), literal_column("0", WHOLE)))
+    counted = counted.where(counts.c.generation.in_(active))
     return for_postgres(select(rows.scalar_subquery() - counted.scalar_subquery()))

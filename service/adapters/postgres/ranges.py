@@ -127,6 +127,7 @@ class RangeBuilder:
         ]
         link.listed(writes.text_of(writes.merge_standings), standings)
         link.listed(writes.text_of(writes.count_stages), stretch.counts(other | gone))
+        link.listed(writes.text_of(writes.count_stays), stretch.stay_counts(other | gone))
         self._fold_again(link, projection.generation, found, other, now)
         built = Built(found, stretch.events)
         rebuilds.add_built(link, generation.generation, built)

@@ -9,6 +9,7 @@ from typing import Literal
 from domain.buckets import BUCKETS, bucket_of
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
+from projections.boards import Moment, Span
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
 from projections.diffs import Matrix, Restaged, Sides
@@ -233,40 +234,11 @@ class PostgresReadings:
 
     # ------------------------------------------------------------ boards and lists
 
-    def days(self, generation: int) -> Iterable[tuple[str, int, int]]:
-        return self._days(boards.days, generation)
+    def open_days(self, moment: Moment) -> Iterable[tuple[str, int, int]]:
+        return boards.read_days(self.link, moment)
 
-    def days_entered_after(
-        self, generation: int, stages: Sequence[str], instant: int
-    ) -> Iterable[tuple[str, int, int]]:
-        return self._days(boards.days_entered_after, list(stages), generation, instant)
-
-    def days_left_after(
-        self, generation: int, instant: int, *, until: int | None
-    ) -> Iterable[tuple[str, int, int]]:
-        sql = boards.days_left_after(until=until is not None)
-        rows = self.link.rows(sql, generation, instant, *_ends(until))
-        return [(stage, day, count) for stage, day, count in rows]
-
-    def _days(self, write: Callable[[], str], *bound: object) -> list[tuple[str, int, int]]:
-        return [(stage, day, count) for stage, day, count in self._rows(write, *bound)]
-
-    def entered(self, generation: int, stage: str, first: int, last: int) -> list[int]:
-        return [row[0] for row in self._rows(boards.entered, generation, stage, first, last)]
-
-    def entered_and_left(
-        self,
-        generation: int,
-        stage: str,
-        first: int,
-        last: int,
-        left_after: int,
-        *,
-        until: int | None,
-    ) -> list[int]:
-        sql = boards.entered_and_left(until=until is not None)
-        bound = (generation, left_after, *_ends(until), stage, first, last)
-        return [row[0] for row in self.link.rows(sql, *bound)]
+    def entered(self, moment: Moment, spans: Sequence[Span]) -> Iterable[tuple[str, Sequence[int]]]:
+        return boards.read_entered(self.link, moment, spans)
 
     def customers(
         self, query: CustomerQuery, generation: int | None, without: Sequence[Ref]

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Delete, Select, Table, delete, func, liter
 from domain.buckets import BUCKETS
 from service.adapters.postgres.compiled import WHOLE, for_postgres, number, rows_of, same, statement
 from service.adapters.postgres.connections import Link
+from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import parked, stage_counts, stages, transitions
 
 _EVERY_BUCKET = list(range(BUCKETS))
@@ -22,7 +23,9 @@ def remove_rows(link: Link, generation: int, limit: int) -> int:
     removed = 0
     for write in (stages_of, transitions_of, _parked):
         removed += _count(link.row(statement(write), _EVERY_BUCKET, generation, limit))
-    return removed + _count(link.row(statement(_counts), generation, limit))
+    for write in (_counts, _stays):
+        removed += _count(link.row(statement(write), generation, limit))
+    return removed
 
 
 def _count(row: tuple[Any, ...] | None) -> int:
@@ -46,9 +49,18 @@ def _parked() -> str:
 
 
 def _counts() -> str:
-    key = list(stage_counts.primary_key.columns)
-    chosen = select(*key).where(stage_counts.c.generation == number("generation"))
-    return for_postgres(_counted(_delete(stage_counts, chosen)), "generation", "limit")
+    return _of_generation(stage_counts)
+
+
+def _stays() -> str:
+    return _of_generation(stay_counts)
+
+
+def _of_generation(table: Table) -> str:
+    """Return the statement for a table whose key begins with the generation."""
+    chosen = select(*table.primary_key.columns)
+    chosen = chosen.where(table.c.generation == number("generation"))
+    return for_postgres(_counted(_delete(table, chosen)), "generation", "limit")
 
 
 def _in_buckets(table: Table, *conditions: ColumnElement[bool]) -> str:

@@ -7,7 +7,7 @@ our last one nobody else has written since, and subjects in memory are as the ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from operator import itemgetter
@@ -303,7 +303,6 @@ class PostgresRows:
             (writes.retract_records, changes.retractions),
             (writes.unpark, changes.unparked),
         )
-        counts = ((*key, change) for key, change in changes.counts.items() if change)
         put = _last(changes.profiles, _by_ref)
         self._run((writes.put_profiles, put))
         self._run(
@@ -313,7 +312,8 @@ class PostgresRows:
             (writes.add_records, changes.records),
             (writes.add_feed, changes.feed),
             (writes.put_snapshots, _last(changes.snapshots, _by_standing)),
-            (writes.count_stages, list(counts)),
+            (writes.count_stages, _changed(changes.counts)),
+            (writes.count_stays, _changed(changes.stays)),
             (writes.park, _last(changes.parked, _by_standing)),
         )
         if changes.projected is not None:
@@ -334,6 +334,11 @@ class PostgresRows:
                 arrays += zip(*rows, strict=True)
         if together:
             self.link.rows(writes.text_of(*together), *arrays)
+
+
+def _changed(counts: Mapping[tuple[Any, ...], int]) -> list[Row]:
+    """Return the rows of counts that became others."""
+    return [(*key, change) for key, change in counts.items() if change]
 
 
 def _last(rows: Sequence[Row], key: Callable[[Row], Any]) -> list[Row]:

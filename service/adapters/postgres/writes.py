@@ -42,6 +42,7 @@ from service.adapters.postgres.compiled import (
     same,
 )
 from service.adapters.postgres.lookups import REF, STANDING
+from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import (
     account_events,
     api_keys,
@@ -187,17 +188,21 @@ def lose_snapshots(prefix: str) -> Writing:
     return delete(snapshots).where(*same(snapshots, rows, *REF), key >= first), names
 
 
-def count_stages(prefix: str) -> Writing:
-    """Return the statement that adds to counts by stage and day of entry."""
-    names = _all_of(stage_counts)
-    adding = insert(stage_counts).from_select(
-        names, select(rows_of(stage_counts, *names, prefix=prefix))
+def _count(prefix: str, table: Table) -> Writing:
+    names = _all_of(table)
+    adding = insert(table).from_select(names, select(rows_of(table, *names, prefix=prefix)))
+    counting = adding.on_conflict_do_update(
+        index_elements=[column.name for column in table.primary_key.columns],
+        set_={"count": table.c.count + adding.excluded.count},
     )
-    adding = adding.on_conflict_do_update(
-        index_elements=["generation", "stage", "day"],
-        set_={"count": stage_counts.c.count + adding.excluded.count},
-    )
-    return adding, names
+    return counting, names
+
+
+count_stages: Write = partial(_count, table=stage_counts)
+"""Adds to counts by stage and day of entry."""
+
+count_stays: Write = partial(_count, table=stay_counts)
+"""Adds to counts of stays that have ended."""
 
 
 # ---------------------------------------------------------------- any table

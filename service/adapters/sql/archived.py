@@ -35,6 +35,7 @@ from service.adapters.sql import (
     rebuilds,
     refused,
     sealed,
+    stays,
     tables,
     trials,
     waiting,
@@ -75,7 +76,14 @@ KEPT: tuple[Table, ...] = (
 SECRET = (tables.api_keys, hooked.endpoints, hooked.keys)
 """Left out where the copy is to open nothing."""
 
-DERIVED = (tables.profiles, tables.stages, tables.stage_counts, tables.snapshots, tables.parked)
+DERIVED = (
+    tables.profiles,
+    tables.stages,
+    tables.stage_counts,
+    stays.stay_counts,
+    tables.snapshots,
+    tables.parked,
+)
 PASSING = (
     access.kept_answers,
     imports.imports,

@@ -10,7 +10,14 @@ A module may declare the tables of one concern for itself, as this one does; `me
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
 from service.adapters.sql.columns import NARROW, WIDE, metadata, number, octets, where, words
 
@@ -201,6 +208,17 @@ transitions = Table(
         "from_stage",
         "time_in_previous",
         "kind",  # with the next one, so that a board of the past reads the index alone
+        "retracted_position",
+        **where("retracted_position IS NULL AND kind = 'transition'"),
+    ),
+    Index(
+        "transitions_stays",
+        "generation",
+        "from_stage",
+        text("(effective_at - time_in_previous)"),
+        "effective_at",
+        "time_in_previous",
+        "kind",
         "retracted_position",
         **where("retracted_position IS NULL AND kind = 'transition'"),
     ),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
-from sqlalchemy import ClauseElement, ColumnElement, Table, func, literal_column, select
+from sqlalchemy import ClauseElement, ColumnElement, Select, Table, func, literal_column, select
 
 from projections.health import Finding
 from service.adapters.sql.compiled import CrossJoin, for_sqlite
+from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import (
     event_keys,
     events,
@@ -36,6 +38,7 @@ def inspect(connection: sqlite3.Connection, *, thorough: bool) -> list[Finding]:
         (_events_without_key, "event_without_key", "events that no key leads to: {}"),
         (_feed_without_record, "feed_without_record", "feed rows without their record: {}"),
         (_miscounted, "board_miscounted", "subjects in stages, less those counted: {}"),
+        (_stays_miscounted, "stays_miscounted", "stays that ended, less those counted: {}"),
     ):
         (count,) = connection.execute(statement(write)).fetchone()
         if count:
@@ -75,10 +78,24 @@ def _feed_without_record() -> str:
 
 def _miscounted() -> str:
     """Return the statement for the difference between rows and counts of active generations."""
+    return _difference(select(func.count()).select_from(stages), stages, stage_counts)
+
+
+def _stays_miscounted() -> str:
+    """Return the same of stays that have ended."""
+    ended = select(func.count()).where(
+        transitions.c.retracted_position.is_(None),
+        transitions.c.kind == literal_column("'transition'"),
+        transitions.c.time_in_previous.is_not(None),
+    )
+    return _difference(ended, transitions, stay_counts)
+
+
+def _difference(rows: Select[Any], table: Table, counts: Table) -> str:
     active = select(generations.c.generation).where(
         generations.c.status == literal_column("'active'")
     )
-    rows = select(func.count()).select_from(stages).where(stages.c.generation.in_(active))
-    counted = select(func.coalesce(func.sum(stage_counts.c.count), literal_column("0")))
-    counted = counted.where(stage_counts.c.generation.in_(active))
+    rows = rows.where(table.c.generation.in_(active))
+    counted = select(func.coalesce(func.sum(counts.c.count), literal_column("0")))
+    counted = counted.where(counts.c.generation.in_(active))
     return for_sqlite(select(rows.scalar_subquery() - counted.scalar_subquery()))

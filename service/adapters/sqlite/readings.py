@@ -10,6 +10,7 @@ from typing import Literal
 from domain.buckets import bucket_of
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
+from projections.boards import Moment, Span
 from projections.catalogue import ApiKey, Generation, ModelVersion
 from projections.changes import Row
 from projections.diffs import Matrix, Restaged, Sides
@@ -32,7 +33,7 @@ from projections.subjects import (
 from service.adapters.sql.diffs import restaged
 from service.adapters.sql.small import key_of
 from service.adapters.sql.tables import feed
-from service.adapters.sqlite import lookups, sealed, views, waiting
+from service.adapters.sqlite import boards, lookups, sealed, views, waiting
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
 from service.adapters.sqlite.rebuilds import change_count, read_generations
@@ -255,40 +256,11 @@ class SqliteReadings:
 
     # ------------------------------------------------------------ boards and lists
 
-    def days(self, generation: int) -> Iterable[tuple[str, int, int]]:
-        return self._days(views.days, generation)
+    def open_days(self, moment: Moment) -> Iterable[tuple[str, int, int]]:
+        return boards.read_days(self._connection, moment)
 
-    def days_entered_after(
-        self, generation: int, stages: Sequence[str], instant: int
-    ) -> Iterable[tuple[str, int, int]]:
-        return self._days(views.days_entered_after, lookups.as_rows(stages), generation, instant)
-
-    def days_left_after(
-        self, generation: int, instant: int, *, until: int | None
-    ) -> Iterable[tuple[str, int, int]]:
-        sql = views.days_left_after(until=until is not None)
-        bound = (generation, instant, instant, *_ends(until))
-        return self._connection.execute(sql, bound).fetchall()
-
-    def _days(self, write: Callable[[], str], *bound: object) -> list[tuple[str, int, int]]:
-        return [(stage, day, count) for stage, day, count in self._rows(write, *bound)]
-
-    def entered(self, generation: int, stage: str, first: int, last: int) -> list[int]:
-        return [row[0] for row in self._rows(views.entered, generation, stage, first, last)]
-
-    def entered_and_left(
-        self,
-        generation: int,
-        stage: str,
-        first: int,
-        last: int,
-        left_after: int,
-        *,
-        until: int | None,
-    ) -> list[int]:
-        sql = views.entered_and_left(until=until is not None)
-        bound = (generation, left_after, left_after, *_ends(until), stage, first, last)
-        return [row[0] for row in self._connection.execute(sql, bound)]
+    def entered(self, moment: Moment, spans: Sequence[Span]) -> Iterable[tuple[str, Sequence[int]]]:
+        return boards.read_entered(self._connection, moment, spans)
 
     def customers(
         self, query: CustomerQuery, generation: int | None, without: Sequence[Ref]

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from domain.buckets import BUCKETS
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
+from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import parked, stage_counts, stages, transitions
 from service.adapters.sqlite.lookups import listed
 from service.adapters.sqlite.statements import statement
@@ -34,7 +35,7 @@ def remove_rows(connection: sqlite3.Connection, generation: int, limit: int) -> 
     Records that the feed may have carried stay, if only as retracted: the feed never forgets.
     """
     removed = 0
-    for write in (_stages, _counts):
+    for write in (_stages, _counts, _stays):
         removed += connection.execute(statement(write), (generation, limit)).rowcount
     for write in (_transitions, _parked):
         bound = (EVERY_BUCKET, generation, limit)
@@ -48,6 +49,10 @@ def _stages() -> str:
 
 def _counts() -> str:
     return _first_of(stage_counts)
+
+
+def _stays() -> str:
+    return _first_of(stay_counts)
 
 
 def _transitions() -> str:

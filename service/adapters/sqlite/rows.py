@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
@@ -251,8 +251,8 @@ class SqliteRows:
         self._run(writes.add_feed, changes.feed)
         self._run(writes.lose_snapshots, changes.lost_snapshots)
         self._run(writes.put_snapshots, changes.snapshots)
-        counts = ((*key, change) for key, change in changes.counts.items() if change)
-        self._run(writes.count_stages, list(counts))
+        self._run(writes.count_stages, _changed(changes.counts))
+        self._run(writes.count_stays, _changed(changes.stays))
         self._run(writes.unpark, changes.unparked)
         self._run(writes.park, changes.parked)
         waiting.note_progress(self.connection, changes)
@@ -260,6 +260,11 @@ class SqliteRows:
     def _run(self, write: Callable[[], str], rows: Sequence[Row]) -> None:
         if rows:
             self.connection.executemany(statement(write), rows)
+
+
+def _changed(counts: Mapping[tuple[Any, ...], int]) -> list[Row]:
+    """Return the rows of counts that became others, in order of key."""
+    return sorted((*key, change) for key, change in counts.items() if change)
 
 
 # ---------------------------------------------------------------- what readers ask as well

@@ -14,16 +14,14 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
-    or_,
     select,
     table,
     tuple_,
 )
 
-from domain.transitions import ACTIVATION_RULE
 from projections.changes import EVENT_COLUMNS
 from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS, STAY_COLUMNS
-from projections.subjects import DAY, NAME_COLUMNS, PROFILE_COLUMNS
+from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.sql import diffs
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.tables import (
@@ -37,8 +35,6 @@ from service.adapters.sql.tables import (
     model_versions,
     parked,
     profiles,
-    stage_counts,
-    stages,
     subjects,
     transitions,
 )
@@ -309,81 +305,7 @@ def accounts_since() -> str:
     return for_sqlite(found, "after", "tenant")
 
 
-# ---------------------------------------------------------------- boards
-
-_DAY = literal_column(str(DAY), Integer)
-
-
-def days() -> str:
-    """Return the statement for counts by stage and day of entry."""
-    found = select(stage_counts.c.stage, stage_counts.c.day, stage_counts.c.count)
-    found = found.where(stage_counts.c.generation == _number("generation"))
-    return for_sqlite(found, "generation")
-
-
-def days_entered_after() -> str:
-    """Return the statement for counts by day of those who entered some stages later."""
-    rows = listed()
-    day = stages.c.entered_at.op("/")(_DAY)
-    found = select(stages.c.stage, day, func.count()).select_from(CrossJoin(rows, stages))
-    found = found.where(
-        stages.c.generation == _number("generation"),
-        stages.c.stage == rows.c.value,
-        stages.c.entered_at > _number("instant"),
-    )
-    return for_sqlite(found.group_by(stages.c.stage, day), "rows", "generation", "instant")
-
-
-@cache
-def days_left_after(*, until: bool = False) -> str:
-    """Return the statement for counts by day of stays that were open at an instant."""
-    entered = transitions.c.effective_at - transitions.c.time_in_previous
-    day = entered.op("/", precedence=8)(_DAY)  # binds closer than the minus before it
-    conditions = _open(entered, until=until)
-    found = select(transitions.c.from_stage, day, func.count()).where(*conditions)
-    return for_sqlite(found.group_by(transitions.c.from_stage, day), *_open_names(until=until))
-
-
-def _open(entered: ColumnElement[Any], *, until: bool) -> list[ColumnElement[bool]]:
-    found = [
-        transitions.c.generation == _number("generation"),
-        transitions.c.effective_at > _number("instant"),
-        entered <= _number("instant"),
-        *_holds(),
-    ]
-    if until:  # the rule is not in the index, so it is looked at only where it must be
-        at, end = transitions.c.effective_at, _number("until")
-        takes_over = transitions.c.rule == literal_column(f"'{ACTIVATION_RULE}'")
-        found += [at <= end, or_(at < end, takes_over)]
-    return found
-
-
-def _open_names(*, until: bool) -> tuple[str, ...]:
-    return ("generation", "instant", "instant", *(("until", "until") if until else ()))
-
-
-def entered() -> str:
-    """Return the statement for instants of entry into a stage."""
-    found = select(stages.c.entered_at).where(
-        stages.c.generation == _number("generation"),
-        stages.c.stage == _text("stage"),
-        stages.c.entered_at >= _number("first"),
-        stages.c.entered_at <= _number("last"),
-    )
-    return for_sqlite(found, "generation", "stage", "first", "last")
-
-
-@cache
-def entered_and_left(*, until: bool = False) -> str:
-    """Return the statement for instants of entry of stays that were open at an instant."""
-    began = transitions.c.effective_at - transitions.c.time_in_previous
-    found = select(began).where(
-        *_open(began, until=until),
-        transitions.c.from_stage == _text("stage"),
-        began >= _number("first"),
-        began <= _number("last"),
-    )
-    return for_sqlite(found, *_open_names(until=until), "stage", "first", "last")
+# ---------------------------------------------------------------- two generations
 
 
 def stage_matrix() -> str:

@@ -16,6 +16,7 @@ from projections.subjects import (
     TOUCHED_COLUMNS,
 )
 from service.adapters.sql.compiled import for_sqlite
+from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import (
     account_events,
     api_keys,
@@ -137,12 +138,12 @@ def lose_snapshots() -> str:
 
 def count_stages() -> str:
     """Return the statement that adds to counts by stage and day of entry."""
-    adding = sqlite.insert(stage_counts)
-    adding = adding.on_conflict_do_update(
-        index_elements=["generation", "stage", "day"],
-        set_={"count": stage_counts.c.count + adding.excluded.count},
-    )
-    return for_sqlite(adding, *stage_counts.c.keys())
+    return _count(stage_counts)
+
+
+def count_stays() -> str:
+    """Return the statement that adds to counts of stays that have ended."""
+    return _count(stay_counts)
 
 
 def park() -> str:
@@ -182,6 +183,15 @@ def _upsert(table: Table, *names: str, lasting: tuple[str, ...] = ()) -> str:
     if not changing:  # the key is all there is
         return for_sqlite(adding.on_conflict_do_nothing(), *names)
     return for_sqlite(adding.on_conflict_do_update(index_elements=keys, set_=changing), *names)
+
+
+def _count(table: Table) -> str:
+    adding = sqlite.insert(table)
+    adding = adding.on_conflict_do_update(
+        index_elements=[column.name for column in table.primary_key.columns],
+        set_={"count": table.c.count + adding.excluded.count},
+    )
+    return for_sqlite(adding, *table.c.keys())
 
 
 def _update(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
