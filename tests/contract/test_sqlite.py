@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from projections.answers import BoardQuery, CustomerQuery
+from projections.folding import SNAPSHOT_EVENTS
 from projections.log import SubjectKey
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.runners import DirectRunner, ThreadRunner
@@ -20,7 +21,8 @@ from service.adapters.sqlite.listing import listing
 from service.ports import StoreUnavailable
 from service.schema import NEWEST
 from tests.builders import at
-from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent, told
+from tests.contract.judging import assert_true
+from tests.contract.saying import LATER, SHOP, TEAM, TENANT, post, publish, sent, told
 
 pytestmark = pytest.mark.anyio
 
@@ -227,6 +229,28 @@ async def test_what_another_process_activates_is_answered_with_at_the_next_reque
     assert [one.status for one in await server.generations(TENANT)] == ["active"]
     await server.close()
     await command.close()
+
+
+async def test_a_repeat_that_a_merge_brought_counts_once_after_a_restart_too(path: Path) -> None:
+    """The same order was sent for the visitor and for her; a late event then folds a part anew.
+
+    A snapshot between both sendings does not know of the first, so nothing may start from it.
+    """
+    first = sqlite_store(path, DirectRunner())
+    await publish(first, SHOP)
+    await publish(first, TEAM)
+    await post(first, sent("twin", "ordered", 1, None, anonymous_id="cookie"))
+    await post(first, *(sent(f"v{n}", "visited", 3 + n / 2) for n in range(SNAPSHOT_EVENTS)))
+    await post(first, sent("twin", "ordered", 40), sent("joined", "visited", 41))
+    await post(first, sent("join", "visited", 42, anonymous_id="cookie"))
+    await first.close()
+
+    again = sqlite_store(path, DirectRunner())
+    await post(again, sent("late", "ordered", 39))
+
+    await assert_true(again, LATER)
+    assert ("loyal", 40) not in await told(again)
+    await again.close()
 
 
 async def test_a_closed_store_takes_nothing(path: Path) -> None:
