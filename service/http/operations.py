@@ -136,6 +136,7 @@ _ENDPOINT = "/v1/webhook-endpoints/{endpoint_id}"
 _WEBHOOKS = {
     ("GET", "/v1/webhook-types"): _of(s.Listed[w.TypeOut]),
     ("GET", "/.well-known/webhook-keys.json"): Operation({200: w.KeysOut}, is_open=True),
+    ("POST", "/v1/webhook-keys/rotate"): _of(w.KeyOut, *_BODY, status=201),
     ("POST", "/v1/webhook-endpoints"): _of(w.NewEndpointOut, *_BODY, "endpoint_limit", status=201),
     ("GET", "/v1/webhook-endpoints"): _of(s.Listed[w.EndpointOut]),
     ("GET", _ENDPOINT): _of(w.EndpointOut, "endpoint_not_found"),

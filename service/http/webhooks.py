@@ -18,6 +18,7 @@ from service.http.overlaps import Overlapping
 from service.http.requests import (
     Call,
     MayManageWebhooks,
+    MayOperate,
     ServicesOf,
     only_known_parameters,
 )
@@ -138,6 +139,10 @@ class SecretRotation(Overlapping):
     secret: Annotated[str | None, Field(max_length=200)] = None
 
 
+KEYS_KEPT_SECONDS = 300
+"""For so long others may keep our public keys."""
+
+
 @router.get("/v1/webhook-types", summary="What there is to be told of")
 async def list_types(*, call: MayManageWebhooks) -> Response:
     """Return every type of message with an example."""
@@ -151,8 +156,17 @@ async def list_types(*, call: MayManageWebhooks) -> Response:
 @router.get("/.well-known/webhook-keys.json", summary="Keys that sign v1a")
 async def published_keys(*, services: ServicesOf) -> Response:
     """Return the public keys that a signature of the scheme `v1a` may be by."""
-    found = await services.hooks.endpoints.published()
-    return answer({"keys": [key_members(each) for each in found]})
+    found = await services.hooks.endpoints.published.live()
+    keys = {"keys": [key_members(each) for each in found]}
+    return answer(keys, headers={"Cache-Control": f"public, max-age={KEYS_KEPT_SECONDS}"})
+
+
+@router.post("/v1/webhook-keys/rotate", status_code=201, summary="Change the key that signs v1a")
+async def rotate_key(*, call: MayOperate, body: Overlapping) -> Response:
+    """Return the public half of the new key; those before it sign as well for a while."""
+    made = await call.services.hooks.endpoints.published.rotate(body.microseconds())
+    call.services.hooks.courier.wake()
+    return answer(key_members(made), status=201)
 
 
 @router.post("/v1/webhook-endpoints", status_code=201, summary="Be told")

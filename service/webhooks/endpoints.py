@@ -14,12 +14,10 @@ from projections.webhooks.rows import (
     COUNTERS,
     ENDPOINTS,
     LANES,
-    PUBLISHED_KEYS,
     WAITING,
     Condition,
     Counter,
     Endpoint,
-    PublishedKey,
     Waiting,
 )
 from service.errors import Place, Problem
@@ -28,9 +26,10 @@ from service.webhooks.checking import invalid, places_in
 from service.webhooks.fan_out import feed_of
 from service.webhooks.news import Told
 from service.webhooks.posting import Post, Secret, Signers, secrets_of, secrets_text
+from service.webhooks.published import PublishedKeys
 from service.webhooks.samples import sample_of
 from service.webhooks.sending import Outcome, send
-from service.webhooks.signing import SecretError, SharedSecret, SigningKey
+from service.webhooks.signing import SecretError, SharedSecret
 from service.webhooks.targets import Guard, Resolve, TargetError, check_target, resolve
 from service.webhooks.terms import Terms, terms_of
 from service.webhooks.transport import GuardedClient
@@ -71,6 +70,7 @@ class Endpoints:
         self._client = client
         self._guard = guard
         self._look_up = look_up
+        self.published = PublishedKeys(store, clock, randomness)
         self.changed: Callable[[], None] = lambda: None
 
     async def create(self, tenant: str, terms: Terms, secret: str | None) -> tuple[Endpoint, str]:
@@ -93,7 +93,8 @@ class Endpoints:
             created_at=now,
             updated_at=now,
         )
-        await self._publish_key(terms)
+        if "v1a" in terms.signing:
+            await self.published.ensure()
         feed = (await self._store.positions()).feed
 
         def write() -> Script[bool]:
@@ -142,7 +143,8 @@ class Endpoints:
         standing = await self.find(tenant, endpoint_id)
         terms = make(standing.terms)
         await self._check(terms)
-        await self._publish_key(terms)
+        if "v1a" in terms.signing:
+            await self.published.ensure()
         return await self._rewrite(
             tenant, endpoint_id, lambda one: replace(one, terms=terms.text), expected=expected
         )
@@ -241,12 +243,6 @@ class Endpoints:
         seconds = standing.terms.timeout_seconds
         return told, await send(self._client, message, timeout_seconds=seconds, now=now)
 
-    async def published(self) -> list[PublishedKey]:
-        """Return our keys that anybody may verify by, the live ones."""
-        now = self._clock.now()
-        found = await self._store.look(entries(PUBLISHED_KEYS))
-        return [one for one in found if one.until is None or one.until > now]
-
     # ------------------------------------------------------------ checks
 
     async def _check(self, terms: Terms) -> None:
@@ -271,23 +267,6 @@ class Endpoints:
             return SharedSecret.parse(given).text
         except SecretError as error:
             raise invalid([Place("/secret", "bad_secret", str(error))]) from None
-
-    async def _publish_key(self, terms: Terms) -> None:
-        """Make the key pair that signs `v1a`, once for all endpoints."""
-        if "v1a" not in terms.signing or await self.published():
-            return
-        key = PublishedKey("1", self._randomness.token(32), self._clock.now())
-        try:
-            _ = SigningKey(key.seed).public
-        except ImportError:
-            message = "expected the extra ed25519: pip install 'stagefold[ed25519]'"
-            raise invalid([Place("/signing", "extra_missing", message)]) from None
-
-        def write() -> Script[None]:
-            if (yield from entry(PUBLISHED_KEYS, key.id)) is None:
-                yield from put(PUBLISHED_KEYS, key)
-
-        await self._store.carry(write())
 
     # ------------------------------------------------------------ writes
 

@@ -56,8 +56,18 @@ def install(language: str, cache: Path) -> Installed:
     Raises:
         NotInstalledError: The registry cannot be reached, or its tool is missing.
     """
-    wanted = sorted(f"{name}@{one.words[1]}" for name, one in snippets(language).items())
-    folder = cache / language
+    return install_packages(
+        language, cache, [f"{name}@{one.words[1]}" for name, one in snippets(language).items()]
+    )
+
+
+def install_packages(language: str, cache: Path, packages: Sequence[str]) -> Installed:
+    """Return *packages*, each a name and a version behind `@`, installed below *cache*.
+
+    Raises:
+        NotInstalledError: The registry cannot be reached, or its tool is missing.
+    """
+    wanted, folder = sorted(packages), cache / language
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "installed"
     with (cache / f"{language}.lock").open("w") as lock:

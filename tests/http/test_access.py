@@ -29,7 +29,14 @@ BODIES: dict[tuple[str, str], object] = {
 QUERIES = {("GET", "/v1/stream"): {"after": "999"}}
 """A stream from a place that is not there ends at once."""
 
-ADMIN_PATHS = ("/v1/audit-log", "/v1/api-keys", "/v1/tenants", "/v1/rejected-events", "/v1/usage")
+ADMIN_PATHS = (
+    "/v1/audit-log",
+    "/v1/api-keys",
+    "/v1/tenants",
+    "/v1/rejected-events",
+    "/v1/usage",
+    "/v1/webhook-keys",
+)
 """What only `admin` opens."""
 
 NAMES = {
