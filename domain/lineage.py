@@ -95,6 +95,12 @@ class Lineage:
         told = self._told(list(events), self.eras)
         return told.state, told.recorded
 
+    def carry_on(self, events: Iterable[Event], state: State) -> tuple[State, list[Transition]]:
+        """Return what `fold` returns; *state* is the caller's alone, and of no use afterwards."""
+        if len(self.eras) == 1 or state.stage >= 0:
+            return self.machine.carry_on(events, state)
+        return self.fold(events, state)
+
     def told_at(self, history: Iterable[Event], instant: int) -> Told:
         """Return what was so at *instant*: later events are left out, and time runs to it."""
         events = [event for event in history if event.effective_at <= instant]

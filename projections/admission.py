@@ -15,7 +15,7 @@ from domain.events import ALIAS, UNALIAS, VOID, Event
 from projections import clusters
 from projections.asking import Ref
 from projections.changes import LogRows
-from projections.drafts import Draft, Name
+from projections.drafts import Arrival, Draft, Name
 from projections.erasure import is_erased_name
 from projections.log import CLUSTER_MEMBERS_MAX, NewEvent, Receipt, SubjectKey
 from projections.payloads import decoder, same_content
@@ -27,22 +27,6 @@ from projections.subjects import Identity, Profile
 SLOTS = 4
 """Subjects that one event may name for the first time; their numbers are made of its position."""
 _ITSELF, _VISITOR, _ACCOUNT, _ALIAS = range(SLOTS)
-
-
-class Arrival:
-    """An admitted event: what the fold sees of it, and whom it is for."""
-
-    __slots__ = ("account", "draft", "event", "is_late", "subject")
-
-    def __init__(
-        self, draft: Draft, event: Event, subject: Identity, account: Identity | None
-    ) -> None:
-        """Say that *event* is for *subject* and *account*."""
-        self.draft = draft
-        self.event = event
-        self.subject = subject
-        self.account = account
-        self.is_late = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +76,33 @@ class Admission:
 
     def admit(self, drafts: Sequence[Draft]) -> int:
         """Judge *drafts* from the first on; return how many were judged."""
+        taken, erased, profiles = self.known.taken, self.known.erased, self.residents.profiles
         for count, draft in enumerate(drafts):
+            subject, key = draft.subject, draft.key
+            if key is not None and key not in taken and subject is not None and not erased:
+                profile = profiles.get(subject.root)
+                if profile is not None and len(profile.members) == 1:
+                    self._admit_plain(draft, subject, profile)
+                    continue
             if self._must_wait(draft):
                 return count
             self._judge(draft)
         return len(drafts)
+
+    def _admit_plain(self, draft: Draft, subject: Identity, profile: Profile) -> None:
+        """Admit an event of nobody but *subject*, who stands alone; most events are such."""
+        self.position += 1
+        occurred_at, recorded_at = draft.event.occurred_at, self.known.recorded_at
+        said = recorded_at if occurred_at is None else occurred_at
+        counts_at = min(said, recorded_at)
+        is_late = counts_at < profile.newest_at
+        if not is_late:
+            profile.newest_at = counts_at
+        event = self._event(draft.event, said, counts_at)
+        arrival = Arrival(draft, event, subject, None, is_late)
+        self.arrivals.append(arrival)
+        self._busy.add(subject.root)
+        self._write(arrival)
 
     def _must_wait(self, draft: Draft) -> bool:
         """Tell whether *draft* joins or parts what this batch has joined or parted already."""
@@ -146,7 +152,7 @@ class Admission:
 
     def _verdict(self, draft: Draft, position: int, content: int) -> Receipt:
         event = draft.event
-        first = self.known.payloads.get(position)
+        first = self._payload(position)
         is_same = content == draft.content or (
             first is not None and same_content(first, event.payload, event.api_format)
         )
@@ -163,6 +169,13 @@ class Admission:
                 f"stored at position {position}, found other content"
             ),
         )
+
+    def _payload(self, position: int) -> str | None:
+        """Return what was stored there before or by this batch; None where nobody needs it."""
+        place = position - self.known.head.position - 1
+        if place >= 0:
+            return self.arrivals[place].draft.event.payload
+        return self.known.payloads.get(position)
 
     def _unexpected(self, event: NewEvent, subject: Identity | None) -> Receipt | None:
         """Return the rejection of an event that expected its subject to stand elsewhere."""
@@ -220,7 +233,7 @@ class Admission:
         self.arrivals.append(arrival)
         self._relate(draft, subject)
         self._note_instant(arrival, counts_at)
-        self._write(arrival, said, counts_at)
+        self._write(arrival)
         if offered.type == VOID:
             self._refold(arrival, "void")
 
@@ -255,33 +268,12 @@ class Admission:
         if arrival.account is not None:
             self.refolded.setdefault(arrival.account.root, cause)
 
-    def _write(self, arrival: Arrival, occurred_at: int, effective_at: int) -> None:
-        offered, subject, position = arrival.draft.event, arrival.subject, self.position
-        content = arrival.draft.content
-        key = (subject.bucket, offered.event_id, subject.subject_id, offered.source)
-        self.rows.events.append(
-            (
-                position,
-                subject.bucket,
-                subject.subject_id,
-                offered.tenant,
-                offered.type,
-                offered.event_id,
-                offered.source,
-                offered.account_id,
-                occurred_at,
-                self.known.recorded_at,
-                effective_at,
-                int(arrival.is_late),
-                int(offered.historical),
-                offered.api_format,
-                offered.key_id,
-                offered.traceparent,
-                offered.payload,
-            )
-        )
+    def _write(self, arrival: Arrival) -> None:
+        draft, subject, position = arrival.draft, arrival.subject, self.position
+        offered, content, effective_at = draft.event, draft.content, arrival.event.effective_at
+        key = draft.key or (subject.bucket, offered.event_id, subject.subject_id, offered.source)
+        self.rows.events.append(arrival.row(self.known.recorded_at))
         self._take(key, position, content)
-        self.known.payloads[position] = offered.payload
         self.rows.count_type(offered.tenant, offered.type, effective_at)
         if arrival.account is not None:
             bucket, number = arrival.account.ref

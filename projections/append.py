@@ -9,14 +9,14 @@ questions is plain computation; the number of questions does not depend on the b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from domain.buckets import bucket_of
-from projections.admission import Admission, Arrival, Known
+from projections.admission import Admission, Known
 from projections.asking import Ref, Script, ask
 from projections.batches import batch_of, fold_batch, note_of
 from projections.changes import Changes
-from projections.drafts import Draft
+from projections.drafts import Arrival, Draft, Name, draft_of
 from projections.erasure import ERASED_BUCKETS, ERASED_KEYS
 from projections.folding import Folder
 from projections.log import Receipt, Submission
@@ -88,7 +88,7 @@ def _append_segment(
 ) -> Script[dict[Place, Receipt]]:
     """Append the submissions of *segment* together."""
     drafts = [
-        Draft((number, place), event)
+        draft_of((number, place), event)
         for number in segment
         for place, event in enumerate(submissions[number].events)
     ]
@@ -175,22 +175,38 @@ def _append_some(
 def _meet(residents: Residents, drafts: Sequence[Draft]) -> Script[None]:
     """Bring every subject that *drafts* name into memory, as far as it is known."""
     residents.trim()
-    names = residents.names
-    spoken_of = {name for draft in drafts for name in draft.names}
-    unknown: list[IdentityKey] = [
-        (bucket_of(name[0], name[2]), *name) for name in spoken_of if name not in names
-    ]
-    if unknown:
-        for identity in (yield from ask(AskIdentities(sorted(unknown)))):
+    roots: set[Ref] = set()
+    unmet = _find(residents, drafts, roots)
+    if unmet:
+        keys: list[IdentityKey] = [(bucket_of(name[0], name[2]), *name) for name in unmet]
+        for identity in (yield from ask(AskIdentities(sorted(keys)))):
             residents.add(identity)
-    found = map(names.get, spoken_of)
-    named = [identity for identity in found if identity is not None]
-    roots = {identity.root for identity in named}
+        _find(residents, drafts, roots)
     if residents.is_level:
         yield from meet_profiles(residents, roots)
         yield from _meet_members(residents, roots)
     else:
         yield from _meet_clusters(residents, roots)
+
+
+def _find(residents: Residents, drafts: Sequence[Draft], roots: set[Ref]) -> set[Name]:
+    """Say at each draft who its subject is, add whom all speak of to *roots*; return the unmet."""
+    names = residents.names
+    unmet: set[Name] = set()
+    for draft in drafts:
+        subject = draft.subject = names.get(draft.name)
+        if subject is None:
+            unmet.add(draft.name)
+        else:
+            roots.add(subject.root)
+        if not draft.is_plain:
+            for name in draft.others:
+                other = names.get(name)
+                if other is None:
+                    unmet.add(name)
+                else:
+                    roots.add(other.root)
+    return unmet
 
 
 def meet_profiles(residents: Residents, roots: Iterable[Ref]) -> Script[None]:
@@ -298,17 +314,22 @@ def _wanted(residents: Residents, drafts: Sequence[Draft]) -> list[tuple[EventKe
     names, profiles = residents.names, residents.profiles
     wanted: list[tuple[EventKey, int]] = []
     for draft in drafts:
-        event = draft.event
+        event, subject = draft.event, draft.subject
         event_id, source = event.event_id, event.source
         account = None if draft.account is None else names.get(draft.account)
         if account is not None:
             key = (account.bucket, event_id, account.subject_id, source)
             wanted.append((key, draft.content))
-        subject = names.get(draft.name)
         if subject is None:
             continue
         profile = profiles.get(subject.root)
-        for bucket, number in profile.members if profile else (subject.ref,):
+        if profile is None or len(profile.members) == 1:
+            key = (subject.bucket, event_id, subject.subject_id, source)
+            wanted.append((key, draft.content))
+            draft.key = key if draft.is_plain else None
+            continue
+        draft.key = None
+        for bucket, number in profile.members:
             wanted.append(((bucket, event_id, number, source), draft.content))
     return wanted
 
@@ -372,6 +393,6 @@ def _receipts(admission: Admission, folder: Folder) -> dict[Place, Receipt]:
             stages=tuple(told.get(event.position, ())),
         )
         if unfolded and arrival.subject.root in unfolded:
-            receipt = replace(receipt, applied=False)
+            receipt.applied = False
         found[arrival.draft.place] = receipt
     return found

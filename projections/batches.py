@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -20,6 +21,8 @@ from projections.asking import Ref, Script
 from projections.folding import Folder
 from projections.refolding import Refold, refold
 from projections.subjects import Profile
+
+_instant = attrgetter("effective_at")
 
 Members: TypeAlias = tuple[Ref, ...]
 
@@ -64,9 +67,9 @@ def batch_of(admission: Admission) -> Batch:
     for arrival in admission.arrivals:
         account = arrival.account
         for identity in (arrival.subject,) if account is None else (arrival.subject, account):
-            root = identity.root
-            group = groups.get(root)
+            group = groups.get(identity.root)
             if group is None:
+                root = identity.root
                 group = groups[root] = Group(admission.profile(identity), refolded.get(root))
             group.events.append(arrival.event)
             if not arrival.draft.event.historical:
@@ -91,8 +94,8 @@ def step_batch(folder: Folder, batch: Batch) -> list[Refold]:
     for group in batch.groups:
         profile, events, cause = group.profile, group.events, group.cause
         if cause is None:
-            settled = profile.settled_at
-            if any(event.effective_at < settled for event in events):
+            first_at = events[0].effective_at if len(events) == 1 else min(map(_instant, events))
+            if first_at < profile.settled_at:
                 cause = "late"
         if cause is None:
             folder.step(profile, events, quiet=group.is_quiet)

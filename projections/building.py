@@ -26,7 +26,8 @@ from projections.questions import (
 )
 from projections.ranges import BucketRange, Built, gaps
 from projections.records import Projection, content_of
-from projections.subjects import Profile, Standing
+from projections.standings import Standing
+from projections.subjects import Profile
 
 if TYPE_CHECKING:
     from domain.events import Event

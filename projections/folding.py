@@ -24,15 +24,8 @@ from projections.records import (
     begun_row,
     content_of,
 )
-from projections.subjects import (
-    NO_KEY,
-    Profile,
-    Standing,
-    dated_row,
-    encode_standings,
-    profile_row,
-    touched_row,
-)
+from projections.standings import Place, Standing, encode_standings, place_of
+from projections.subjects import NO_KEY, Profile, dated_row, profile_row, touched_row
 
 if TYPE_CHECKING:
     from domain.machine import State
@@ -96,13 +89,7 @@ class Folder:
 
     def step(self, profile: Profile, events: Sequence[Event], *, quiet: bool) -> None:
         """Fold *events*, none of them before what *profile* has settled."""
-        ordered = sorted(events, key=fold_key) if len(events) > 1 else events
-        voids = profile.voids
-        counted = [
-            event
-            for event in ordered
-            if event.type not in NOT_FOLDED and not (voids and event.event_id in voids)
-        ]
+        counted = _counted(profile, events)
         if counted:
             before = profile.events
             for event in counted:
@@ -116,17 +103,18 @@ class Folder:
     def _step(
         self, profile: Profile, projection: Projection, events: Sequence[Event], *, quiet: bool
     ) -> None:
-        machine, generation = projection.machine, projection.generation
+        generation = projection.generation
         standing = profile.standings.get(generation)
         if standing is None:
             standing = profile.standings[generation] = Standing()
         try:
-            before = standing.state_by(machine)
-            after, recorded = projection.lineage.fold(events, before)
+            before, after, recorded = standing.carry_on(projection.lineage, events)
         except FOLD_FAILURES as failure:
             self.park(profile, projection, failure)
             return
-        self.replace_state(profile, projection, before, after)
+        profile.settled_at = max(profile.settled_at, after.at)
+        if before != place_of(after):
+            self._place(profile, projection, before, after)
         if recorded:
             contents = [content_of(transition) for transition in recorded]
             self.assert_records(profile, projection, contents, quiet=quiet)
@@ -152,21 +140,17 @@ class Folder:
         self, profile: Profile, projection: Projection, before: State, after: State
     ) -> None:
         """Let *profile* stand where *after* says, and the counts with it."""
-        standing = profile.standings[projection.generation]
-        standing.becomes(after)
+        profile.standings[projection.generation].becomes(after)
         profile.settled_at = max(profile.settled_at, after.at)
-        if (
-            before.sequence != after.sequence
-            or before.entered_at != after.entered_at
-            or before.stage_id != after.stage_id
-        ):
-            self._place(profile, projection, before, after)
+        if place_of(before) != place_of(after):
+            self._place(profile, projection, place_of(before), after)
 
-    def _place(self, profile: Profile, projection: Projection, before: State, after: State) -> None:
+    def _place(self, profile: Profile, projection: Projection, before: Place, after: State) -> None:
         changes, generation = self.changes, projection.generation
         key = (profile.bucket, generation, profile.subject_id)
-        if before.stage_id is not None:
-            changes.count(generation, before.stage_id, before.entered_at, -1)
+        stage, entered_at, _ = before
+        if stage >= 0:
+            changes.count(generation, after.stage_ids[stage], entered_at, -1)
         if after.stage_id is None:
             changes.lost_stages.append(key)
             return
@@ -264,7 +248,7 @@ class Folder:
             rows = records.get((projection.generation, profile.ref), ())
             self.retract_records(profile, projection, rows, head=head, cause=cause, quiet=quiet)
             before = standing.state_by(projection.machine)
-            self._place(profile, projection, before, projection.machine.initial())
+            self._place(profile, projection, place_of(before), projection.machine.initial())
         self.changes.lost_profiles.append(profile.ref)
         self.changes.lost_snapshots.append((*profile.ref, *NO_KEY))
         self.unpark(profile)
@@ -272,7 +256,7 @@ class Folder:
     def finish(self, profile: Profile) -> None:
         """Note that *profile* stands where it is to stand; its row is `write_profiles`' affair."""
         self._set_due(profile)
-        if len(profile.standings) > 1 or self.kept.keys() != profile.standings.keys():
+        if profile.standings.keys() != self.kept.keys():
             for generation in profile.standings.keys() - self.kept.keys():
                 del profile.standings[generation]
         if profile.parked:
@@ -313,9 +297,8 @@ class Folder:
 
     def _may_be_due(self, profile: Profile, instant: int) -> bool:
         """Tell whether a standing may have a deadline before *instant*, by the bounds they keep."""
-        for projection in self.of(profile):
-            standing = profile.standings.get(projection.generation)
-            if standing is not None and standing.state_by(projection.machine).due < instant:
+        for standing in profile.standings.values():
+            if standing.state is None or standing.state.due < instant:
                 return True
         return False
 
@@ -367,3 +350,17 @@ class Folder:
             self.changes.unparked.append((profile.bucket, generation, profile.subject_id))
         profile.is_thorough |= bool(profile.parked)
         profile.parked = {}
+
+
+def _counted(profile: Profile, events: Sequence[Event]) -> Sequence[Event]:
+    """Return those of *events* that are folded, in fold order."""
+    ordered = sorted(events, key=fold_key) if len(events) > 1 else events
+    voids = profile.voids
+    for event in ordered:
+        if event.type in NOT_FOLDED or event.event_id in voids:
+            break
+    else:
+        return ordered
+    return [
+        event for event in ordered if event.type not in NOT_FOLDED and event.event_id not in voids
+    ]

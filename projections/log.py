@@ -3,6 +3,9 @@
 An event is offered once by its producer, numbered once by the log and never changed. Everything
 that was decided when it was taken in (its position and its three instants) is a field of the
 stored event, so no later reading depends on a clock.
+
+Of what is offered and of receipts there is one object per event: these are structs, which are made
+in a fifth of the time of a dataclass and are no business of the garbage collector.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
 
 if TYPE_CHECKING:
     from projections.asking import Script
@@ -61,8 +66,7 @@ class Expectation:
     sequence: int
 
 
-@dataclass(slots=True, eq=False)
-class NewEvent:
+class NewEvent(msgspec.Struct, eq=False, gc=False):
     """One event that passed the door and is offered to the log. Treated as immutable.
 
     Attributes:
@@ -146,8 +150,7 @@ class StageChange:
     sequence: int
 
 
-@dataclass(slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, gc=False):
     """What became of one offered event, in the order of the offers. Treated as immutable.
 
     Attributes:

@@ -18,14 +18,8 @@ from projections.history import LoggedEvent, counting, repeats
 from projections.log import StageChange
 from projections.questions import AskHistories, AskNumbers, AskRecords, AskSnapshots, HistoryOf
 from projections.records import Content, Projection, RecordRow, content_of, stays_before
-from projections.subjects import (
-    NO_KEY,
-    Profile,
-    Snapshot,
-    Standing,
-    decode_standings,
-    encode_standings,
-)
+from projections.standings import Standing, decode_standings, encode_standings
+from projections.subjects import NO_KEY, Profile, Snapshot
 
 if TYPE_CHECKING:
     from domain.machine import State

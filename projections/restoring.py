@@ -26,7 +26,8 @@ from projections.questions import (
     WriteChanges,
 )
 from projections.records import EFFECTIVE_AT, Content, Projection, RecordRow, content_of
-from projections.subjects import Identity, Profile, Standing
+from projections.standings import Standing
+from projections.subjects import Identity, Profile
 from projections.verifying import same_said
 
 

@@ -19,7 +19,8 @@ from projections.changes import Row
 from projections.folding import FOLD_FAILURES
 from projections.payloads import decoder
 from projections.records import Projection, StayKey, begun_row, content_of, stay_key
-from projections.subjects import DAY, with_standing
+from projections.standings import with_standing
+from projections.subjects import DAY
 
 if TYPE_CHECKING:
     from domain.machine import State

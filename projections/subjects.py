@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import msgspec
+from typing import Any, NamedTuple
 
 from domain.events import IDENTIFY, Event
 from projections.asking import Ref
 from projections.log import SubjectKey, SubjectKind
 from projections.payloads import traits_in
-
-if TYPE_CHECKING:
-    from domain.machine import Machine, State
+from projections.standings import Standing, decode_standings
 
 DAY = 86_400_000_000
 _MICROSECONDS_BEFORE_ALL = -1
 
-_encode_states = msgspec.msgpack.Encoder().encode
-_decode_states = msgspec.msgpack.Decoder(list[tuple[int, int, int, bytes]]).decode
 
 NO_KEY = (_MICROSECONDS_BEFORE_ALL, 0)
 """A fold key before that of any event."""
@@ -88,42 +82,6 @@ class Identity:
         """Its row, in the order of `NAME_COLUMNS`."""
         parent = self.parent or (None, None)
         return (*self.ref, self.tenant, self.kind, self.name, *parent, *self.root)
-
-
-class Standing:
-    """Where a subject stands in one generation.
-
-    Attributes:
-        number: Records written so far, retracted ones included.
-        live: Records that hold.
-        state: The state; None while only *encoded* is at hand.
-        encoded: Its bytes; None while only *state* is at hand.
-    """
-
-    __slots__ = ("encoded", "live", "number", "state")
-
-    def __init__(self, number: int = 0, live: int = 0, encoded: bytes | None = None) -> None:
-        self.number = number
-        self.live = live
-        self.encoded = encoded
-        self.state: State | None = None
-
-    def state_by(self, machine: Machine) -> State:
-        """Return the state, decoded at most once."""
-        if self.state is None:
-            self.state = machine.initial() if self.encoded is None else machine.decode(self.encoded)
-        return self.state
-
-    def bytes_by(self, machine: Machine) -> bytes:
-        """Return the state's bytes, encoded at most once."""
-        if self.encoded is None:
-            self.encoded = machine.encode(self.state_by(machine))
-        return self.encoded
-
-    def becomes(self, state: State) -> None:
-        """Take *state* as the newest."""
-        self.state = state
-        self.encoded = None
 
 
 class Profile:
@@ -256,27 +214,6 @@ class Snapshot(NamedTuple):
     states: bytes
 
 
-def encode_standings(rows: Sequence[tuple[int, int, int, bytes]]) -> bytes:
-    """Return standings as bytes: (generation, number, live, state) each."""
-    return _encode_states(rows)
-
-
-def with_standing(
-    packed: bytes, kept: frozenset[int], standing: tuple[int, int, int, bytes]
-) -> bytes:
-    """Return *packed* with one standing more, and without those that are not *kept*."""
-    others = [one for one in _decode_states(packed) if one[0] in kept and one[0] != standing[0]]
-    return _encode_states([*others, standing])
-
-
-def decode_standings(packed: bytes) -> dict[int, Standing]:
-    """Return the standings in *packed* by generation, their states not yet decoded."""
-    return {
-        generation: Standing(number, live, encoded)
-        for generation, number, live, encoded in _decode_states(packed)
-    }
-
-
 ProfileRow = tuple[Any, ...]
 """A row of `profiles`; its columns are those of `PROFILE_COLUMNS`."""
 
@@ -341,8 +278,17 @@ DATED_COLUMNS = (*TOUCHED_COLUMNS[:2], "last_day", *TOUCHED_COLUMNS[2:])
 
 def dated_row(profile: Profile, states: bytes) -> ProfileRow:
     """Return `DATED_COLUMNS` of *profile*, then its key."""
-    touched = touched_row(profile, states)
-    return (*touched[:2], profile.last_at // DAY, *touched[2:])
+    return (
+        profile.last_at,
+        profile.last_position,
+        profile.last_at // DAY,
+        profile.events,
+        profile.newest_at,
+        profile.settled_at,
+        states,
+        profile.bucket,
+        profile.subject_id,
+    )
 
 
 def touched_row(profile: Profile, states: bytes) -> ProfileRow:

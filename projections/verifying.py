@@ -19,7 +19,8 @@ from projections.folding import FOLD_FAILURES
 from projections.health import Finding
 from projections.log import SubjectKey
 from projections.records import Content, Projection, RecordRow, content_of
-from projections.subjects import Profile, Standing
+from projections.standings import Standing
+from projections.subjects import Profile
 
 DIGEST_OCTETS = 32
 _encode = msgspec.msgpack.Encoder().encode

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 
-_GARBAGE_THRESHOLDS = (20_000, 20, 100)
+_GARBAGE_THRESHOLDS = (100_000, 20, 100)
 """New objects before a collection; collections of the young before one of the older."""
 
 

@@ -149,8 +149,15 @@ class Machine:
 
         *events* are in fold order (`canonical_history`), none before the newest event of *state*.
         """
+        return self.carry_on(events, self.initial() if state is None else self._program.copy(state))
+
+    def carry_on(self, events: Iterable[Event], after: State) -> tuple[State, list[Transition]]:
+        """Return what `fold` returns, changing the state itself that is given.
+
+        For a caller whom it belongs to alone, and who lets go of it should this fail half-way: a
+        copy costs as much as folding an event or two.
+        """
         program = self._program
-        after: State = self.initial() if state is None else program.copy(state)
         recorded: list[Transition] = []
         coming = iter(events)
         if after.stage < 0:

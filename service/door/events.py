@@ -25,6 +25,8 @@ RESERVED_FIELDS = frozenset(
     {"api_format", "effective_at", "historical", "key_id", "late", "position", "recorded_at"}
 )
 
+USUAL_FIELDS = frozenset({"id", "type", "customer_id", "occurred_at", "properties"})
+
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
@@ -73,6 +75,7 @@ class Door:
     def __init__(self, bounds: Bounds, origin: Origin) -> None:
         self._bounds = bounds
         self._origin = origin
+        self._is_native = origin.reading is None and origin.received_at is None
 
     def check(self, text: str) -> NewEvent | Refused:
         """Return the event that *text* holds, or why it is refused."""
@@ -81,9 +84,40 @@ class Door:
             item = _decode(text)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return self._check_strictly(text)
-        if is_plain(text, item, bounds):
-            return self._judge(text, item, [])
-        return self._check_strictly(text)
+        if not is_plain(text, item, bounds):
+            return self._check_strictly(text)
+        usual = self._usual(text, item) if self._is_native else None
+        return usual or self._judge(text, item, [])
+
+    def _usual(self, text: str, item: Mapping[str, object]) -> NewEvent | None:
+        """Return the event of a plain *text* that says only what most say; else None.
+
+        What is not usual may be right or wrong: that takes a closer look.
+        """
+        get, origin = item.get, self._origin
+        event_id, event_type, customer_id = get("id"), get("type"), get("customer_id")
+        if not item.keys() <= USUAL_FIELDS or type(get("properties")) is not dict:
+            return None
+        if not fields.are_usual_names(event_id, event_type, customer_id, self._bounds):
+            return None
+        faults: list[Fault] = []
+        occurred_at = fields.instant(
+            get("occurred_at"), "occurred_at", now=origin.now, bounds=self._bounds, faults=faults
+        )
+        if faults:
+            return None
+        return NewEvent(
+            origin.tenant,
+            event_id,  # type: ignore[arg-type]  # looked at above
+            origin.source,
+            event_type,  # type: ignore[arg-type]  # same
+            occurred_at,
+            text,
+            customer_id,  # type: ignore[arg-type]  # same
+            key_id=origin.key_id,
+            historical=origin.historical,
+            traceparent=origin.traceparent,
+        )
 
     def warning(self, event: NewEvent) -> str | None:
         """Return what is odd about an accepted event, if anything."""
@@ -156,7 +190,7 @@ class Door:
             account_id = name(account_id, "account_id", bounds, faults)
         if faults or event_type is None:
             return Refused(event_id, tuple(faults))
-        return NewEvent(  # by position, which halves the time it takes
+        return NewEvent(
             origin.tenant,
             event_id or origin.new_id(),
             source or origin.source,

@@ -18,6 +18,22 @@ _C1_CONTROLS = range(0x7F, 0xA0)
 Faults = list[Fault]
 
 
+def are_usual_names(
+    event_id: object, event_type: object, customer_id: object, bounds: Bounds
+) -> bool:
+    """Whether all three surely are what `name` returns as it is, and the type is nobody's own.
+
+    Printable texts without a blank need no trimming, and together they are no longer than each may
+    be. A type that begins with `$` is ours.
+    """
+    if not (type(event_id) is type(event_type) is type(customer_id) is str):
+        return False
+    if not event_id or not customer_id or not event_type or event_type[0] == "$":
+        return False
+    together = f"{event_id}{event_type}{customer_id}"
+    return len(together) <= bounds.id_length_max and together.isprintable() and " " not in together
+
+
 def name(value: object, field: str, bounds: Bounds, faults: Faults) -> str | None:
     """Return the id, type or source *value* of *field*, trimmed; a number becomes its text."""
     if type(value) is str:

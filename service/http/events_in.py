@@ -217,7 +217,7 @@ async def applied(services: Services, outcomes: list[Outcome]) -> list[Outcome]:
         return outcomes
     positions = await taken_in(services, max(left), WAIT_APPLIED_SECONDS)
     return [
-        replace(each, receipt=replace(each.receipt, applied=True))
+        replace(each, receipt=msgspec.structs.replace(each.receipt, applied=True))
         if each.receipt is not None
         and each.receipt.waits
         and (each.receipt.position or 0) <= positions.applied

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from projections.log import CLUSTER_MEMBERS_MAX, Expectation, SubjectKey, Submission
 from service.ports import Store

@@ -9,7 +9,7 @@ from projections.append import World, append
 from projections.asking import run
 from projections.log import Submission
 from projections.residents import Residents
-from projections.subjects import decode_standings, encode_standings, with_standing
+from projections.standings import decode_standings, encode_standings, with_standing
 from service.adapters.memory.rows import MemoryRows
 from tests.contract.saying import LATER, sent
 
