@@ -84,7 +84,7 @@ async def frames_of(feed: Feed, page: FeedPage) -> list[Frame]:
     """Return the messages of *page*."""
     found: list[Frame] = []
     for piece, first, last in _tellings(page):
-        told = await feed.told(piece)
+        told = await feed.said(piece)
         found += [_frame(one, first - 1, last, number) for number, one in enumerate(told, 1)]
     return found
 

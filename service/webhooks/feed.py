@@ -67,15 +67,19 @@ class Feed:
             limit *= 4
 
     async def told(self, piece: Piece) -> list[Told]:
-        """Return what a piece of the feed is told as."""
+        """Return what a piece of the feed is told as, each message with an id of its own."""
+        told = await self.said(piece)
+        again = await self._told_before(piece) if told else {}
+        return [replace(one, id=again[one.id]) if one.id in again else one for one in told]
+
+    async def said(self, piece: Piece) -> list[Told]:
+        """Return the same for whoever does not tell the ids of messages, which cost reading."""
         survivor = None
         if piece.is_merge and not piece.is_quiet:
             found = await self._store.snapshot(piece.first.tenant, piece.first.subject)
             if found is not None and found.subject.key != piece.first.subject:
                 survivor = found.subject.key
-        told = list(news(piece, survivor=survivor))
-        again = await self._told_before(piece) if told else {}
-        return [replace(one, id=again[one.id]) if one.id in again else one for one in told]
+        return list(news(piece, survivor=survivor))
 
     async def _told_before(self, piece: Piece) -> dict[str, str]:
         """Return other ids for transitions that were withdrawn once and hold again.

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.bootstrap import assemble, close, prepare
 from service.leases import while_held
+from service.loops import start_tail
 from service.ports import Store
 from service.services import Services
 from service.settings import Settings
@@ -217,6 +218,7 @@ class Host:
         sweep = while_held(services.leases, "sweeper", partial(self._sweep, sweeper))
         services.loops.start("sweeper", sweep, pause_seconds=1.0)
         services.loops.start("rebuild", partial(self._rebuild, services), pause_seconds=1.0)
+        start_tail(services)
         self._application.state.services = services
 
     async def _follow(self, follower: Follower) -> bool:

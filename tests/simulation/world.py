@@ -15,6 +15,7 @@ from domain.instants import SECOND
 from tests.simulation.claims import Ledger
 from tests.simulation.clients import Client
 from tests.simulation.hosts import Hosts
+from tests.simulation.listeners import Listener, assert_heard
 from tests.simulation.loop import SimulatedLoop, simulated_loop
 from tests.simulation.verdict import assert_kept
 
@@ -41,6 +42,7 @@ class Run:
         strikes: Calls that were made to fail.
         deaths: Times that the process was killed.
         answers: Answers that were held against the fold.
+        heard: Messages that a live stream told.
     """
 
     steps: int
@@ -49,6 +51,7 @@ class Run:
     strikes: int
     deaths: int
     answers: int
+    heard: int
 
 
 def simulate(seed: int, path: Path | None) -> Run:
@@ -95,17 +98,23 @@ async def _live(loop: SimulatedLoop, hosts: Hosts, chance: random.Random) -> Run
         for name in "pqrs"[:CLIENTS]
     ]
     living = [asyncio.ensure_future(client.live(DEEDS)) for client in clients]
+    listener = Listener(hosts, random.Random(chance.random()))  # noqa: S311 -- a run repeats
     luck = asyncio.ensure_future(_bad_luck(hosts, chance))
+    listening = asyncio.ensure_future(listener.live())
     try:
         await asyncio.gather(*living)
     finally:
         luck.cancel()
-        await asyncio.gather(luck, return_exceptions=True)
+        listening.cancel()
+        await asyncio.gather(luck, listening, return_exceptions=True)
+    if not listening.cancelled():
+        listening.result()
     await _settle(hosts)
     store = hosts.reopened()
     while (await store.project()).behind:
         pass
     log = await assert_kept(store, ledger, hosts.clock.latest)
+    await assert_heard(store, listener)
     await store.close()
     return Run(
         steps=loop.steps,
@@ -114,6 +123,7 @@ async def _live(loop: SimulatedLoop, hosts: Hosts, chance: random.Random) -> Run
         strikes=hosts.trouble.strikes,
         deaths=hosts.deaths,
         answers=len(ledger.answers),
+        heard=len(listener.heard),
     )
 
 
