@@ -104,10 +104,10 @@ async def _read(reader: asyncio.StreamReader) -> Received:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(address: str = "127.0.0.1") -> AsyncIterator[Receiver]:
     """Lend a receiver on a free port."""
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(receiver.serve, address, 0)
     receiver.port = server.sockets[0].getsockname()[1]
     async with server:
         yield receiver
