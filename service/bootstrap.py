@@ -77,6 +77,7 @@ def assemble(
     intake = Intake(appender, bounds, charge=rates.charge, catalogue=event_schemas, count=count)
     pointer, hours = settings.cloudevents_customer_pointer, settings.notify_max_age_hours
     hooks = hooks_of(settings, store, clock, randomness, leases=leases, progress=progress)
+    metrics.tell_of(hooks.figures)
     rejections = Rejections(store, clock, intake, customer_pointer=pointer)
     doors = Doors(intake, rejections, leases, metrics.count_outcomes)
     secret = _secret(settings)

@@ -97,6 +97,7 @@ async def metrics(services: ServicesOf) -> Response:
     services.metrics.count_batches(measured.popleft() for _ in range(len(measured)))
     health = await services.store.health(now)
     newest = await services.store.newest_seals(limit=1)
+    await services.hooks.figures.observe()
     text = services.metrics.text(
         health,
         now=now,

@@ -23,6 +23,7 @@ from projections.webhooks.rows import CONDITIONS, ENDPOINTS, Condition, Endpoint
 from service.leases import Leases
 from service.ports import Clock, Randomness, Store
 from service.webhooks.breaker import Breaker
+from service.webhooks.figures import HookFigures
 from service.webhooks.outcomes import Ended, conclusion
 from service.webhooks.pace import Pace
 from service.webhooks.posting import Post, Signers
@@ -62,6 +63,7 @@ class Courier:
         client: GuardedClient,
         leases: Leases,
         *,
+        figures: HookFigures | None = None,
         lease_seconds: float = LEASE_SECONDS,
         in_flight_max: int = IN_FLIGHT_MAX,
     ) -> None:
@@ -71,6 +73,7 @@ class Courier:
         self._randomness = randomness
         self._client = client
         self._leases = leases
+        self._figures = figures or HookFigures(store, clock)
         self._lease = round(lease_seconds * SECOND)
         self._in_flight_max = in_flight_max
         self._targets: dict[str, Target] = {}
@@ -236,8 +239,10 @@ class Courier:
             condition = found.get(endpoint) or self._conditions.get(endpoint, Condition(endpoint))
             if not one.is_judged:
                 breaker = self._breakers.get(endpoint, Breaker())
-                breaker = one.judge(breaker)
+                rests, breaker = breaker.rests, one.judge(breaker)
                 self._breakers[endpoint] = breaker
+                if breaker.rests > rests:
+                    self._figures.opened()
                 one.is_judged = True
             breaker = self._breakers[endpoint]
             taken = one.outcome.verdict == "delivered"
@@ -304,6 +309,7 @@ class Courier:
         outcome = await send(
             self._client, message, timeout_seconds=target.terms.timeout_seconds, now=begun
         )
+        self._figures.attempted(outcome.failure)
         chance = int.from_bytes(self._randomness.token(4), "big") / 2**32
         self._ended.append(Ended.of(claimed, outcome, begun, self._clock.now(), chance=chance))
         self._wake.set()

@@ -13,6 +13,7 @@ from service.webhooks.courier import Courier
 from service.webhooks.deliveries import Deliveries
 from service.webhooks.endpoints import Endpoints
 from service.webhooks.fan_out import FanOut
+from service.webhooks.figures import HookFigures
 from service.webhooks.redeliveries import Redeliveries
 from service.webhooks.targets import Guard, Resolve, resolve
 from service.webhooks.transport import GuardedClient
@@ -27,6 +28,7 @@ class Hooks:
     redeliveries: Redeliveries
     fan_out: FanOut
     courier: Courier
+    figures: HookFigures
 
     async def close(self) -> None:
         """Let what is under way end, and give connections back."""
@@ -49,12 +51,14 @@ def hooks_of(
     most = settings.webhook_in_flight_max
     if client is None:
         client = GuardedClient(guard, look_up=look_up)
+    figures = HookFigures(store, clock)
     courier = Courier(
         store,
         clock,
         randomness,
         client,
         leases,
+        figures=figures,
         lease_seconds=settings.webhook_lease_seconds,
         in_flight_max=most,
     )
@@ -65,6 +69,7 @@ def hooks_of(
         Redeliveries(store, clock, randomness, fan_out.feed),
         fan_out,
         courier,
+        figures,
     )
     for part in (hooks.endpoints, hooks.deliveries, hooks.redeliveries):
         part.changed = courier.wake
