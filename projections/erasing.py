@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from domain.events import ERASE
@@ -82,6 +82,7 @@ class Erased:
         left: Model and stage of each place that the person left by a purge.
         accounts: How many accounts were told again.
         refs: Where the rows of the names are.
+        event_ids: Which ids took the place of which.
     """
 
     erasure: Erasure
@@ -91,17 +92,16 @@ class Erased:
     left: tuple[tuple[str, str], ...]
     accounts: int
     refs: tuple[Ref, ...]
+    event_ids: Mapping[str, str] = field(repr=False)
 
 
-def erase(grounds: Grounds, order: Order) -> Script[Erased | None]:
-    """Erase whom *order* names, where projections are level with the log; None for nobody.
+def erase(grounds: Grounds, order: Order) -> Script[Erased]:
+    """Erase whom *order* names, where projections are level with the log.
 
     Raises:
-        ErasureRefused: It is erased already, or cannot be anonymised.
+        ErasureRefused: Nobody is there, is erased already, or cannot be anonymised.
     """
     person = yield from meet(order)
-    if person is None:
-        return None
     is_kept = order.mode == "anonymise"
     if is_kept and grounds.facts.is_everything:
         raise ErasureRefused(
@@ -131,9 +131,16 @@ def erase(grounds: Grounds, order: Order) -> Script[Erased | None]:
     yield from put(
         UNFINISHED, Unfinished(order.tenant, position, names, token, order.mode, recorded_at)
     )
-    kept = grounds.facts.names if is_kept else ()
-    accounts, refs = len(person.accounts), tuple(person.refs)
-    return Erased(erasure, person.names, token, kept, tuple(left), accounts, refs)
+    return Erased(
+        erasure,
+        names=person.names,
+        token=token,
+        kept=grounds.facts.names if is_kept else (),
+        left=tuple(left),
+        accounts=len(person.accounts),
+        refs=tuple(person.refs),
+        event_ids=person.event_ids,
+    )
 
 
 def shut(erased: Erased) -> Script[None]:

@@ -135,7 +135,10 @@ UNFINISHED = Register("erasures_unfinished", Unfinished, key=2)
 
 
 class ErasureRefused(Exception):  # noqa: N818 -- it names what happened
-    """Nothing was erased; `code` says why: `customer_erased` or `cannot_anonymise`."""
+    """Nothing was erased; `code` says why.
+
+    `customer_not_found`, `customer_erased` or `cannot_anonymise`.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

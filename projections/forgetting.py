@@ -14,7 +14,8 @@ from projections.access import AUDIT_LOG, KEPT_ANSWERS, AuditEntry, KeptAnswer
 from projections.asking import Script, ask
 from projections.erasing import Erased, Grounds, erase, shut
 from projections.erasure import Mentions, Order
-from projections.registers import AskEntries, Register, WriteEntries
+from projections.imports import IMPORTS
+from projections.registers import AskEntries, Register, WriteEntries, entries, put
 from projections.rejected import REJECTED, RejectedEvent
 from projections.trials import CHANGES, ChangeRow
 
@@ -25,16 +26,15 @@ AUDIT_TARGETS = replace(AUDIT_LOG, only_grows=False)
 """The same log, as it may be written while somebody is erased."""
 
 
-def erase_everywhere(grounds: Grounds, order: Order) -> Script[Erased | None]:
-    """Erase whom *order* names, in the log and beside it; None for nobody.
+def erase_everywhere(grounds: Grounds, order: Order) -> Script[Erased]:
+    """Erase whom *order* names, in the log and beside it.
 
     Raises:
-        ErasureRefused: It is erased already, or cannot be anonymised.
+        ErasureRefused: Nobody is there, is erased already, or cannot be anonymised.
     """
     erased = yield from erase(grounds, order)
-    if erased is None:
-        return None
     yield from forget(order.tenant, Mentions(erased.names), erased.token)
+    yield from _rename_marks(erased)
     yield from shut(erased)
     return erased
 
@@ -95,3 +95,12 @@ def _rename_targets(tenant: str, mentions: Mentions, token: str) -> Script[int]:
         if len(rows) < PAGE:
             return count
         after = rows[-1][1 : AUDIT_LOG.key]
+
+
+def _rename_marks(erased: Erased) -> Script[None]:
+    """Let imports that end with an event of the person find it under its new id."""
+    jobs = yield from entries(IMPORTS, erased.erasure.tenant)
+    ids = erased.event_ids
+    renamed = [replace(one, event_id=ids[one.event_id]) for one in jobs if one.event_id in ids]
+    if renamed:
+        yield from put(IMPORTS, *renamed)

@@ -53,17 +53,18 @@ class Person:
         return frozenset(one["position"] for one in self.events)
 
 
-def meet(order: Order) -> Script[Person | None]:
-    """Return everything there is of whom *order* names; None for nobody.
+def meet(order: Order) -> Script[Person]:
+    """Return everything there is of whom *order* names.
 
     Raises:
-        ErasureRefused: It is erased already.
+        ErasureRefused: There is nobody of that name, or they are erased already.
     """
     tenant, key = order.tenant, order.key
     asked = AskIdentities([(bucket_of(tenant, key.id), tenant, key.kind, key.id)])
     named = yield from ask(asked)
     if not named:
-        return None
+        message = f"there is no customer {key.text[:120]!a}; no event has named it"
+        raise ErasureRefused("customer_not_found", message)
     if is_erased_name(key.id):
         raise ErasureRefused("customer_erased", f"{key.text}: expected a name, found an erased one")
     root = named[0].root

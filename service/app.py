@@ -20,6 +20,7 @@ from service.http import (
     customers,
     deliveries,
     documents,
+    erasures,
     event_schemas,
     health,
     imports,
@@ -88,6 +89,7 @@ def _route(app: FastAPI) -> None:
     app.router.routes.extend(compat.routes())
     for router in (
         customers.router,
+        erasures.router,
         subjects.router_of("/v1/customers", "customers", SubjectKey.of_customer),
         subjects.router_of("/v1/accounts", "accounts", _account_key),
         models.router,

@@ -47,6 +47,7 @@ from service.progress import Progress
 from service.publishing.composing import publishers_of
 from service.publishing.topic import Topic
 from service.safekeeping.archive import Archive
+from service.safekeeping.erasing import Erasing
 from service.schema import NEWEST, SQLITE_PREFIX, sqlite_path, upgrade
 from service.services import Services
 from service.settings import Settings, SettingsError
@@ -73,8 +74,7 @@ def assemble(
     appender = _appender(settings, store, clock, progress, follower)
     rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
     keys, event_schemas = KeyRing(store, clock, randomness), EventSchemas(store, clock)
-    bounds, count = Bounds.of(settings), uses.count_events
-    intake = Intake(appender, bounds, charge=rates.charge, catalogue=event_schemas, count=count)
+    intake = _intake(settings, appender, rates, event_schemas, uses)
     pointer, hours = settings.cloudevents_customer_pointer, settings.notify_max_age_hours
     hooks = hooks_of(settings, store, clock, randomness, leases=leases, progress=progress)
     metrics.tell_of(hooks.figures)
@@ -104,6 +104,7 @@ def assemble(
         metrics=metrics,
         hooks=hooks,
         live=live,
+        erasing=Erasing(store, clock, randomness, fan_out=hooks.fan_out, progress=progress),
         cursor_secret=secret,
         progress=progress,
         leases=leases,
@@ -113,6 +114,18 @@ def assemble(
 def _secret(settings: Settings) -> bytes:
     """Return what signs: the same for all processes that share the bootstrap key."""
     return hashlib.sha256(b"cursors" + settings.api_key.encode()).digest()
+
+
+def _intake(
+    settings: Settings, appender: Appender, rates: Rates, catalogue: EventSchemas, uses: Uses
+) -> Intake:
+    return Intake(
+        appender,
+        Bounds.of(settings),
+        charge=rates.charge,
+        catalogue=catalogue,
+        count=uses.count_events,
+    )
 
 
 def _rates(settings: Settings, clock: Clock) -> Rates:

@@ -75,6 +75,7 @@ def _start_upkeep(services: Services) -> None:
     _each(services, "key-uses", note_uses, _UPKEEP_PAUSE_SECONDS)
     _each(services, "usage", services.uses.write, _UPKEEP_PAUSE_SECONDS)
     _alone(services, "rejected-events", services.rejections.forget_old, _UPKEEP_PAUSE_SECONDS)
+    _alone(services, "erasures", services.erasing.round, _UPKEEP_PAUSE_SECONDS)
     _alone(services, "kept-answers", services.kept_answers.forget, _UPKEEP_PAUSE_SECONDS)
 
 

@@ -24,6 +24,7 @@ from service.modelling.rebuilds import Rebuilds
 from service.ports import Clock, Randomness, Store
 from service.progress import Progress
 from service.publishing.publisher import Publisher
+from service.safekeeping.erasing import Erasing
 from service.settings import Settings
 from service.webhooks.hooks import Hooks
 from service.workers.follower import Follower
@@ -63,6 +64,7 @@ class Services:
     metrics: Metrics
     hooks: Hooks
     live: Live
+    erasing: Erasing
     cursor_secret: bytes
     consumer: Consumer | None = None
     publishers: tuple[Publisher, ...] = ()

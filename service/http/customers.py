@@ -67,6 +67,13 @@ _SORTS: dict[str, CustomerSort] = {
     "last_event_at": "last_event_at",
 }
 _TRAIT = "trait."
+_CODES = {
+    "sequence_mismatch": "precondition_failed",
+    "alias_refused": "alias_refused",
+    "customer_erased": "customer_erased",
+}
+"""What a refusal of the log is called over HTTP."""
+
 _FIELDS = (
     "id",
     "aliases",
@@ -368,5 +375,4 @@ async def _append(
     if receipt.code == "projection_behind":
         raise Problem(receipt.code, receipt.message or receipt.code, retry_after_seconds=1)
     message = receipt.message or "the log refused it"
-    codes = {"sequence_mismatch": "precondition_failed", "alias_refused": "alias_refused"}
-    raise Problem(codes.get(receipt.code or "", "transition_refused"), message)
+    raise Problem(_CODES.get(receipt.code or "", "transition_refused"), message)

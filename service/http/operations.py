@@ -16,6 +16,7 @@ from service.http import compat_schema
 from service.http import schemas as s
 from service.http import schemas_of_models as m
 from service.http import schemas_of_webhooks as w
+from service.http.schemas_of_erasures import ErasedOut, ErasureOut
 from service.http.schemas_of_imports import ImportOut
 from service.http.schemas_of_rejected import RejectedOut, RetriedOut
 from service.http.schemas_of_seals import SealOut
@@ -220,14 +221,30 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         "model_not_found",
         "precondition_failed",
         "transition_refused",
+        "customer_erased",
         status=201,
     ),
     ("POST", "/v1/customers/{subject_id}/aliases"): _of(
-        s.Customer, *_BODY, "customer_not_found", "alias_refused", "transition_refused", status=201
+        s.Customer,
+        *_BODY,
+        "customer_not_found",
+        "alias_refused",
+        "transition_refused",
+        "customer_erased",
+        status=201,
     ),
     ("DELETE", "/v1/customers/{subject_id}/aliases/{alias}"): _of(
-        s.Customer, "customer_not_found", "alias_not_found", "alias_refused", "transition_refused"
+        s.Customer,
+        "customer_not_found",
+        "alias_not_found",
+        "alias_refused",
+        "transition_refused",
+        "customer_erased",
     ),
+    ("DELETE", "/v1/customers/{subject_id}"): _of(
+        ErasedOut, "customer_not_found", "customer_erased", "cannot_anonymise"
+    ),
+    ("GET", "/v1/erasures"): _of(s.Listed[ErasureOut], *_PAGED),
     ("GET", "/v1/models"): _of(s.Listed[m.ModelOut]),
     ("POST", "/v1/models/validate"): _of(m.Validation, *_PACKED),
     ("GET", "/v1/models/{key}"): _of(m.ModelWhole, "model_not_found", also=_NOT_MODIFIED),
@@ -310,14 +327,18 @@ OPERATIONS |= {
 def managed_at(method: str, path: str) -> str | None:
     """Return method and template of the management operation at *path*; None where there is none.
 
-    Of several templates that fit, the one with the fewest parameters is meant.
+    Of several templates that fit, the one that spells out most of the path is meant.
     """
     found = [
         template
         for (named, template), operation in OPERATIONS.items()
         if named == method and is_managed(method, operation) and _pattern(template).fullmatch(path)
     ]
-    return f"{method} {min(found, key=lambda one: one.count('{'))}" if found else None
+    return f"{method} {max(found, key=_spelled_out)}" if found else None
+
+
+def _spelled_out(template: str) -> int:
+    return len(re.sub(r"\{\w+\}", "", template))
 
 
 def methods_at(path: str) -> list[str]:

@@ -73,6 +73,8 @@ KINDS: Mapping[str, Kind] = {
     "import_refused": Kind(409, "Import refused", "Do as the message says."),
     "upload_offset_mismatch": Kind(409, "Upload offset mismatch", "Go on at `upload_offset`."),
     "alias_refused": Kind(409, "Alias refused", "Unmerge first, or join other subjects."),
+    "customer_erased": Kind(409, "Customer erased", "Send it under another id."),
+    "cannot_anonymise": Kind(409, "Cannot be anonymised", "Use mode=purge."),
     "key_refused": Kind(409, "API key refused", "Let us make one instead."),
     "rotation_refused": Kind(409, "Rotation refused", "Make a new key instead."),
     "tenant_exists": Kind(409, "Tenant exists", "Choose another id."),

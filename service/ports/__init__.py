@@ -174,14 +174,15 @@ class AppendsEvents(Protocol):
         """
         ...
 
-    async def erase(self, order: Order, now: int) -> Erased | None:
-        """Erase whom *order* names, in one transaction; None where nobody has that name.
+    async def erase(self, order: Order, now: int) -> Erased:
+        """Erase whom *order* names, in one transaction, and return what was done.
 
         What stands in other stores than this one, and what webhooks have written, is the affair of
         `service.safekeeping.erasing.Erasing`, through which to call it.
 
         Raises:
-            ErasureRefused: It is erased already, or cannot be anonymised; nothing was changed.
+            ErasureRefused: Nobody is there, is erased already, or cannot be anonymised; nothing
+                was changed.
         """
         ...
 

@@ -72,6 +72,15 @@ class FanOut:
             await self._tell_activations(tenant, wants)
         return more
 
+    async def parcels(self, told: Told) -> list[Parcel] | None:
+        """Return *told* for each endpoint that asked for it; None where the tenant has none."""
+        wants = _by_tenant(await self._store.look(entries(ENDPOINTS, told.tenant)))
+        return self._parcels([told], wants[told.tenant]) if wants else None
+
+    def wake(self) -> None:
+        """Let what waits in lanes be delivered."""
+        self._wake()
+
     async def page(self, tenant: str) -> bool:
         """Put in what one page of the feed means; return whether more waits."""
         after = await self._store.look(reached(feed_of(tenant)))

@@ -42,6 +42,9 @@ def data_of(message_type: str, now: int) -> Mapping[str, object]:
         case terms.CUSTOMER_MERGED:
             merged = {"customer_id": "anon:a-1", "customer_url": "/v1/customers/anon:a-1"}
             return {**_CUSTOMER, "merged": merged, "merged_at": at}
+        case terms.CUSTOMER_ERASED:
+            whom = {"customer_id": "user-1", "aliases": ["anon:a-1"]}
+            return {**whom, "mode": "anonymise", "erased_at": at, "position": 184_467}
         case _:
             return _of_nobody(message_type, at)
 

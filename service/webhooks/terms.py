@@ -23,6 +23,7 @@ STAGE_CORRECTED = "customer.stage.corrected"
 ALERT_RAISED = "customer.alert.raised"
 CUSTOMER_CREATED = "customer.created"
 CUSTOMER_MERGED = "customer.merged"
+CUSTOMER_ERASED = "customer.erased"
 MODEL_ACTIVATED = "model.activated"
 REBUILD_COMPLETED = "rebuild.completed"
 ENDPOINT_DISABLED = "webhook.endpoint.disabled"
@@ -35,6 +36,7 @@ TYPES: Mapping[str, str] = {
     ALERT_RAISED: "An alert of a model was raised.",
     CUSTOMER_CREATED: "A customer has entered its first stage.",
     CUSTOMER_MERGED: "Two customers turned out to be one.",
+    CUSTOMER_ERASED: "A customer was erased; forget everything under these names as well.",
     MODEL_ACTIVATED: "Another version of a model tells the stages from now on.",
     REBUILD_COMPLETED: "All histories have been folded anew.",
     ENDPOINT_DISABLED: "Another endpoint was disabled: it is gone, or has failed for days.",

@@ -17,6 +17,9 @@ pytestmark = pytest.mark.anyio
 
 MANAGED = [key for key, operation in OPERATIONS.items() if is_managed(key[0], operation)]
 
+TARGETS = {("DELETE", "/v1/customers/{subject_id}"): "/v1/customers/{erased}"}
+"""What is noted of calls whose path must not be kept."""
+
 
 async def log_of(api: Api, **query: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- any parameter
     """Return the entries, the newest first."""
@@ -41,7 +44,7 @@ async def test_every_management_call_is_noted_once(api: Api, operation: tuple[st
     (entry,) = await log_of(api)
     assert answer.status_code < 500
     assert entry["action"] == f"{method} {path}"
-    assert entry["target"] == path.format_map(NAMES)
+    assert entry["target"] == TARGETS.get(operation, path.format_map(NAMES))
     assert entry["request_id"] == "req_of_this_test"
     assert entry["address"] == "127.0.0.1"
     assert entry["actor"] == (await api.get("/v1/api-keys")).json()["data"][0]["id"]

@@ -138,18 +138,17 @@ class EmbeddedStore(Keeping, Restoring, Answering):
             lambda: run(retry_parked(self._world(now), limit), self._rows.answer), is_long=True
         )
 
-    async def erase(self, order: Order, now: int) -> Erased | None:
+    async def erase(self, order: Order, now: int) -> Erased:
         while not await self._read(lambda readings: readings.head().is_level, quick=True):
             await self.project()
         erased = await self._write(lambda: self._erase(order, now), is_long=True)
-        if erased is not None:
-            self._residents.forget()
+        self._residents.forget()
         return erased
 
     async def wipe(self) -> None:
         """Do nothing: rows in memory leave nothing behind."""
 
-    def _erase(self, order: Order, now: int) -> Erased | None:
+    def _erase(self, order: Order, now: int) -> Erased:
         answer = self._rows.answer
         while not answer(AskHead()).is_level:  # what came in between
             run(project(self._world(now), PAGE_EVENTS), answer)

@@ -238,7 +238,7 @@ class PostgresStore(Answering):
     ) -> bool:
         return await self._writing.add_seal(seal, salts, erased=erased)
 
-    async def erase(self, order: Order, now: int) -> Erased | None:
+    async def erase(self, order: Order, now: int) -> Erased:
         return await self._writing.erase(order, now)
 
     async def wipe(self) -> None:
