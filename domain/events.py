@@ -14,9 +14,35 @@ STAGE_SET = "$stage.set"
 VOID = "$void"
 ALIAS = "$alias"
 UNALIAS = "$unalias"
+GROUP = "group"
+"""A member says which account he is of, and perhaps what is known of it."""
+
+ACCOUNT_TRAITS = "account_traits"
+"""Property of an `$identify` or a `group`: what is known of the account that the event names."""
+
 ERASE = "$erase"
 NOT_FOLDED = frozenset({VOID, ALIAS, UNALIAS, ERASE})
 """Events about other events or about names; none is a fact that a machine steps."""
+
+
+def traits_in(
+    properties: Mapping[str, object], *, of_account: bool = False
+) -> Mapping[str, object]:
+    """Return the traits that an `$identify` sets of its customer, or of the account that it names.
+
+    Of the customer those are `traits`, or else all its properties.
+    """
+    nested = properties.get(ACCOUNT_TRAITS if of_account else "traits")
+    if isinstance(nested, dict):
+        return nested
+    if of_account:
+        return {}
+    return {name: value for name, value in properties.items() if name != ACCOUNT_TRAITS}
+
+
+def identifies(event_type: str, *, of_account: bool) -> bool:
+    """Tell whether events of that type may set traits."""
+    return event_type == IDENTIFY or (of_account and event_type == GROUP)
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import msgspec
 
 from domain.buckets import bucket_of
-from domain.events import ALIAS, ERASE, IDENTIFY, STAGE_SET, UNALIAS, VOID
+from domain.events import ACCOUNT_TRAITS, ALIAS, ERASE, IDENTIFY, STAGE_SET, UNALIAS, VOID
 from domain.facts import Facts, reduced
 from domain.machine.upcasting import FIRST_VERSION, schema_version
 from projections.asking import Ref
@@ -227,6 +227,9 @@ def _left(
         whole = traits if isinstance(traits, dict) else properties
         kept = {name: whole[name] for name in facts.traits if name in whole}
         left |= {"traits": kept} if isinstance(traits, dict) else kept
+    account = properties.get(ACCOUNT_TRAITS)
+    if isinstance(account, dict):
+        left[ACCOUNT_TRAITS] = {name: account[name] for name in facts.traits if name in account}
     return left
 
 

@@ -10,6 +10,8 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 
+from domain.events import ACCOUNT_TRAITS
+
 Members = Mapping[str, object]
 
 _NAMED_CALLS = ("page", "screen")
@@ -36,7 +38,7 @@ def of_segment(item: Members) -> Members:
     """Return the properties of a call of the Segment family.
 
     An `identify` has traits, some libraries send them in `context`; a `group` has those of the
-    account; a `page` or `screen` may have its name beside its properties.
+    account, and so they are told; a `page` or `screen` may have its name beside its properties.
     """
     properties = _object(item.get("properties"))
     call = item.get("type")
@@ -44,7 +46,8 @@ def of_segment(item: Members) -> Members:
         context = _object(_object(item.get("context")).get("traits"))
         return _with_traits(properties, {**context, **_object(item.get("traits"))})
     if call == "group":
-        return _object(item.get("traits")) or properties
+        account = _object(item.get("traits")) or properties
+        return {**account, ACCOUNT_TRAITS: account}
     if call == "alias":
         return {"previous_id": as_name(item.get("previousId"))}
     if call in _NAMED_CALLS:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from domain.events import ACCOUNT_TRAITS
 from projections.foreign import FOREIGN, PASSING
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Decode: TypeAlias = Callable[[str | bytes], Mapping[str, object]]
 class _Item(msgspec.Struct, gc=False):
     properties: object = None
     traits: object = None
+    account_traits: object = None
 
 
 _item = msgspec.json.Decoder(_Item).decode
@@ -31,7 +33,9 @@ _members = msgspec.json.Decoder(dict[str, object]).decode
 
 def _properties(text: str | bytes) -> Mapping[str, object]:
     item = _item(text)
-    return _merged(item.properties, item.traits)
+    found = _merged(item.properties, item.traits)
+    account = item.account_traits
+    return {**found, ACCOUNT_TRAITS: account} if isinstance(account, dict) else found
 
 
 def _merged(properties: object, traits: object) -> Mapping[str, object]:
@@ -53,12 +57,6 @@ _FOREIGN = {api_format: _reader(find) for api_format, find in FOREIGN.items()}
 def decoder(api_format: ApiFormat | str) -> Decode:
     """Return what finds the properties in an item of that format."""
     return _FOREIGN.get(api_format, _properties)
-
-
-def traits_in(properties: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the traits that an `$identify` event sets: `traits`, or else all its properties."""
-    nested = properties.get("traits")
-    return nested if isinstance(nested, dict) else properties
 
 
 def same_content(one: str, other: str, api_format: ApiFormat | str = "native") -> bool:

@@ -9,10 +9,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from domain.events import IDENTIFY, Event
+from domain.events import Event, identifies, traits_in
 from projections.asking import Ref
 from projections.log import SubjectKey, SubjectKind
-from projections.payloads import traits_in
 from projections.standings import Standing, decode_standings
 
 DAY = 86_400_000_000
@@ -182,12 +181,12 @@ class Profile:
             if instant // DAY != self.last_at // DAY:
                 self.is_new_day = True
             self.last_at, self.last_position = instant, position
-        if event.type == IDENTIFY:
+        if identifies(event.type, of_account=self.is_account):
             self._identify(event)
 
     def _identify(self, event: Event) -> None:
         key = event.fold_key
-        for name, value in traits_in(event.properties).items():
+        for name, value in traits_in(event.properties, of_account=self.is_account).items():
             if self.stamps.get(name, NO_KEY) > key:
                 continue
             self.stamps[name] = key

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from domain.events import IDENTIFY, Event
+from domain.events import Event, identifies, traits_in
 from domain.machine import Machine, StageView, State, Upcoming
 from domain.transitions import Cause, Transition, transition_id
-from projections.payloads import traits_in
 from service.ports import StageRow, Subject, SubjectKey, TransitionRecord
 
 _KNOWN_STATES_MAX = 4_096
@@ -115,9 +114,10 @@ def subject_then(subject: Subject, history: Sequence[Event], instant: int) -> Su
     """Return *subject* as it was at *instant*; *history* is in fold order."""
     past = [each for each in history if each.effective_at <= instant]
     traits: dict[str, object] = {}
+    of_account = subject.key.kind == "account"
     for each in past:
-        if each.type == IDENTIFY:
-            traits |= traits_in(each.properties)
+        if identifies(each.type, of_account=of_account):
+            traits |= traits_in(each.properties, of_account=of_account)
     return replace(
         subject,
         first_seen_at=past[0].effective_at if past else None,

@@ -155,6 +155,7 @@ class _Builder:
             watches=self.watches,
             evidence=(),
             traits=_traits_read(self.model),
+            is_of_accounts=self.model.subject == "account",
             enter=_not_built,
         )
 

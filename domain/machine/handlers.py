@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from domain.events import IDENTIFY, STAGE_SET
+from domain.events import GROUP, IDENTIFY, STAGE_SET, identifies
 from domain.machine import signals
 from domain.machine.source import indent, when
 from domain.machine.upcasting import VIEW
@@ -38,6 +38,7 @@ _NUMERIC = frozenset({"sum", "avg", "min", "max"})
 @dataclass(slots=True)  # filled while one handler is written, then thrown away
 class _Handler:
     type: str
+    identifies: bool = False
     touched: set[str] = field(default_factory=set)
     reads_properties: bool = False
     passes_properties: bool = False
@@ -59,6 +60,7 @@ class Handlers:
         self._conditions = conditions
         self._watches = watches
         self._ends = decisions.hold_ends
+        self._is_of_accounts = model.subject == "account"
         self._properties = f"{VIEW}(e)" if model.upcasts else "e.properties"
         self._timed = tuple(decisions.of(w) for w in watches if not w.is_immediate)
         self.reading: set[str] = set()
@@ -70,8 +72,10 @@ class Handlers:
         named |= {name for signal in self._model.signals for name in signal.types}
         named |= {name for watch in self._watches for name in watch.trigger.types}
         written: dict[str, str] = {}
+        if self._is_of_accounts:
+            named.add(GROUP)
         for index, name in enumerate(sorted(named)):
-            handler = _Handler(name)
+            handler = _Handler(name, identifies(name, of_account=self._is_of_accounts))
             self._write_body(handler)
             if _reads_properties(handler):
                 self.reading.add(name)
@@ -158,11 +162,10 @@ class Handlers:
 
     def _affected(self, handler: _Handler) -> list[Decision]:
         """Return the decisions whose answer the event may change at once."""
-        identifies = handler.type == IDENTIFY
         return [
             decision
             for decision in self._timed
-            if decision.signals & handler.touched or (identifies and decision.reads_traits)
+            if decision.signals & handler.touched or (handler.identifies and decision.reads_traits)
         ]
 
     def _on(self, handler: _Handler, *, alerts: bool) -> list[Watch]:
@@ -192,12 +195,14 @@ def _note_reading(handler: _Handler, reads: tuple[str, ...], source: str) -> Non
 
 
 def _reads_properties(handler: _Handler) -> bool:
-    return handler.reads_properties or handler.type in {IDENTIFY, STAGE_SET}
+    return handler.reads_properties or handler.identifies or handler.type == STAGE_SET
 
 
 def _opening(handler: _Handler, properties: str) -> list[str]:
     if handler.type == IDENTIFY:
         return ["p = e.properties", "_identify(s, p)"]
+    if handler.identifies:
+        return [f"p = {properties}", "_identify(s, e.properties)"]
     if _reads_properties(handler):
         return [f"p = {properties}"]
     return ["p = None"] if handler.passes_properties else []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from domain.events import traits_in
 from domain.transitions import ACTIVATION_RULE, INITIAL_RULE, MANUAL_RULE, Cause, Transition
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Recorder:
         initial: Order of the stage a subject's first event enters.
         evidence: Per watch, what it read.
         traits: Traits the model reads by name; None for all.
+        is_of_accounts: Whether the model is about accounts, which have traits of their own.
         enter: Generated: sets the stage and renews what its scope or stage ends.
     """
 
@@ -38,6 +40,7 @@ class Recorder:
     watches: tuple[Watch, ...]
     evidence: tuple[Evidence, ...]
     traits: frozenset[str] | None
+    is_of_accounts: bool
     enter: Callable[[Any, int, int], None]
 
     def begin(self, s: State, e: Event, out: Records) -> None:
@@ -124,9 +127,8 @@ class Recorder:
         return self._change(s, to, cause, e.position, out)
 
     def identify(self, s: State, p: Mapping[str, Any]) -> None:
-        """Merge the traits of an `$identify` event; null removes one."""
-        nested = p.get("traits")
-        for name, value in (nested if isinstance(nested, dict) else p).items():
+        """Merge the traits that an event sets; null removes one."""
+        for name, value in traits_in(p, of_account=self.is_of_accounts).items():
             if self.traits is not None and name not in self.traits:
                 continue
             if value is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-from domain.events import ALIAS, IDENTIFY, STAGE_SET, UNALIAS, VOID
+from domain.events import ACCOUNT_TRAITS, ALIAS, IDENTIFY, STAGE_SET, UNALIAS, VOID
 from service.door import fields
 from service.door.bounds import Bounds
 from service.door.faults import Fault, shown
@@ -31,7 +31,8 @@ def check_control(
     match event_type:
         case "$identify":
             traits = fields.mapping(item.get("traits"), "traits", faults)
-            if properties is None and traits is None and not faults:
+            account = fields.mapping(item.get(ACCOUNT_TRAITS), ACCOUNT_TRAITS, faults)
+            if properties is None and traits is None and account is None and not faults:
                 message = f"{IDENTIFY} needs an object of traits, in `traits` or `properties`"
                 faults.append(Fault("/traits", "missing_property", message))
         case "$stage.set":

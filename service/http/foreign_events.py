@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from domain.events import IDENTIFY
+from domain.events import ACCOUNT_TRAITS, IDENTIFY
 from domain.instants import format_instant
 from projections.foreign import as_name
 from service.door.cloudevents import CloudEventReading
@@ -38,6 +38,9 @@ def canonical_of(event: StoredEvent) -> dict[str, object]:
     found["occurred_at"] = format_instant(event.occurred_at)
     if event.type == IDENTIFY and isinstance(traits := said.get("traits"), dict):
         found["traits"] = properties = traits
+    elif isinstance(properties, dict) and ACCOUNT_TRAITS in properties:
+        properties = dict(properties)
+        found[ACCOUNT_TRAITS] = properties.pop(ACCOUNT_TRAITS)
     found["properties"] = properties
     found["original"] = msgspec.Raw(event.payload.encode())
     return found

@@ -10,7 +10,7 @@ from functools import cache
 from statistics import median
 
 from domain.document import parse_model
-from domain.events import IDENTIFY, Event, canonical_history
+from domain.events import IDENTIFY, Event, canonical_history, traits_in
 from domain.instants import SECOND
 from domain.lineage import ALWAYS, Era, Lineage
 from domain.machine import Machine, compile_model
@@ -18,7 +18,7 @@ from domain.transitions import Transition
 from projections.answers import BoardQuery, CustomerQuery, TransitionRecord
 from projections.catalogue import Generation
 from projections.log import StoredEvent, SubjectKey
-from projections.payloads import decoder, traits_in
+from projections.payloads import decoder
 from projections.records import content_of
 from service.ports import Store
 from service.safekeeping.verifying import verify_projections
@@ -132,12 +132,12 @@ def true_history(log: Sequence[StoredEvent], members: set[SubjectKey]) -> list[E
     )
 
 
-def true_traits(history: Sequence[Event]) -> dict[str, object]:
+def true_traits(history: Sequence[Event], *, of_account: bool = False) -> dict[str, object]:
     """Return the traits that *history* leaves, told once in fold order."""
     traits: dict[str, object] = {}
     for event in history:
-        if event.type == IDENTIFY:
-            traits |= traits_in(event.properties)
+        if event.type == IDENTIFY or (of_account and event.type == "group"):
+            traits |= traits_in(event.properties, of_account=of_account)
     return {name: value for name, value in traits.items() if value is not None}
 
 
@@ -157,7 +157,7 @@ async def assert_subject(
     assert subject.events == len(history)
     assert subject.first_seen_at == min(instants, default=None)
     assert subject.last_event_at == max(instants, default=None)
-    assert subject.traits == true_traits(history)
+    assert subject.traits == true_traits(history, of_account=subject.key.kind == "account")
     row = next(iter(snapshot.stages), None)
     assert (row is None) is (state.stage_id is None)
     if row is not None:

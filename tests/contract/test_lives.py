@@ -9,6 +9,7 @@ import pytest
 from projections.log import SubjectKey
 from service.ports import Store
 from tests.builders import DAY, START, at
+from tests.contract.judging import assert_true
 from tests.contract.saying import SHOP, TEAM, TENANT, OpenStore, post, publish, sent, told
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +32,39 @@ async def test_an_account_folds_what_its_members_do(store: Store) -> None:
         ("trial", at(0)),
         ("active", at(1)),
     ]
+
+
+SEATED = {
+    **TEAM,
+    "transitions": [
+        {"id": "large", "from": "trial", "to": "active", "when": "traits.seats >= 5"},
+        {"id": "small", "from": "active", "to": "idle", "when": "traits.seats < 5"},
+    ],
+}
+
+
+async def test_an_account_has_traits_of_its_own(store: Store) -> None:
+    """Said by a group call or an `$identify`; what is known of its members is not known of it."""
+    both = {"traits": {"seats": 90}, "account_traits": {"seats": 2}}
+    await publish(store, SHOP)
+    await publish(store, SEATED)
+    await post(
+        store,
+        sent("e1", account_id="acme"),
+        sent("e2", "$identify", 1, account_id="acme", properties={"traits": {"seats": 7}}),
+        sent("e3", "group", 2, account_id="acme", properties={"account_traits": {"seats": 6}}),
+        sent("e4", "$identify", 3, account_id="acme", properties=both),
+        now=at(4),
+    )
+
+    page = await store.transitions(TENANT, SubjectKey("account", "acme"))
+
+    assert [(record.to_stage, record.effective_at) for record in page.rows] == [
+        ("trial", at(0)),
+        ("active", at(2)),
+        ("idle", at(3)),
+    ]
+    await assert_true(store, at(4))
 
 
 async def test_late_events_of_a_member_retell_the_account(store: Store) -> None:

@@ -276,4 +276,15 @@ async def test_traits_and_groups_reach_the_customer_and_the_account(api: Api) ->
     await post(api, "/v1/batch", {"batch": calls})
 
     assert (await api.get("/v1/customers/ann")).json()["traits"] == {"plan": "pro"}
-    assert (await api.get("/v1/accounts/acme/events")).json()["data"][0]["type"] == "group"
+    (group,) = (await api.get("/v1/accounts/acme/events")).json()["data"]
+    assert (group["type"], group["properties"]) == ("group", {"name": "Acme"})
+    assert (await api.get("/v1/accounts/acme")).json()["traits"] == {"name": "Acme"}
+
+
+async def test_what_is_known_of_a_member_is_not_known_of_the_account(api: Api) -> None:
+    both = {"type": "$identify", "customer_id": "ann", "account_id": "acme"}
+    await api.send({**both, "traits": {"name": "Ann"}, "account_traits": {"seats": 9}})
+    await api.send({**both, "account_traits": {"seats": None, "plan": "pro"}})
+
+    assert (await api.get("/v1/customers/ann")).json()["traits"] == {"name": "Ann"}
+    assert (await api.get("/v1/accounts/acme")).json()["traits"] == {"plan": "pro"}

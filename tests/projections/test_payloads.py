@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from domain.events import traits_in
 from projections.asking import Question, Script, ask, run
 from projections.log import SubjectKey
-from projections.payloads import decoder, same_content, traits_in
+from projections.payloads import decoder, same_content
 
 
 @pytest.mark.parametrize(
