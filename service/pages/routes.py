@@ -12,6 +12,7 @@ from service.pages import gate
 from service.pages.board import board_view, subject_url
 from service.pages.catalogue import by_key
 from service.pages.lists import Wanted, listing, named
+from service.pages.live import live
 from service.pages.rendering import diagram
 from service.pages.story import packed, unpacked
 from service.pages.subject import Look, subject_view
@@ -28,6 +29,7 @@ def routes() -> list[Route]:
         Route("/customers", visited(_customers), methods=["GET"]),
         Route("/customers/{subject_id:path}", visited(_customer), methods=["GET"]),
         Route("/accounts/{subject_id:path}", visited(_account), methods=["GET"]),
+        Route("/live", live, methods=["GET"]),
         Route("/login", gate.login_form, methods=["GET"]),
         Route("/login", gate.log_in, methods=["POST"]),
         Route("/logout", gate.log_out, methods=["POST"]),
@@ -43,6 +45,7 @@ async def _board(visit: Visit) -> Response:
     label = by_key(visit.labels).get(key) if key else visit.labels[0]
     if label is None:
         return _missing(visit, "missing.model", key)
+    begun = await visit.services.live.place(None)
     now = visit.services.clock.now()
     text = visit.asked("as_of")
     as_of = _instant_of(text)
@@ -59,6 +62,7 @@ async def _board(visit: Visit) -> Response:
         label=label,
         picture=diagram(label.model, visit.language),
         is_now=as_of is None,
+        place_of_feed=begun.text,
         as_of_text=text if as_of is not None else "",
         bad_as_of=text if text and as_of is None else "",
         twin=f"/v1/models/{label.key}/board"
@@ -121,6 +125,7 @@ async def _subject(visit: Visit, key: SubjectKey) -> Response:
         focus=focus,
         mark=unpacked(cursors.read(visit.asked_cursor())),
     )
+    begun = await visit.services.live.place(None)
     view = await subject_view(visit.services, key, look)
     if view is None:
         return _missing(visit, "missing.customer", key.text)
@@ -132,6 +137,7 @@ async def _subject(visit: Visit, key: SubjectKey) -> Response:
         label=view.places[0].label if view.places else None,
         url=subject_url(view.subject),
         is_first=not visit.asked_cursor(),
+        place_of_feed=begun.text,
         next_cursor=cursors.write(after),
         twin=f"/v1{subject_url(view.subject)}",
         kind=kind,

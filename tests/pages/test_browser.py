@@ -190,3 +190,17 @@ def test_a_slash_leads_to_the_search(demo: str, browser: Browser) -> None:
         page.keyboard.press("/")
 
         assert page.evaluate("document.activeElement.id") == "q"
+
+
+def test_a_board_moves_as_soon_as_something_happens(demo: str, browser: Browser) -> None:
+    """It is told, by one stream; it does not have to ask again and again."""
+    with _context(browser, "light", WIDE) as context:
+        page = context.new_page()
+        heard = _listen(page)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.resource_type))
+        page.goto(f"{demo}/?model=typical-journey-5&lang=en")
+        page.wait_for_function("() => document.querySelectorAll('.arrived').length > 0")
+
+        assert asked.count("eventsource") == 1
+        assert not heard

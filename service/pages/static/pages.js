@@ -1,6 +1,8 @@
-// Comfort on top of pages that work without it: "/" leads to the search, the board keeps itself fresh.
+// Comfort on top of pages that work without it: "/" leads to the search; boards and customers move
+// as things happen. A stream says when to look again; without it a page looks every few seconds.
 
-const EVERY = 5000;
+const TOLD = ["customer.created", "customer.stage.changed", "customer.stage.corrected", "customer.alert.raised", "customer.merged"];
+const LOOKS_APART = 1000, UNTOLD = 5000, TOLD_OF_ALL = 30000;
 
 const search = document.querySelector("[data-shortcut]");
 document.addEventListener("keydown", (event) => {
@@ -22,7 +24,7 @@ function keepFresh(region) {
     button.title = paused ? region.dataset.resume : region.dataset.pause;
   };
   button.addEventListener("click", () => { paused = !paused; show(); });
-  document.querySelector(".as-of")?.append(button);
+  (document.querySelector(".as-of") ?? document.querySelector(".head"))?.append(button);
   show();
 
   async function refresh() {
@@ -38,14 +40,37 @@ function keepFresh(region) {
       if (!known.has(card.pathname)) card.classList.add("arrived");
     }
     region.replaceChildren(...next.childNodes);
-    const meta = fresh.querySelector(".head .quiet");
-    if (meta) document.querySelector(".head .quiet").replaceChildren(...meta.childNodes);
+    for (const place of [".head .quiet", ".facts"]) {
+      const [here, there] = [document.querySelector(place), fresh.querySelector(place)];
+      if (here && there) here.replaceChildren(...there.childNodes);
+    }
   }
+
+  // News that comes while the page is being looked at anew is not forgotten.
+  let isNews = false;
+  let wake = () => {};
+  const note = () => { isNews = true; wake(); };
+
+  let source = null;
+  let since = `&after=${region.dataset.place}`;
+  function listen() {
+    if (document.hidden || !region.dataset.stream || source?.readyState < EventSource.CLOSED) return;
+    source = new EventSource(region.dataset.stream + since);
+    if (!since) note();
+    since = "";
+    for (const type of TOLD) source.addEventListener(type, note);
+  }
+  document.addEventListener("visibilitychange", () => (document.hidden ? source?.close() : note()));
+  addEventListener("pagehide", () => source?.close());
 
   (async () => {
     for (;;) {
-      await new Promise((wake) => setTimeout(wake, EVERY));
+      listen();
+      const patience = source && source.readyState < EventSource.CLOSED ? TOLD_OF_ALL : UNTOLD;
+      if (!isNews) await new Promise((done) => { wake = done; setTimeout(done, patience); });
+      isNews = false;
       await refresh().catch(() => {});
+      await new Promise((done) => setTimeout(done, LOOKS_APART));
     }
   })();
 }
