@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from domain.events import Event, identifies, traits_in
+from domain.events import GROUP, IDENTIFY, Event, traits_in
 from projections.asking import Ref
 from projections.log import SubjectKey, SubjectKind
 from projections.standings import Standing, decode_standings
@@ -181,7 +181,7 @@ class Profile:
             if instant // DAY != self.last_at // DAY:
                 self.is_new_day = True
             self.last_at, self.last_position = instant, position
-        if identifies(event.type, of_account=self.is_account):
+        if event.type == IDENTIFY or (event.type == GROUP and self.is_account):
             self._identify(event)
 
     def _identify(self, event: Event) -> None:
