@@ -131,6 +131,7 @@ def test_a_board_reads_transitions_from_indexes_alone(path: Path, write: Callabl
     reads = [step for step in plan(path, write()) if " transitions " in step]
 
     assert all("COVERING INDEX transitions_" in step for step in reads)
+    assert sum("transitions_stays" in step for step in reads) == 1
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ from service.adapters.sql.tables import stage_counts, stages, transitions
 
 _day: ColumnElement[int] = literal_column(str(DAY), Integer)
 _ended = transitions.c
+_at = _ended.effective_at + literal_column("0", Integer)
+"""When a stay ended, where its beginning is to be looked for by index and not its end."""
+
 _began = _ended.effective_at - _ended.time_in_previous
 _nothing: ColumnElement[int] = literal_column("NULL", Integer)
 _NEVER = 1 << 62
@@ -93,7 +96,7 @@ def entered(listed: Listed, *, is_over: bool) -> CompoundSelect[Any]:
             *_stays_of(listed),
             _began >= listed.first,
             _began <= listed.last,
-            _ended.effective_at > _number("as_of"),
+            _at > _number("as_of"),
             *([_is_before_the_end()] if is_over else []),
         )
     )
@@ -175,10 +178,8 @@ def _ended_later() -> Select[Any]:
 
 def _begun_since(listed: Listed, *, is_over: bool) -> Select[Any]:
     """Less those of them that began in the rest of the day."""
-    on_whole_days = and_(
-        _ended.effective_at >= _number("next_day_at"), _ended.effective_at <= _number("end_day_at")
-    )
-    taken_over = and_(_ended.effective_at == _number("until"), _ended.rule == _ACTIVATION)
+    on_whole_days = and_(_at >= _number("next_day_at"), _at <= _number("end_day_at"))
+    taken_over = and_(_at == _number("until"), _ended.rule == _ACTIVATION)
     found = select(_ended.from_stage, _number("day"), -func.count())
     found = found.select_from(listed.join(listed.rows, transitions))
     found = found.where(
@@ -219,8 +220,8 @@ def _held() -> list[ColumnElement[bool]]:
 
 
 def _is_before_the_end() -> ColumnElement[bool]:
-    at, end = _ended.effective_at, _number("until")
-    return or_(at < end, and_(at == end, _ended.rule == _ACTIVATION))
+    end = _number("until")
+    return or_(_at < end, and_(_at == end, _ended.rule == _ACTIVATION))
 
 
 def _number(name: str) -> ColumnElement[int]:
