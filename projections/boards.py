@@ -68,8 +68,10 @@ class Tally:
 
     def add(self, rows: Days) -> None:
         """Add counts by day."""
+        of = self._of
         for stage, day, count in rows:
-            self._of(stage)[day] += count
+            days = of(stage)
+            days[day] = days.get(day, 0) + count
 
     def add_one(self, stage: str, entered_at: int) -> None:
         """Add a subject that stands there and is in no count."""
@@ -99,7 +101,8 @@ class Tally:
         medians = {}
         for stage, places in middles.items():
             instants = sorted(found.get(stage, ()))
-            pair = [self._on(stage, day, instants)[nth] for day, nth in places]
+            on = {day: self._on(stage, day, instants) for day in {day for day, _ in places}}
+            pair = [on[day][nth] for day, nth in places]
             medians[stage] = (as_of - sum(pair) / 2) / SECOND
         return medians
 
@@ -110,18 +113,15 @@ class Tally:
         count, days = self.count(stage), sorted(self._of(stage).items())
         return _nth(days, (count - 1) // 2), _nth(days, count // 2)
 
-    def _on(self, stage: str, day: int, instants: Sequence[int]) -> list[int]:
+    def _on(self, stage: str, day: int, instants: Sequence[int]) -> Sequence[int]:
         """Return those of *instants* on *day*, corrected; all are sorted."""
         first, last = day * DAY, (day + 1) * DAY - 1
-        left = Counter(_between(self.taken.get(stage, ()), first, last))
-        kept = []
-        for instant in _between(instants, first, last):
-            if left[instant]:
-                left[instant] -= 1
-            else:
-                kept.append(instant)
+        found = _between(instants, first, last)
+        taken = _between(self.taken.get(stage, ()), first, last)
         added = _between(self.added.get(stage, ()), first, last)
-        return sorted([*kept, *added]) if added else kept
+        if not taken and not added:
+            return found
+        return sorted((Counter(found) - Counter(taken) + Counter(added)).elements())
 
 
 def _nth(days: Iterable[tuple[int, int]], nth: int) -> tuple[int, int]:

@@ -38,6 +38,7 @@ READER_SETTINGS: Mapping[str, str] = {
     "application_name": "stagefold reader",
     "default_transaction_isolation": "repeatable read",
     "default_transaction_read_only": "on",
+    "max_parallel_workers_per_gather": "0",  # to start them takes longer than to answer a reader
 }
 _BOTH: Mapping[str, str] = {"jit": "off", "client_encoding": "UTF8"}
 _READ = "BEGIN"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -24,9 +25,9 @@ def read_entered(
 ) -> list[tuple[str, Sequence[int]]]:
     """Return by stage when the stays began that were open and began within *spans*."""
     values = {**boards.bound(moment), "rows": as_rows(spans)}
-    found: dict[str, list[int]] = {}
-    for stage, entered_at in _rows(connection, _entered(is_over=moment.is_over), values):
-        found.setdefault(stage, []).append(entered_at)
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for stage, entered_at in _rows(connection, _entered(is_over=moment.is_over), values).fetchall():
+        found[stage].append(entered_at)
     return list(found.items())
 
 
