@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from projections.answers import CustomerQuery
-from service.adapters.postgres import boards, lookups, removals, views, writes
+from projections.registers import Register
+from projections.webhooks.rows import DELIVERIES, DUE, LANES, MESSAGE_IDS, MESSAGES, WAITING
+from service.adapters.postgres import boards, lookups, registers, removals, views, writes
 from service.adapters.postgres.connections import WRITER_SETTINGS
 from service.adapters.postgres.listing import listing
 from service.adapters.sql.declared import metadata
@@ -115,3 +117,26 @@ def is_read(node: Plan) -> bool:
 def seq_scans(scans: list[Plan]) -> list[Plan]:
     """Return those that read a table from end to end."""
     return [node for node in scans if node["Node Type"] == "Seq Scan"]
+
+
+@pytest.mark.parametrize(
+    ("register", "width"),
+    [(DUE, 1), (LANES, 2), (WAITING, 2), (DELIVERIES, 2), (MESSAGES, 2), (MESSAGE_IDS, 2)],
+    ids=lambda each: getattr(each, "name", str(each)),
+)
+async def test_what_a_claim_of_webhooks_asks_is_found_by_an_index(
+    register: Register[Any], width: int, operator: Operator
+) -> None:
+    """However much waits for whom, each endpoint's few rows are read from the front of its part."""
+    for setting, value in WRITER_SETTINGS.items():
+        await operator.execute(f"SET {setting} = '{value}'")
+    await operator.execute(f"PREPARE asked AS {registers.firsts_text(register, width)}")
+    nothing = ", ".join(["NULL"] * (width + 1))
+
+    plan = await operator.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE asked({nothing})")
+
+    found = list(nodes(json.loads(plan)[0]["Plan"]))
+    reads = [node for node in found if node.get("Relation Name") == register.name]
+    assert reads
+    assert all("Index Cond" in node for node in reads)
+    assert not [node for node in found if node["Node Type"] == "Sort"]

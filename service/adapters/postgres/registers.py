@@ -25,7 +25,7 @@ def read_entries(link: Link, asked: AskEntries) -> list[Row]:
 
 def read_firsts(link: Link, asked: AskFirsts) -> list[Row]:
     """Return the first rows under each prefix, all in one round trip."""
-    text = _firsts(asked.register, len(asked.prefixes[0]))
+    text = firsts_text(asked.register, len(asked.prefixes[0]))
     arrays = zip(*asked.prefixes, strict=True)
     return [tuple(row) for row in link.rows(text, *arrays, asked.each)]
 
@@ -59,7 +59,8 @@ def _text_of(form: Form) -> str:
 
 
 @cache
-def _firsts(register: Register[Any], width: int) -> str:
+def firsts_text(register: Register[Any], width: int) -> str:
+    """Return the statement for the first rows under prefixes of *width* columns."""
     table = table_of(register)
     given, rest = key_names(register)[:width], key_names(register)[width:]
     prefixes = rows_of(table, *given)
