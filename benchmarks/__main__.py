@@ -29,6 +29,7 @@ ALL = (
     "sourcing",
     "growth",
     "webhooks",
+    "dead_endpoint",
 )
 HEAD = "| | figure | owed | found | | behind it |\n|---|---|---|---|---|---|\n"
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "benchmark-key-benchmark-key-benchmark"
@@ -45,6 +46,7 @@ def stagefold(folder: Path, database_url: str = "") -> Iterator[int]:
     port = free_port()
     environment = {**os.environ, **settings_of(folder, port, database_url)}
     with _process([sys.executable, "-m", "stagefold", "serve"], environment, port):
+        _await_ready(port)
         yield port
 
 
@@ -77,6 +79,16 @@ def _process(command: list[str], environment: dict[str, str], port: int) -> Iter
     finally:
         process.terminate()
         process.wait(timeout=START_SECONDS_MAX)
+
+
+def _await_ready(port: int) -> None:
+    end = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            return
+        time.sleep(0.05)
+    message = f"no server ready on port {port} within {START_SECONDS_MAX} s"
+    raise SystemExit(message)
 
 
 def _await_port(process: subprocess.Popen[bytes], port: int) -> None:
