@@ -25,6 +25,7 @@ ALL = (
     "postgres",
     "following",
     "replay",
+    "beside",
     "boards",
     "sourcing",
     "growth",

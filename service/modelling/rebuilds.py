@@ -21,7 +21,7 @@ from service.errors import Problem
 from service.leases import Leases
 from service.ports import Clock, Generation, Store, StoreError, StoreUnavailable
 
-EVENTS_AT_ONCE = 5_000
+EVENTS_AT_ONCE = 1_000
 """Events that one page of a rebuild folds here; other work gets its turn between pages."""
 
 CANCELLED = "cancelled"

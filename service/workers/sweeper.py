@@ -11,7 +11,8 @@ from service.progress import Progress
 
 PAGE = 1_000
 PAGES_PER_ROUND = 20
-REMOVED_AT_ONCE = 5_000
+REMOVED_AT_ONCE = 500
+"""Rows of a retired generation; appends wait that long, some ten milliseconds."""
 
 
 class Sweeper:

@@ -98,6 +98,22 @@ async def test_rows_are_found_by_an_index(name: str, operator: Operator) -> None
     assert not lame or (name in FROM_ONE_END and not seq_scans(lame)), lame
 
 
+@pytest.mark.parametrize("name", ["remove transitions", "remove stages"])
+async def test_what_is_removed_is_looked_up_bucket_by_bucket(name: str, operator: Operator) -> None:
+    """The plan of a join once read all of a generation for each bucket, under the lock."""
+    for setting, value in WRITER_SETTINGS.items():
+        await operator.execute(f"SET {setting} = '{value}'")
+    await operator.execute(f"PREPARE asked AS {ALL[name]}")
+
+    plan = await operator.fetchval("EXPLAIN (FORMAT JSON) EXECUTE asked(NULL, NULL, NULL)")
+
+    conditions = [
+        node["Index Cond"] for node in nodes(json.loads(plan)[0]["Plan"]) if is_read(node)
+    ]
+    assert len(conditions) == 2
+    assert all("(bucket = " in condition for condition in conditions)
+
+
 def nodes(plan: Plan) -> Iterator[Plan]:
     """Yield every node of *plan*."""
     yield {key: value for key, value in plan.items() if key != "Plans"}

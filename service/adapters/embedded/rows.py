@@ -21,7 +21,7 @@ from projections.history import LoggedEvent
 from projections.lists import Listed
 from projections.log import SubjectKey
 from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.ranges import Built
+from projections.ranges import BucketRange, Built
 from projections.records import RecordRow
 from projections.registers import AskEntries, AskFirsts
 from projections.seals import Seal
@@ -77,8 +77,11 @@ class Rows(Protocol):
         """Insert or replace it."""
         ...
 
-    def remove_rows(self, generation: int, limit: int) -> int:
-        """Remove about *limit* rows of that generation, all but what the feed has carried."""
+    def remove_rows(self, generation: int, limit: int, found: BucketRange) -> int:
+        """Remove about *limit* rows of that generation, all but what the feed has carried.
+
+        Only of subjects in *found*; return how many.
+        """
         ...
 
     def save_key(self, key: ApiKey) -> None:

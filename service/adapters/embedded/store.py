@@ -30,6 +30,7 @@ from projections.questions import AskHead
 from projections.residents import Residents
 from projections.sweeping import retry_parked, sweep
 from service.adapters.embedded.answering import Answering
+from service.adapters.embedded.clearing import Clearing
 from service.adapters.embedded.keeping import Keeping
 from service.adapters.embedded.restoring import Restoring
 from service.adapters.embedded.rows import Readings, Rows
@@ -61,6 +62,7 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         super().__init__(readings, runner)
         self._rows = rows
         self._residents = Residents()
+        self._clearing = Clearing()
         self._is_closed = False
         self._is_stale = False
         self.catalogue = Catalogue(compile_one)
@@ -92,6 +94,7 @@ class EmbeddedStore(Keeping, Restoring, Answering):
 
     def _distrust(self) -> None:
         """Believe nothing in memory: it may be ahead of the rows."""
+        self._clearing = Clearing()
         self._is_stale = True
         self._residents.forget()
 
@@ -365,7 +368,7 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         for one in self.catalogue.generations.values():
             if not one.has_rows_to_remove:
                 continue
-            removed = self._rows.remove_rows(one.generation, limit)
+            removed = self._clearing.remove(self._rows, one.generation, limit)
             if removed == 0:
                 self._rows.forget_ranges(one.generation)
                 empty = replace(one, buckets_done=0, built=0)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from projections.asking import Ref
 from projections.changes import Row
+from projections.ranges import BucketRange
 from projections.records import RECORD_COLUMNS
 
 _RECORD_WIDTH = len(RECORD_COLUMNS)
@@ -21,19 +22,20 @@ class Told(Protocol):
     parked: dict[tuple[int, int, int], Row]
 
 
-def remove_rows(rows: Told, generation: int, limit: int) -> int:
+def remove_rows(rows: Told, generation: int, limit: int, found: BucketRange) -> int:
     """Remove at most *limit* rows of *generation* of each kind; return how many.
 
     Records that the feed may have carried stay, if only as retracted: the feed never forgets.
     """
-    places = [key for key in rows.stages if key[0] == generation][:limit]
+    buckets = range(found.first, found.end)
+    places = [key for key in rows.stages if key[0] == generation and key[1][0] in buckets][:limit]
     for place in places:
         del rows.stages[place]
-    keys = [key for key in rows.records if key[0] == generation]
+    keys = [key for key in rows.records if key[0] == generation and key[1][0] in buckets]
     silent = [key for key in keys if not all(map(_may_be_in_feed, rows.records[key]))]
     for key in silent[:limit]:
         rows.records[key] = list(filter(_may_be_in_feed, rows.records[key]))
-    for parked in [key for key in rows.parked if key[1] == generation]:
+    for parked in [key for key in rows.parked if key[1] == generation and key[0] in buckets]:
         del rows.parked[parked]
     return len(places) + len(silent[:limit])
 

@@ -36,7 +36,7 @@ from projections.questions import (
     WriteChanges,
     WriteLog,
 )
-from projections.ranges import Built
+from projections.ranges import BucketRange, Built
 from projections.records import RECORD_COLUMNS, RecordRow
 from projections.seals import Seal
 from projections.subjects import (
@@ -154,8 +154,8 @@ class MemoryRows:
         self.seals.append(seal)
         self.salts.update({(bucket, subject_id): salt for bucket, subject_id, salt in salts})
 
-    def remove_rows(self, generation: int, limit: int) -> int:
-        return remove_rows(self, generation, limit)
+    def remove_rows(self, generation: int, limit: int, found: BucketRange) -> int:
+        return remove_rows(self, generation, limit, found)
 
     # ------------------------------------------------------------ answers
 

@@ -32,10 +32,15 @@ from service.running import loop_factory, settle_garbage
 RANGE_EVENTS = 20_000
 """What a process reads and folds in one transaction, about."""
 
-RANGE_SUBJECTS = 1_000
-"""What is updated under the lock at once; appends wait that long, tens of milliseconds."""
+RANGE_SUBJECTS = 300
+"""What is updated under the lock at once; appends wait that long, some ten milliseconds."""
 
-EVENTS_HERE = 5_000
+EVENTS_HERE = 1_000
+"""What is folded under the lock at once where no processes build."""
+
+NICENESS = 10
+"""How much more than those who build others are entitled to the processors."""
+
 STEP_SECONDS = 1.0
 SMALL_EVENTS = 50_000
 """Up to so many events left, starting processes takes longer than doing without."""
@@ -105,7 +110,7 @@ class PostgresBuilders:
             self._pool = ProcessPoolExecutor(
                 self._processes,
                 mp_context=multiprocessing.get_context("spawn"),
-                initializer=live_as_long_as_the_parent,
+                initializer=settle_in,
             )
         order = (self._url, self._generation, found, now)
         try:
@@ -186,8 +191,9 @@ class _Here:
 _here = cache(_Here)
 
 
-def live_as_long_as_the_parent() -> None:
-    """End this process with its parent, which may be killed; leave Ctrl-C to it."""
+def settle_in() -> None:
+    """Let requests go first; end with the parent, which may be killed; leave Ctrl-C to it."""
+    os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

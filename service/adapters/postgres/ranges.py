@@ -54,6 +54,9 @@ from service.adapters.postgres.rows import PostgresRows
 from service.adapters.postgres.small import note_change, read_versions
 from service.adapters.sql.tables import events, profiles, stages, transitions
 
+_TURN_AMONG_BUILDERS = "SELECT pg_advisory_xact_lock('rebuilds'::regclass::oid::bigint)"
+"""Of those who build, one at a time queues for the lock of appends, so none waits for several."""
+
 EVENTS_AT_ONCE = 5_000
 CLUSTERS_AT_ONCE = 500
 _by_subject = itemgetter(0)
@@ -87,6 +90,7 @@ class RangeBuilder:
             stretch = Stretch(projection, kept, now)
             _Reading(link, projection, found, stretch).read()
             _copy(link, stretch)
+            link.execute(_TURN_AMONG_BUILDERS)
             with self._rows.turn_within(link):
                 built = self._join(link, stretch, found, now)
                 if built is not None:

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Select, Table, delete, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Select,
+    Table,
+    delete,
+    func,
+    literal_column,
+    select,
+    true,
+)
 
-from domain.buckets import BUCKETS
+from projections.ranges import BucketRange
 from service.adapters.postgres.compiled import WHOLE, for_postgres, number, rows_of, same, statement
 from service.adapters.postgres.connections import Link
 from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import parked, stage_counts, stages, transitions
 
-_EVERY_BUCKET = list(range(BUCKETS))
 
-
-def remove_rows(link: Link, generation: int, limit: int) -> int:
+def remove_rows(link: Link, generation: int, limit: int, found: BucketRange) -> int:
     """Remove at most *limit* rows of *generation* from each table; return how many.
 
     Records that the feed may have carried stay, if only as retracted: the feed never forgets.
     """
-    removed = 0
+    removed, buckets = 0, list(range(found.first, found.end))
     for write in (stages_of, transitions_of, _parked):
-        removed += _count(link.row(statement(write), _EVERY_BUCKET, generation, limit))
+        removed += _count(link.row(statement(write), buckets, generation, limit))
     for write in (_counts, _stays):
         removed += _count(link.row(statement(write), generation, limit))
     return removed
@@ -64,12 +72,17 @@ def _of_generation(table: Table) -> str:
 
 
 def _in_buckets(table: Table, *conditions: ColumnElement[bool]) -> str:
-    """Return the statement for a table where each bucket is looked into by key."""
-    rows = rows_of(table, "bucket")
-    chosen = select(*table.primary_key.columns).select_from(rows, table)
-    chosen = chosen.where(
+    """Return the statement for a table where each bucket is looked into by key.
+
+    A plain join lets the planner read the generation as a whole and compare it with every bucket:
+    a limit in the inner half leaves it no choice.
+    """
+    rows, key = rows_of(table, "bucket"), table.primary_key.columns
+    here = select(*key).where(
         *same(table, rows, "bucket"), table.c.generation == number("generation"), *conditions
     )
+    found = here.limit(number("limit")).lateral("found")
+    chosen = select(*(found.c[column.name] for column in key)).select_from(rows.join(found, true()))
     return for_postgres(_counted(_delete(table, chosen)), "bucket", "generation", "limit")
 
 

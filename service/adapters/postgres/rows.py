@@ -43,7 +43,7 @@ from projections.questions import (
     WriteErased,
     WriteLog,
 )
-from projections.ranges import Built
+from projections.ranges import BucketRange, Built
 from projections.records import RECORD_COLUMNS
 from projections.registers import AskEntries, AskFirsts, WriteEntries
 from projections.seals import Seal
@@ -231,8 +231,8 @@ class PostgresRows:
     def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
         sealed.add(self.link, seal, salts)
 
-    def remove_rows(self, generation: int, limit: int) -> int:
-        return removals.remove_rows(self.link, generation, limit)
+    def remove_rows(self, generation: int, limit: int, found: BucketRange) -> int:
+        return removals.remove_rows(self.link, generation, limit, found)
 
     # ------------------------------------------------------------ answers
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from domain.buckets import bucket_of
+from domain.buckets import BUCKETS, bucket_of
 from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
 from projections.boards import Moment, Span
@@ -38,7 +39,6 @@ from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
 from service.adapters.sqlite.rebuilds import change_count, read_generations
 from service.adapters.sqlite.registers import read_entries, read_firsts
-from service.adapters.sqlite.removals import EVERY_BUCKET
 from service.adapters.sqlite.rows import (
     ALWAYS,
     ask,
@@ -56,6 +56,7 @@ from service.adapters.sqlite.statements import statement
 
 FAR = 1 << 62
 _FEED_WIDTH = len(feed.c)
+_EVERY_BUCKET = json.dumps(list(range(BUCKETS)))
 _TENANT = PROFILE_COLUMNS.index("tenant")
 
 
@@ -219,7 +220,7 @@ class SqliteReadings:
         return self._row(views.event, position)
 
     def events_with_id(self, tenant: str, event_id: str) -> list[Row]:
-        return self._rows(views.events_with_id, EVERY_BUCKET, event_id, tenant)
+        return self._rows(views.events_with_id, _EVERY_BUCKET, event_id, tenant)
 
     def feed(self, tenant: str, *, after: int, limit: int) -> list[tuple[Row, Row]]:
         rows = self._rows(views.feed_page, after, tenant, limit)

@@ -19,32 +19,32 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain.buckets import BUCKETS
+from projections.ranges import BucketRange
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import parked, stage_counts, stages, transitions
 from service.adapters.sqlite.lookups import listed
 from service.adapters.sqlite.statements import statement
 
-EVERY_BUCKET = json.dumps(list(range(BUCKETS)))
 
-
-def remove_rows(connection: sqlite3.Connection, generation: int, limit: int) -> int:
+def remove_rows(
+    connection: sqlite3.Connection, generation: int, limit: int, found: BucketRange
+) -> int:
     """Remove at most *limit* rows of *generation* from each table; return how many.
 
     Records that the feed may have carried stay, if only as retracted: the feed never forgets.
     """
     removed = 0
-    for write in (_stages, _counts, _stays):
+    for write in (_counts, _stays):
         removed += connection.execute(statement(write), (generation, limit)).rowcount
-    for write in (_transitions, _parked):
-        bound = (EVERY_BUCKET, generation, limit)
-        removed += connection.execute(statement(write), bound).rowcount
+    buckets = json.dumps(list(range(found.first, found.end)))
+    for write in (_stages, _transitions, _parked):
+        removed += connection.execute(statement(write), (buckets, generation, limit)).rowcount
     return removed
 
 
 def _stages() -> str:
-    return _first_of(stages)
+    return _in_buckets(stages)
 
 
 def _counts() -> str:

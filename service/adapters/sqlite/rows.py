@@ -41,7 +41,7 @@ from projections.questions import (
     WriteErased,
     WriteLog,
 )
-from projections.ranges import Built
+from projections.ranges import BucketRange, Built
 from projections.records import RecordRow
 from projections.registers import AskEntries, AskFirsts, WriteEntries
 from projections.seals import Seal
@@ -189,8 +189,8 @@ class SqliteRows:
     def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
         sealed.add(self.connection, seal, salts)
 
-    def remove_rows(self, generation: int, limit: int) -> int:
-        return removals.remove_rows(self.connection, generation, limit)
+    def remove_rows(self, generation: int, limit: int, found: BucketRange) -> int:
+        return removals.remove_rows(self.connection, generation, limit, found)
 
     # ------------------------------------------------------------ answers
 
