@@ -257,4 +257,13 @@ def _erasure(person: Person, position: int, recorded_at: int) -> Erasure:
         since=first["recorded_at"],
         names=len(person.members),
         events=len(person.events),
+        marks=json.dumps(_marks(person)),
     )
+
+
+def _marks(person: Person) -> list[tuple[int, int]]:
+    firsts: dict[Ref, tuple[int, int]] = {}
+    for one in person.events:
+        ref = (one["bucket"], one["subject_id"])
+        firsts.setdefault(ref, (one["position"], one["recorded_at"]))
+    return sorted(firsts.values())

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Final, Literal, cast
 from urllib.parse import unquote
 
 import msgspec
@@ -52,6 +52,8 @@ class Erasure:
         since: When that was recorded: another log has another instant there.
         names: How many names it had.
         events: How many events were reduced.
+        marks: JSON: position and instant of recording of the first event of each name that has any;
+            None for the first of all alone.
     """
 
     tenant: str
@@ -64,6 +66,14 @@ class Erasure:
     since: int
     names: int
     events: int
+    marks: str | None = None
+
+    @property
+    def every_mark(self) -> tuple[tuple[int, int], ...]:
+        """Position and instant of recording of the first event of each name that has any."""
+        if self.marks is None:
+            return ((self.first, self.since),) if self.first else ()
+        return tuple((position, at) for position, at in json.loads(self.marks))
 
     @property
     def ref(self) -> Ref:
@@ -169,6 +179,15 @@ class Order:
     def salt(self, number: int) -> bytes:
         """Return a salt for the name with that number, if it has none."""
         return sha256(self.secret + b"salt" + number.to_bytes(4)).digest()
+
+
+def mode_of(text: str) -> ErasureMode:
+    """Return the mode of that name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    return MODES[MODES.index(cast("ErasureMode", text))]
 
 
 def is_erased_name(name: str) -> bool:

@@ -17,6 +17,7 @@ from service.cli import (
     copying,
     customers,
     doctoring,
+    erasing,
     event_schemas,
     event_types,
     hooking,
@@ -69,6 +70,9 @@ app.command()(copying.backup)
 app.command()(copying.export)
 app.command()(copying.restore)
 app.command()(serving.health)
+customers.app.command()(erasing.erase)
+customers.app.command()(erasing.erasures)
+customers.app.command()(erasing.erase_again)
 app.add_typer(customers.app, name="customer")
 models.app.command()(backtesting.backtest)
 models.app.command()(rebuilding.activate)

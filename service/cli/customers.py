@@ -15,7 +15,7 @@ from service.cli.session import require_database, settings_now, use
 if TYPE_CHECKING:
     from service.cli.subjects import Life
 
-app = typer.Typer(no_args_is_help=True, help="One customer: where they stand, and why.")
+app = typer.Typer(no_args_is_help=True, help="One customer: where they stand, and why; forgetting.")
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As sent; anon:… for a visitor's id.")]
 Model = Annotated[str | None, typer.Option("--model", help="Only this model.")]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from domain.instants import format_instant
+from domain.instants import format_instant, parse_instant
 from projections.erasing import Erased
-from projections.erasure import Erasure, ErasureRefused
+from projections.erasure import Erasure, ErasureRefused, mode_of
 from service.errors import Problem
 from service.http.answers import Members, answer, listed
 from service.http.events_in import POSITION_HEADER
@@ -82,7 +84,30 @@ def erasure_of(erasure: Erasure) -> Members:
         "names": erasure.names,
         "events": erasure.events,
         "tenant": erasure.tenant,
-        "root": [erasure.root_bucket, erasure.root_id],
-        "first_position": erasure.first,
-        "first_recorded_at": format_instant(erasure.since),
+        "marks": [
+            {"position": position, "recorded_at": format_instant(at)}
+            for position, at in erasure.every_mark
+        ],
     }
+
+
+def erasure_from(members: Mapping[str, Any]) -> Erasure:
+    """Return the erasure that a line of the list tells of, as far as it is needed again.
+
+    Raises:
+        ValueError, LookupError, TypeError: It is none.
+    """
+    marks = [(int(one["position"]), parse_instant(one["recorded_at"])) for one in members["marks"]]
+    return Erasure(
+        tenant=str(members["tenant"]),
+        position=int(members["position"]),
+        root_bucket=0,
+        root_id=0,
+        mode=mode_of(members["mode"]),
+        at=parse_instant(members["erased_at"]),
+        first=0,
+        since=0,
+        names=int(members["names"]),
+        events=int(members["events"]),
+        marks=json.dumps(marks),
+    )

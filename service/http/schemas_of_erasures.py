@@ -7,6 +7,13 @@ from typing import Literal
 from service.http.schemas import Answer, Instant
 
 
+class MarkOut(Answer):
+    """Where the first event of a name is, and when it was recorded."""
+
+    position: int
+    recorded_at: Instant
+
+
 class ErasureOut(Answer):
     """One erasure: what was done, and where; it names nobody."""
 
@@ -16,9 +23,7 @@ class ErasureOut(Answer):
     names: int
     events: int
     tenant: str
-    root: list[int]
-    first_position: int
-    first_recorded_at: Instant
+    marks: list[MarkOut]
 
 
 class PlaceLeft(Answer):

@@ -7,13 +7,23 @@ process that dies in between leaves that row, and the next round goes on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from domain.instants import DAY, MINUTE, format_instant
-from projections.erasure import ERASURES, UNFINISHED, Erasure, ErasureMode, Order, Unfinished
+from projections.erasure import (
+    ERASURES,
+    UNFINISHED,
+    Erasure,
+    ErasureMode,
+    Order,
+    Unfinished,
+    is_erased_name,
+    mode_of,
+)
 from projections.registers import AskEntries, entries, found
 from projections.webhooks.erasing import forget_at_last, tell_and_forget
 from service import notes
@@ -81,6 +91,23 @@ class Erasing:
         """Return the tenant's erasures, oldest first."""
         asked = AskEntries(ERASURES, (tenant,), limit=ERASURES_MAX)
         return await self._store.look(found(ERASURES, asked))
+
+    async def repeat(self, listed: Sequence[Erasure]) -> int:
+        """Erase again whom *listed* erased, where they stand as they stood; return how many.
+
+        Raises:
+            ErasureRefused: One cannot be anonymised; those before are erased.
+        """
+        count = 0
+        for one in listed:
+            for position, recorded_at in one.every_mark:
+                event = await self._store.event(one.tenant, position)
+                if event is None or event.recorded_at != recorded_at:
+                    continue  # not in the backup, or in that of another log
+                if not is_erased_name(event.subject.id):
+                    await self.erase(one.tenant, event.subject, mode_of(one.mode))
+                    count += 1
+        return count
 
     async def round(self) -> bool:
         """Go on with what is not finished; return False, as nothing is urgent.

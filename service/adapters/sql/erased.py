@@ -17,6 +17,7 @@ erasures = Table(
     *map(number, ("position", "root_bucket", "root_id")),
     words("mode"),
     *map(number, ("at", "first", "since", "names", "events")),
+    words("marks", null=True),
     PrimaryKeyConstraint("tenant", "position"),
     Index("erasures_position", "position"),
     **WIDE,
