@@ -29,6 +29,7 @@ ALL = (
     "boards",
     "sourcing",
     "growth",
+    "streams",
     "webhooks",
     "dead_endpoint",
 )
