@@ -27,6 +27,7 @@ from service.cli import (
     rebuilding,
     rejecting,
     serving,
+    tailing,
     tenants,
     verifying,
 )
@@ -73,6 +74,7 @@ app.command()(serving.health)
 customers.app.command()(erasing.erase)
 customers.app.command()(erasing.erasures)
 customers.app.command()(erasing.erase_again)
+app.command()(tailing.tail)
 app.add_typer(customers.app, name="customer")
 models.app.command()(backtesting.backtest)
 models.app.command()(rebuilding.activate)
