@@ -195,6 +195,7 @@ class Consumer:
             stretches.append(Stretch(*place, expected, fresh[-1].offset + 1))
             judged += await self._judge.judge(place, fresh)
         if not stretches:
+            self._note_lag()  # what another member has taken in is behind no more
             return
         verdict = self._judge.verdict(judged)
         companion = Companion(stretches, verdict.refused, self._clock.now())

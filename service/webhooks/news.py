@@ -97,7 +97,18 @@ def _belongs(last: FeedRecord, next_one: FeedRecord) -> bool:
         return False
     if next_one.kind == "retracted" and last.kind == "asserted":
         return False
-    return written_at(last) == written_at(next_one)
+    return _written(last) == _written(next_one)
+
+
+def _written(record: FeedRecord) -> tuple[int, int | None]:
+    """Return when and at which head of the log *record* was written.
+
+    One instant may see several transactions, and one head as well. Both together are of one
+    refold, so what belongs together does not depend on when it is read.
+    """
+    one = record.transition
+    position = one.retracted_position if record.kind == "retracted" else one.asserted_position
+    return written_at(record), position
 
 
 def written_at(record: FeedRecord) -> int:

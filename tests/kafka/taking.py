@@ -44,9 +44,15 @@ def event(number: int, **members: object) -> bytes:
     return json.dumps(item).encode()
 
 
-async def produce(address: str, topic: str, values: Sequence[bytes], partitions: int = 1) -> None:
-    """Write *values* to the partitions of *topic* in turn."""
-    async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+async def produce(
+    address: str,
+    topic: str,
+    values: Sequence[bytes],
+    partitions: int = 1,
+    **options: object,
+) -> None:
+    """Write *values* to the partitions of *topic* in turn; *options* are aiokafka's."""
+    async with AIOKafkaProducer(bootstrap_servers=address, **options) as producer:
         for number, value in enumerate(values):
             await producer.send(topic, value, partition=number % partitions)
         await producer.flush()

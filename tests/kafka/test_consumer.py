@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from projections.consumed import consumed
 from projections.rejected import RejectedQuery
 from service.adapters.memory import memory_store
+from service.adapters.memory.rows import MemoryRows
 from service.bootstrap import assemble, taking_in
 from service.consuming.consumer import Consumer
 from service.consuming.records import OutOfRange, Place, Record, RecordsUnavailable
-from service.ports import Store, StoreUnavailable
+from service.ports import Store
 from service.services import Services
 from service.settings import Settings
 from tests.http.conftest import SeededRandomness, TurnedClock
 from tests.kafka.taking import event, ids, log_of
 from tests.kafka.test_reading import Written
+from tests.simulation.loop import simulated_loop
+from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import memory_store as troubled_store
 
 pytestmark = pytest.mark.anyio
 
 TOPIC = "visits"
 PLACE = Place(TOPIC, 0)
+ROUNDS_IN_TROUBLE = 60
+ROUNDS_AFTERWARDS = 20
 SETTINGS = Settings(kafka_topics=((TOPIC, ""),), models=("none",))
 
 
@@ -147,24 +155,33 @@ async def test_what_was_taken_and_not_stored_is_taken_again(store: Store) -> Non
     assert consumer.figures.told() == "1 partitions, 0 records behind"
 
 
-async def test_a_store_that_is_away_loses_no_record(store: Store) -> None:
-    records = Scripted(event(1), event(2))
-    services = member_of(store, records, replace(SETTINGS, kafka_batch_records=1))
+async def taken_in(trouble: Trouble) -> tuple[list[str], float]:
+    """Return what is stored of a log, and how often twice, while most calls of the store fail."""
+    store = troubled_store(trouble, MemoryRows())
+    values = [event(number) for number in range(20)]
+    services = member_of(store, Scripted(*values), replace(SETTINGS, kafka_batch_records=3))
     consumer = consumer_in(services)
-    await consumer.round()
-    append, away = services.store.append, [True]
+    trouble.set_in(1)
+    for _ in range(ROUNDS_IN_TROUBLE):
+        await consumer.round()
+    trouble.set_in(0)
+    for _ in range(ROUNDS_AFTERWARDS):
+        await consumer.round()
+    assert consumer.figures.told() == "1 partitions, 0 records behind"
+    found = ids(await log_of(services))
+    await services.appender.close()
+    return found, consumer.figures.taken("duplicate")
 
-    async def failing(*given: object, **named: object) -> object:
-        if away:
-            away.clear()
-            raise StoreUnavailable("the disk is full")
-        return await append(*given, **named)  # type: ignore[arg-type]  # as it was called
 
-    services.store.append = failing  # type: ignore[method-assign,assignment]  # a store that is away once
-    await consumer.round()
-    await consumer.round()
+def test_a_store_that_fails_loses_and_doubles_no_record() -> None:
+    """It fails before a write, and after one, when nobody is told that it was done."""
+    for seed in range(20):
+        chance = random.Random(seed)  # noqa: S311 -- it repeats
 
-    assert ids(await log_of(services)) == ["e1", "e2"]
+        with capture_logs():
+            outcome = simulated_loop(chance).run_until_complete(taken_in(Trouble(chance)))
+
+        assert outcome == ([f"e{number}" for number in range(20)], 0), seed
 
 
 async def test_beginning_at_the_end_passes_over_what_was_there_and_no_more(store: Store) -> None:

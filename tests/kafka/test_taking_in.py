@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from domain.instants import format_instant
 from projections.consumed import consumed
 from projections.rejected import RejectedQuery
 from service.adapters.sqlite import sqlite_store
 from service.schema import upgrade
 from tests.kafka.taking import (
     event,
+    headers_of,
     ids,
     log_of,
     produce,
@@ -24,6 +28,8 @@ from tests.kafka.taking import (
 from tests.servers.kafka import Broker
 
 pytestmark = pytest.mark.anyio
+
+CAPTURES = Path(__file__).parents[1] / "captures"
 
 
 async def test_records_become_events_in_the_order_of_their_partition(broker: Broker) -> None:
@@ -70,3 +76,104 @@ async def test_a_record_that_is_no_event_is_kept_and_holds_nobody_up(broker: Bro
         ("malformed_utf8", b"\xff\xfe", {**place, "offset": 1}),
         ("type_missing", b"{}", {**place, "offset": 2}),
     ]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_packed_records_are_read(broker: Broker, codec: str) -> None:
+    topic = await topic_of(broker.address)
+    await produce(broker.address, topic, [event(n) for n in range(50)], compression_type=codec)
+
+    async with taking(settings_for(broker.address, topic)) as services:
+        await until_stored(services, 50)
+        found = ids(await log_of(services))
+
+    assert found == [f"e{number}" for number in range(50)]
+
+
+async def test_a_tombstone_says_nothing_and_holds_nobody_up(broker: Broker) -> None:
+    topic = await topic_of(broker.address)
+    async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+        await producer.send_and_wait(topic, None, key=b"c1")
+        await producer.send_and_wait(topic, event(1), key=b"c1")
+
+    async with taking(settings_for(broker.address, topic)) as services:
+        await until_stored(services, 1)
+        assert services.consumer is not None
+        taken = services.consumer.figures.taken("tombstone")
+
+    assert taken == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A record that a library of CloudEvents wrote.
+
+    Attributes:
+        stored: What it is in the log: id, source, customer, instant, properties.
+    """
+
+    sdk: str
+    place: int
+    stored: tuple[str, str, str, str, dict[str, object]]
+
+
+CAPTURED = [
+    Captured(
+        "python",
+        0,
+        (
+            "ce-k-1",
+            "/shop/日本",
+            "user-1",
+            "2025-03-01T12:00:01Z",
+            {"order_id": "o-1", "revenue": 39.95, "名前": "山田"},
+        ),
+    ),
+    Captured(
+        "python",
+        1,
+        (
+            "ce-k-2",
+            "/shop/日本",
+            "user-1",
+            "2025-03-01T12:00:02Z",
+            {"order_id": "o-2", "revenue": 39.95, "名前": "山田"},
+        ),
+    ),
+    Captured(
+        "node", 0, ("ce-js-k-1", "/shop", "user-1", "2025-03-01T12:00:01Z", {"order_id": "o-1"})
+    ),
+    Captured(
+        "node", 1, ("ce-js-k-2", "/shop", "user-1", "2025-03-01T12:00:02Z", {"order_id": "o-2"})
+    ),
+]
+
+
+@pytest.mark.parametrize("captured", CAPTURED, ids=lambda each: f"{each.sdk}-{each.place}")
+async def test_what_libraries_write_is_read_byte_for_byte(
+    broker: Broker, captured: Captured
+) -> None:
+    path = CAPTURES / f"cloudevents_kafka_{captured.sdk}.json"
+    written = json.loads(path.read_text(encoding="utf-8"))[captured.place]
+    topic = await topic_of(broker.address)
+    async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+        await producer.send_and_wait(
+            topic,
+            written["value_text"].encode(),
+            key=written["key"].encode(),
+            headers=headers_of(written["headers"]),
+        )
+
+    async with taking(settings_for(broker.address, topic)) as services:
+        await until_stored(services, 1)
+        (stored,) = await log_of(services)
+
+    said = (
+        stored.event_id,
+        stored.source,
+        stored.subject.text,
+        format_instant(stored.occurred_at),
+        json.loads(stored.payload)["data"],
+    )
+    assert said == captured.stored
+    assert (stored.type, stored.api_format) == ("com.example.order.completed", "cloudevents")

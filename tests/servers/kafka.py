@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.servers.certificates import make_certificates
 from tests.servers.ports import free_port
 
 ANOTHER_BROKER = "STAGEFOLD_TEST_KAFKA"
@@ -48,6 +49,31 @@ group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
 """
 
+_SECURED = """
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},\
+LOGIN://127.0.0.1:{login},MUTUAL://127.0.0.1:{mutual}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},\
+LOGIN://127.0.0.1:{login},MUTUAL://127.0.0.1:{mutual}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_SSL,MUTUAL:SSL
+inter.broker.listener.name=PLAINTEXT
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={folder}/authority.pem
+listener.name.mutual.ssl.client.auth=required
+listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.login.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required user_{name}="{password}";
+listener.name.login.scram-sha-256.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.login.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+"""
+"""Two more listeners: one to log in at, one for clients with a certificate."""
+
+NAME = "reader"
+PASSWORD = "a-password-of-tests"
+
 
 @dataclass(slots=True)
 class Broker:
@@ -55,18 +81,27 @@ class Broker:
 
     Attributes:
         address: host:port of it, for clients.
-        folder: Where its data are, if it is ours.
+        folder: Where its data are, if it is ours; beside them the certificates of a secured one.
+        login: host:port to log in at, over TLS, as `NAME`.
+        mutual: host:port for clients with a certificate.
     """
 
     address: str
     folder: Path | None = None
     jars: Path | None = None
+    login: str = ""
+    mutual: str = ""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def is_ours(self) -> bool:
         """Whether it may be ended and started."""
         return self.folder is not None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
         """Start it on its port and wait until it listens."""
@@ -122,17 +157,17 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def broking() -> Iterator[Broker]:
-    """Lend a broker for as long as it is needed."""
+def broking(*, is_secured: bool = False) -> Iterator[Broker]:
+    """Lend a broker for as long as it is needed; a secured one is always our own."""
     another = os.environ.get(ANOTHER_BROKER)
-    if another:
+    if another and not is_secured:
         yield Broker(another)
         return
     jars, trouble = _fetched()
     assert trouble is None, trouble
     folder = Path(tempfile.mkdtemp(prefix="stagefold-kafka-"))
     try:
-        broker = _made(folder, jars)
+        broker = _made(folder, jars, is_secured=is_secured)
         broker.start()
         try:
             yield broker
@@ -142,17 +177,26 @@ def broking() -> Iterator[Broker]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _made(folder: Path, jars: Path) -> Broker:
+def _made(folder: Path, jars: Path, *, is_secured: bool) -> Broker:
     """Return a broker with empty storage in *folder*, not started yet."""
-    port, controller = free_port(), free_port()
+    ports = {name: free_port() for name in ("port", "controller", "login", "mutual")}
     properties = folder / "properties"
-    properties.write_text(_PROPERTIES.format(port=port, controller=controller, folder=folder))
-    format_storage = ("kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(properties))
+    text = _PROPERTIES + _SECURED if is_secured else _PROPERTIES
+    properties.write_text(
+        text.format(folder=folder, name=NAME, password=PASSWORD, **ports), encoding="utf-8"
+    )
+    format_storage = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "-c", str(properties)]
+    if is_secured:
+        make_certificates(folder)
+        for size in (256, 512):
+            user = f"SCRAM-SHA-{size}=[name={NAME},password={PASSWORD}]"
+            format_storage += ["--add-scram", user]
     done = subprocess.run(
         [*_java(jars), *format_storage], check=False, capture_output=True, timeout=_SECONDS_MAX
     )
     assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return Broker(f"127.0.0.1:{port}", folder, jars)
+    login, mutual = (f"127.0.0.1:{ports[name]}" for name in ("login", "mutual"))
+    return Broker(f"127.0.0.1:{ports['port']}", folder, jars, login, mutual)
 
 
 def _java(jars: Path) -> list[str]:

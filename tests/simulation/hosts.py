@@ -17,6 +17,7 @@ from service.ports import Store, StoreError
 from tests.simulation import trouble as troubles
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.process import ConnectionLost, Host, VirtualClock
+from tests.simulation.topic import Topic
 from tests.simulation.trouble import Trouble
 
 HOSTS_MAX = 2
@@ -30,6 +31,7 @@ class Hosts:
     Attributes:
         clock: What all of them go by.
         trouble: What strikes any of them.
+        topic: Where all of them write transitions.
         every: One for each process that may live at a time.
     """
 
@@ -40,9 +42,11 @@ class Hosts:
         self._chance = chance
         self._path = path
         self._rows = MemoryRows()
+        self.topic = Topic(chance)
         count = 1 if path is None else chance.randint(1, HOSTS_MAX)
         self.every = [
-            Host(slot, self.clock, self.trouble, self._open_store) for slot in range(count)
+            Host(slot, self.clock, self.trouble, self._open_store, self.topic)
+            for slot in range(count)
         ]
 
     def _open_store(self) -> tuple[Store, Callable[[], None]]:

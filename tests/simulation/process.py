@@ -16,10 +16,11 @@ import httpx
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.bootstrap import assemble, close, prepare
+from service.bootstrap import assemble, close, prepare, publishing
 from service.leases import while_held
 from service.loops import start_tail
 from service.ports import Store
+from service.publishing.publisher import Publisher
 from service.services import Services
 from service.settings import Settings
 from service.workers.follower import Follower
@@ -27,6 +28,7 @@ from service.workers.sweeper import Sweeper
 from tests.builders import at
 from tests.contract.saying import SHOP, TEAM, TENANT
 from tests.simulation.loop import OWNER, Owner, SimulatedLoop
+from tests.simulation.topic import NAME, Topic
 from tests.simulation.trouble import Trouble
 
 Answer = TypeVar("Answer")
@@ -158,9 +160,15 @@ class Host:
     """
 
     def __init__(
-        self, slot: int, clock: VirtualClock, trouble: Trouble, open_store: OpenStore
+        self,
+        slot: int,
+        clock: VirtualClock,
+        trouble: Trouble,
+        open_store: OpenStore,
+        topic: Topic,
     ) -> None:
         """Let each process open its store by *open_store*; nothing lives here yet."""
+        self._topic = topic
         self.clock = clock
         self.chance = trouble.chance
         self.process: Process | None = None
@@ -190,6 +198,7 @@ class Host:
                 "STAGEFOLD_API_KEY": KEY,
                 "STAGEFOLD_MODELS": "none",
                 "STAGEFOLD_STANDBY_HOURS": str(STANDBY_HOURS),
+                "STAGEFOLD_KAFKA_TRANSITIONS_TOPICS": NAME,
             }
         )
         store, process.drop = self._open_store()
@@ -200,6 +209,7 @@ class Host:
             SeededRandomness(self.chance),
             leases=DoubtfulLeases(self.chance),
         )
+        services = publishing(services, lambda _: self._topic)
         services.appender.start()
         await prepare(services)
         await self._open(services)
@@ -219,6 +229,9 @@ class Host:
         services.loops.start("sweeper", sweep, pause_seconds=1.0)
         services.loops.start("rebuild", partial(self._rebuild, services), pause_seconds=1.0)
         start_tail(services)
+        for publisher in services.publishers:
+            publish = partial(self._publish, publisher)
+            services.loops.start("kafka-transitions", publish, pause_seconds=1.0)
         self._application.state.services = services
 
     async def _follow(self, follower: Follower) -> bool:
@@ -230,6 +243,11 @@ class Host:
     async def _sweep(self, sweeper: Sweeper) -> bool:
         await asyncio.sleep(self.chance.random() * HOURS_BETWEEN_SWEEPS * 3_600)
         return await sweeper.round()
+
+    async def _publish(self, publisher: Publisher) -> bool:
+        """Write a page after a while: at once, or when hours of the feed wait for it."""
+        await asyncio.sleep(self.chance.random() * self.chance.choice(SECONDS_BETWEEN_PAGES))
+        return await publisher.round()
 
     async def _rebuild(self, services: Services) -> bool:
         if await services.rebuilds.round():

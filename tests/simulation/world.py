@@ -17,6 +17,7 @@ from tests.simulation.clients import Client
 from tests.simulation.hosts import Hosts
 from tests.simulation.listeners import Listener, assert_heard
 from tests.simulation.loop import SimulatedLoop, simulated_loop
+from tests.simulation.topic import assert_published
 from tests.simulation.verdict import assert_kept
 
 CLIENTS = 4
@@ -115,6 +116,7 @@ async def _live(loop: SimulatedLoop, hosts: Hosts, chance: random.Random) -> Run
         pass
     log = await assert_kept(store, ledger, hosts.clock.latest)
     await assert_heard(store, listener)
+    await assert_published(store, hosts.topic)
     await store.close()
     return Run(
         steps=loop.steps,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ssl
 
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedCodecError
+
 from service.settings import Settings, SettingsError
 
 
@@ -20,6 +22,15 @@ def connection_options(settings: Settings) -> dict[str, object]:
         "ssl_context": _ssl_context(settings),
         **_credentials(settings),
     }
+
+
+def said_of(error: KafkaError) -> str:
+    """Return in one line what went wrong, with the cure where there is one of ours."""
+    if isinstance(error, UnsupportedCodecError):
+        return f"Kafka: {error}; pip install 'stagefold[kafka]' reads lz4, snappy and zstd"
+    if isinstance(error, KafkaConnectionError):
+        return f"Kafka: {error}; is STAGEFOLD_KAFKA_SECURITY what they expect? the log says more"
+    return f"Kafka: {error}" if str(error) else f"Kafka: {type(error).__name__}"
 
 
 def _credentials(settings: Settings) -> dict[str, object]:

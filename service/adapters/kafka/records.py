@@ -20,7 +20,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
-from service.adapters.kafka.connecting import connection_options
+from service.adapters.kafka.connecting import connection_options, said_of
 from service.consuming.records import OutOfRange, Place, Record, RecordsUnavailable
 from service.settings import Settings
 
@@ -87,7 +87,7 @@ class KafkaRecords:
             await consumer.start()
             self._consumer = consumer
         except KafkaError as error:
-            raise RecordsUnavailable(f"Kafka: {error}") from error
+            raise RecordsUnavailable(said_of(error)) from error
         finally:
             if self._consumer is None:
                 await _stopped(consumer)
@@ -115,14 +115,14 @@ class KafkaRecords:
         try:
             found = await self._joined.beginning_offsets([TopicPartition(*each) for each in places])
         except KafkaError as error:
-            raise RecordsUnavailable(f"Kafka: {error}") from error
+            raise RecordsUnavailable(said_of(error)) from error
         return _places(found)
 
     async def end_offsets(self, places: Sequence[Place]) -> Mapping[Place, int]:
         try:
             found = await self._joined.end_offsets([TopicPartition(*each) for each in places])
         except KafkaError as error:
-            raise RecordsUnavailable(f"Kafka: {error}") from error
+            raise RecordsUnavailable(said_of(error)) from error
         return _places(found)
 
     def known_ends(self) -> Mapping[Place, int]:
@@ -158,7 +158,7 @@ class KafkaRecords:
         """Give the connection up; the next `join` makes another one."""
         self._terms.number += 1
         await self.close()
-        return RecordsUnavailable(f"Kafka: {error}")
+        return RecordsUnavailable(said_of(error))
 
 
 _Found = TypeVar("_Found")

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 from aiokafka.partitioner import DefaultPartitioner
 
-from service.adapters.kafka.connecting import connection_options
+from service.adapters.kafka.connecting import connection_options, said_of
 from service.publishing.topic import Outgoing, TopicUnavailable
 from service.settings import Settings
 
@@ -126,7 +126,7 @@ class KafkaTopic:
             return f"Kafka: a record is longer than the topic takes; {cure}"
         if isinstance(error, UnknownTopicOrPartitionError):
             return f"Kafka: there is no topic {self._name}, or we may not see it; make it"
-        return f"Kafka: {error or type(error).__name__}"
+        return said_of(error)
 
 
 async def _ended(producer: AIOKafkaProducer) -> None:
