@@ -144,7 +144,7 @@ def true_answer(
     return {
         "stages": stages,
         "events": len(history),
-        "traits": true_traits(history),
+        "traits": true_traits(history, of_account=answered.kind == "account"),
         "first_seen_at": seen[0] if seen else None,
         "last_event_at": seen[-1] if seen else None,
     }
