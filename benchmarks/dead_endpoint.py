@@ -23,6 +23,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+import asyncpg
 import httpx
 
 from benchmarks.figures import Figure, say
@@ -202,6 +203,14 @@ async def on_sqlite(how: argparse.Namespace) -> None:
         await compare(ports, receivers, healthy, "SQLite", how)
 
 
+async def settle(url: str) -> None:
+    """Let the database do now what it would do after so many rows in any case."""
+    connection = await asyncpg.connect(url)
+    await connection.execute("VACUUM ANALYZE")
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+
+
 async def on_postgres(how: argparse.Namespace, databases: Databases) -> None:
     """Tell the figures of PostgreSQL."""
     async with AsyncExitStack() as stack:
@@ -210,6 +219,7 @@ async def on_postgres(how: argparse.Namespace, databases: Databases) -> None:
         store = await postgres_store(urls[0])
         await backlog(store, dead, how.waiting)
         await store.close()
+        await settle(urls[0])
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ports = [
             await asyncio.to_thread(stack.enter_context, served(folder, each)) for each in urls

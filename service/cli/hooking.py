@@ -112,10 +112,10 @@ def deliveries(
     from service.webhooks.deliveries import DeliveryQuery, delivery_id, is_held
 
     require_database(settings_now())
-    equal = tuple((n, v) for n, v in (("endpoint", endpoint), ("status", status)) if v)
+    equal = (("endpoint", endpoint),) if endpoint else ()
 
     async def look(services: Services) -> list[tuple[Delivery, bool]]:
-        query = DeliveryQuery(tenant, equal, limit=limit)
+        query = DeliveryQuery(tenant, equal, status=status, limit=limit)
         page, enabled = await services.hooks.deliveries.page(query)
         return [(one, is_held(one, enabled)) for one in page.rows]
 

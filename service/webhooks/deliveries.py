@@ -28,6 +28,7 @@ from service.ports import Clock, Store
 
 FORGOTTEN_AT_ONCE = 500
 ATTEMPTS_SHOWN = 100
+READ_AT_ONCE_MAX = 5_000
 _PREFIX = "dl_"
 _DIGITS_MAX = 19
 
@@ -46,10 +47,17 @@ def number_of(text: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryQuery:
-    """Which deliveries; `equal` names fields and what they are. Newest first."""
+    """Which deliveries, newest first.
+
+    Attributes:
+        equal: Fields and what they are.
+        status: As it is told: `held` is what waits for an endpoint that is not enabled, `pending`
+            what waits for one that is. None for any.
+    """
 
     tenant: str
     equal: tuple[tuple[str, object], ...] = ()
+    status: str | None = None
     since: int | None = None
     until: int | None = None
     after: int | None = None
@@ -68,22 +76,7 @@ class Deliveries:
 
     async def page(self, query: DeliveryQuery) -> tuple[Page[Delivery], frozenset[str]]:
         """Return deliveries, and which of their endpoints are enabled: others' are held."""
-
-        def look() -> Script[tuple[list[Delivery], frozenset[str]]]:
-            asked = AskEntries(
-                DELIVERIES,
-                (query.tenant,),
-                after=() if query.after is None else (query.after,),
-                limit=query.limit + 1,
-                newest_first=True,
-                equal=query.equal,
-                since=query.since,
-                until=query.until,
-            )
-            rows = yield from ask(asked)
-            return [DELIVERIES.value(row) for row in rows], (yield from _enabled(query.tenant))
-
-        found, enabled = await self._store.look(look())
+        found, enabled = await self._store.look(_page(query))
         rows = tuple(found[: query.limit])
         following = (rows[-1].number,) if len(found) > query.limit else None
         return Page(rows, following), enabled
@@ -164,6 +157,40 @@ class Deliveries:
         for tenant in sorted({one.tenant for one in endpoints}):
             more |= await self._store.carry(_forget(tenant, until))
         return more
+
+
+def _page(query: DeliveryQuery) -> Script[tuple[list[Delivery], frozenset[str]]]:
+    """Return the deliveries of a page and one more, if there is one; and who is enabled.
+
+    What is held differs from what is pending by its endpoint alone, so more is read until the page
+    is full: exactly what was asked for, as it is at one moment.
+    """
+    enabled = yield from _enabled(query.tenant)
+    found: list[Delivery] = []
+    after, size = query.after, query.limit + 1
+    stored = "pending" if query.status == "held" else query.status
+    equal = (*query.equal, ("status", stored)) if stored else query.equal
+    while True:
+        asked = AskEntries(
+            DELIVERIES,
+            (query.tenant,),
+            after=() if after is None else (after,),
+            limit=size,
+            newest_first=True,
+            equal=equal,
+            since=query.since,
+            until=query.until,
+        )
+        page = [DELIVERIES.value(row) for row in (yield from ask(asked))]
+        found += [one for one in page if query.status in {None, told_status(one, enabled)}]
+        if len(page) < size or len(found) > query.limit:
+            return found[: query.limit + 1], enabled
+        after, size = page[-1].number, min(4 * size, READ_AT_ONCE_MAX)
+
+
+def told_status(delivery: Delivery, enabled: frozenset[str]) -> str:
+    """Return the status as people are told it."""
+    return "held" if is_held(delivery, enabled) else delivery.status
 
 
 def is_held(delivery: Delivery, enabled: frozenset[str]) -> bool:
