@@ -66,7 +66,7 @@ class RequestFigures(Collector):
             counts.add_metric((method, route, str(status)), count)
         seconds = HistogramMetricFamily(
             "stagefold_http_request_seconds",
-            "Time from the first byte to the end of the answer.",
+            "Time from the first byte to the end of the answer, of streams to its beginning.",
             labels=("route",),
         )
         bounds = [*map(floatToGoString, _SECONDS), "+Inf"]

@@ -189,6 +189,7 @@ async def limits(*, call: MaySeeAnything) -> Response:
             "rate": {
                 "events_per_second": settings.key_events_per_second,
                 "requests_per_second": settings.key_requests_per_second,
+                "streams_max": settings.streams_per_key_max,
             },
         }
     )

@@ -63,12 +63,14 @@ class Edge:
         began = time.perf_counter()
         request_id = _request_id(scope, services)
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 500
+        status, answered = 500, None
 
         async def send_dressed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if scope["state"].get("is_endless"):  # how long somebody listens is no slowness
+                    answered = time.perf_counter()
                 headers = message["headers"]
                 said = {name for name, _ in headers}
                 dress = _DRESS
@@ -83,7 +85,7 @@ class Edge:
         try:
             await self._app(scope, receive, send_dressed)
         finally:
-            _note(services, scope, status, time.perf_counter() - began)
+            _note(services, scope, status, (answered or time.perf_counter()) - began)
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -31,8 +31,8 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
-        del scope
         first = await anext(self._parts)
+        scope["state"]["is_endless"] = True
         writing = asyncio.ensure_future(self._write(first, send))
         listening = asyncio.ensure_future(_hung_up(receive))
         try:

@@ -18,7 +18,13 @@ from service.webhooks.bodies import body_of
 from service.webhooks.feed import Feed, FeedPage
 from service.webhooks.news import Piece, Told
 
-TYPES = tuple(each for each in terms.TYPES if each.startswith("customer."))
+TYPES = (
+    terms.CUSTOMER_CREATED,
+    terms.STAGE_CHANGED,
+    terms.STAGE_CORRECTED,
+    terms.ALERT_RAISED,
+    terms.CUSTOMER_MERGED,
+)
 """What streams tell: that of which the feed holds records."""
 
 CHUNK_BYTES = 32_768
