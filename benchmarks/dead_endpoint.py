@@ -2,8 +2,8 @@
 
     python -m benchmarks.dead_endpoint [--waiting 100000] [--events 200] [--rounds 10]
 
-Two servers of the same kind run at the same time and take turns: one whose database holds the
-backlog, and one without it. Each gets one event every 20 ms, about customers whom nobody has named
+Two servers of the same kind run side by side, so that other work on the machine meets them alike:
+one whose database holds the backlog, and one without it. Each gets one event every 40 ms, about customers whom nobody has named
 yet, and each of its four healthy endpoints is told that they entered a stage. Latency counts from
 when an event was due until a receiver has it. The dead endpoint takes every connection and never
 answers. A figure is a percentile over all rounds, with the backlog ÷ without; the range is that of
@@ -45,7 +45,7 @@ from service.webhooks.terms import Terms
 from tests.servers.postgres import CURE, Databases, is_available, serving
 
 HEALTHY = 4
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.04
 OWED = 1.2
 DEAD = "we_dead"
 DRAIN_SECONDS_MAX = 60.0
@@ -145,14 +145,17 @@ def at(latencies: Sequence[float], percent: int) -> float:
 async def compare(
     ports: Sequence[int], receivers: Receivers, healthy: int, store: str, how: argparse.Namespace
 ) -> None:
-    """Tell the latencies of two servers that take turns, the first of which has the backlog."""
+    """Tell the latencies of two servers, the first of which has the backlog."""
     sides = [
         Side(port, name, receivers) for port, name in zip(ports, ("with", "without"), strict=True)
     ]
     for side in sides:
         await side.begin(healthy)
         await side.latencies(50)
-    rounds = [[await side.latencies(how.events) for side in sides] for _ in range(how.rounds)]
+    rounds = [
+        await asyncio.gather(*(side.latencies(how.events) for side in sides))
+        for _ in range(how.rounds)
+    ]
     for percent in (50, 99):
         whole = [
             at([each for one in column for each in one], percent)

@@ -271,6 +271,9 @@ class Settings:
         _networks, (), "Private networks that webhooks may reach."
     )
     webhook_in_flight_max: int = _setting(_amount, 200, "Most webhooks under way at once.")
+    webhook_host_in_flight_max: int = _setting(
+        _amount, 50, "Most webhooks under way at once to one host, whatever endpoints it has."
+    )
     webhook_lease_seconds: float = _setting(
         _seconds, 15.0, "How long what a dead process was delivering waits for another."
     )

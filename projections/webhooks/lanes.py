@@ -8,16 +8,17 @@ taken for dead from writing over what others have done since.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
+from types import MappingProxyType
 
 from projections.asking import Script
 from projections.registers import entry, firsts, put, remove
+from projections.webhooks.counting import count_on
 from projections.webhooks.rows import (
     ATTEMPTS,
     CONDITIONS,
-    COUNTERS,
     DELIVERIES,
     DUE,
     LANES,
@@ -26,7 +27,6 @@ from projections.webhooks.rows import (
     WAITING,
     Attempt,
     Condition,
-    Counter,
     Delivery,
     Due,
     Lane,
@@ -37,6 +37,8 @@ from projections.webhooks.rows import (
 
 CLAIMED_MAX = 1_000
 """So many are taken up at once where nobody says otherwise."""
+
+NO_HOSTS: Mapping[str, int] = MappingProxyType({})
 
 LATEST_LOOKED_AT = 100
 """So many deliveries of a lane are looked through for newer ones at once."""
@@ -60,11 +62,17 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many deliveries an endpoint may be given now, and whether only the newest matter."""
+    """How many deliveries an endpoint may be given now.
+
+    Attributes:
+        is_latest: Whether only the newest matter.
+        host: Where it is: endpoints at one host share what that may be given.
+    """
 
     endpoint: str
     count: int
     is_latest: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,13 @@ def is_due(rooms: Sequence[Room], now: int) -> Script[bool]:
 
 
 def claim(
-    rooms: Sequence[Room], *, now: int, lease: int, until: int, most: int = CLAIMED_MAX
+    rooms: Sequence[Room],
+    *,
+    now: int,
+    lease: int,
+    until: int,
+    most: int = CLAIMED_MAX,
+    hosts: Mapping[str, int] = NO_HOSTS,
 ) -> Script[list[Claimed]]:
     """Take up the heads of the lanes that have been due for longest, as many as there is room for.
 
@@ -195,8 +209,9 @@ def claim(
         lease: What the caller shows when it settles.
         until: When others may take the same lanes up.
         most: How many in all; where more are due, endpoints take turns.
+        hosts: How many more each host may be given; any number where it is not named.
     """
-    lanes = yield from _due_lanes(rooms, most, now)
+    lanes = yield from _due_lanes(rooms, most, hosts, now)
     if not lanes:
         return []
     latest = {room.endpoint for room in rooms if room.is_latest}
@@ -207,7 +222,9 @@ def claim(
     return (yield from _claimed(leased, heads))
 
 
-def _due_lanes(rooms: Sequence[Room], most: int, now: int) -> Script[list[Lane]]:
+def _due_lanes(
+    rooms: Sequence[Room], most: int, hosts: Mapping[str, int], now: int
+) -> Script[list[Lane]]:
     counts = {room.endpoint: min(room.count, most) for room in rooms if min(room.count, most) > 0}
     if not counts:
         return []
@@ -219,7 +236,21 @@ def _due_lanes(rooms: Sequence[Room], most: int, now: int) -> Script[list[Lane]]
             if len(line) < counts[one.endpoint]:
                 line.append(one)
     turns = (one for turn in zip_longest(*lines.values()) for one in turn if one is not None)
-    return (yield from firsts(LANES, [(one.endpoint, one.lane) for one in islice(turns, most)]))
+    chosen = islice(_bearable(turns, {room.endpoint: room.host for room in rooms}, hosts), most)
+    return (yield from firsts(LANES, [(one.endpoint, one.lane) for one in chosen]))
+
+
+def _bearable(
+    due: Iterable[Due], host_of: Mapping[str, str], hosts: Mapping[str, int]
+) -> Iterator[Due]:
+    """Yield as many of *due* as each host may be given."""
+    left = dict(hosts)
+    for one in due:
+        host = host_of[one.endpoint]
+        if left.get(host, 1) > 0:
+            if host in left:
+                left[host] -= 1
+            yield one
 
 
 def _heads(
@@ -344,29 +375,3 @@ def hasten(endpoint: str, lane: str, now: int) -> Script[None]:
     found = yield from entry(LANES, endpoint, lane)
     if found is not None and not found.lease:
         yield from put_lanes([found], [replace(found, next_at=now)])
-
-
-# ---------------------------------------------------------------- counting
-
-
-def count_on(name: str, more: int) -> Script[int]:
-    """Return how far *name* had come, and let it be *more* further."""
-    found = yield from entry(COUNTERS, name)
-    value = 0 if found is None else found.value
-    if more:
-        yield from put(COUNTERS, Counter(name, value + more))
-    return value
-
-
-def reached(name: str) -> Script[int]:
-    """Return how far *name* has come."""
-    return (yield from count_on(name, 0))
-
-
-def advance(name: str, *, expected: int, to: int) -> Script[bool]:
-    """Let *name* come to a point if it is where the caller believes it to be; tell whether."""
-    found = yield from entry(COUNTERS, name)
-    if (0 if found is None else found.value) != expected:
-        return False
-    yield from put(COUNTERS, Counter(name, to))
-    return True

@@ -28,6 +28,7 @@ from service.webhooks.outcomes import Ended, conclusion
 from service.webhooks.pace import Pace
 from service.webhooks.posting import Post, Signers
 from service.webhooks.sending import send
+from service.webhooks.targets import host_of
 from service.webhooks.terms import Terms, terms_of
 from service.webhooks.transport import GuardedClient
 
@@ -39,6 +40,7 @@ RENEWED_BELOW = 0.6
 LOOK_AGAIN_SECONDS = 0.5
 KNOWN_SECONDS = 1.0
 IN_FLIGHT_MAX = 200
+HOST_IN_FLIGHT_MAX = 50
 CLOSING_SECONDS = 5.0
 
 _log = structlog.get_logger("stagefold.webhooks")
@@ -50,6 +52,13 @@ class Target:
 
     endpoint: Endpoint
     terms: Terms
+    host: str
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> Target:
+        """Return *endpoint* with its terms read."""
+        terms = terms_of(endpoint.terms)
+        return cls(endpoint, terms, host_of(terms.url))
 
 
 class Courier:
@@ -66,6 +75,7 @@ class Courier:
         figures: HookFigures | None = None,
         lease_seconds: float = LEASE_SECONDS,
         in_flight_max: int = IN_FLIGHT_MAX,
+        host_in_flight_max: int = HOST_IN_FLIGHT_MAX,
     ) -> None:
         """Take from *store*, send by *client*; nothing is begun yet."""
         self._store = store
@@ -76,6 +86,7 @@ class Courier:
         self._figures = figures or HookFigures(store, clock)
         self._lease = round(lease_seconds * SECOND)
         self._in_flight_max = in_flight_max
+        self._host_in_flight_max = host_in_flight_max
         self._targets: dict[str, Target] = {}
         self._breakers: dict[str, Breaker] = {}
         self._conditions: dict[str, Condition] = {}
@@ -138,7 +149,7 @@ class Courier:
         now = self._clock.now()
         if self._ended:
             ended = tuple(self._ended)
-            await self._settle_and_claim(ended, self._judge(ended), [], now)
+            await self._settle_and_claim(ended, self._judge(ended), ([], {}), now)
         if abandoned:
             lanes = [self._current[lane.endpoint, lane.lane] for lane in abandoned]
             await self._store.carry(release(lanes, now))
@@ -165,9 +176,7 @@ class Courier:
             return
         self._known_at = now
         found = await self._store.look(entries(ENDPOINTS))
-        self._targets = {
-            one.id: Target(one, terms_of(one.terms)) for one in found if one.state == "enabled"
-        }
+        self._targets = {one.id: Target.of(one) for one in found if one.state == "enabled"}
         for condition in await self._store.look(entries(CONDITIONS)):
             if condition.endpoint not in self._conditions:
                 self._remember(condition)
@@ -187,7 +196,8 @@ class Courier:
         now = self._clock.now()
         ended = tuple(self._ended)
         conditions = self._judge(ended)
-        rooms = self._rooms(ended, now)
+        flying = self._flying_to(ended)
+        rooms = self._rooms(flying, now)
         old = [
             lane
             for lane in self._current.values()
@@ -198,13 +208,14 @@ class Courier:
         if old:
             for lane in await self._store.carry(renew(old, now + self._lease)):
                 self._current[lane.endpoint, lane.lane] = lane
-        return await self._settle_and_claim(ended, conditions, rooms, now)
+        hosts = self._hosts(flying)
+        return await self._settle_and_claim(ended, conditions, (rooms, hosts), now)
 
     async def _settle_and_claim(
         self,
         ended: Sequence[Ended],
         conditions: Mapping[str, Condition],
-        rooms: Sequence[Room],
+        places: tuple[Sequence[Room], Mapping[str, int]],
         now: int,
     ) -> Sequence[Claimed]:
         lease = 1 + int.from_bytes(self._randomness.token(7), "big")
@@ -216,7 +227,9 @@ class Courier:
             counted = yield from settle(results, list(conditions.values()), now)
             yield from conclusion(counted, disabled, self._hopeless(conditions, now), now)
             until = now + self._lease
-            return (yield from claim(rooms, now=now, lease=lease, until=until, most=most))
+            rooms, hosts = places
+            taking = claim(rooms, now=now, lease=lease, until=until, most=most, hosts=hosts)
+            return (yield from taking)
 
         claimed = await self._store.carry(work())
         del self._ended[: len(ended)]
@@ -259,15 +272,31 @@ class Courier:
             )
         return found
 
-    def _rooms(self, ended: Sequence[Ended], now: int) -> list[Room]:
-        """Return how many each endpoint may be given now; what has ended makes room."""
+    def _flying_to(self, ended: Sequence[Ended]) -> Counter[str]:
+        """Return how many are under way to each endpoint; what has ended makes room."""
         flying = Counter(endpoint for endpoint, _ in self._current)
         flying.subtract(one.settled.delivery.endpoint for one in ended)
+        return flying
+
+    def _rooms(self, flying: Counter[str], now: int) -> list[Room]:
+        """Return how many each endpoint may be given now."""
         rooms = (
-            Room(name, self._room(target, flying[name], now), target.terms.on_backlog == "latest")
+            Room(
+                name,
+                self._room(target, flying[name], now),
+                is_latest=target.terms.on_backlog == "latest",
+                host=target.host,
+            )
             for name, target in self._targets.items()
         )
         return [room for room in rooms if room.count > 0]
+
+    def _hosts(self, flying: Counter[str]) -> dict[str, int]:
+        """Return how many more each host may be given."""
+        hosts = {target.host: self._host_in_flight_max for target in self._targets.values()}
+        for name, target in self._targets.items():
+            hosts[target.host] -= flying[name]
+        return hosts
 
     def _room(self, target: Target, flying: int, now: int) -> int:
         condition = self._breakers.get(target.endpoint.id, Breaker()).condition(now)

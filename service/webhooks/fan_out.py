@@ -14,7 +14,8 @@ from dataclasses import replace
 from projections.asking import Script
 from projections.catalogue import Generation
 from projections.registers import entries, firsts
-from projections.webhooks.lanes import Parcel, advance, enqueue, reached
+from projections.webhooks.counting import advance, reached
+from projections.webhooks.lanes import Parcel, enqueue
 from projections.webhooks.rows import ENDPOINTS, MESSAGE_IDS, Endpoint
 from service.ports import Clock, Store
 from service.progress import Progress

@@ -48,7 +48,6 @@ def hooks_of(
 ) -> Hooks:
     """Return the parts over a store; nothing is started."""
     guard = Guard(parse_networks(settings.webhook_allow_cidrs))
-    most = settings.webhook_in_flight_max
     if client is None:
         client = GuardedClient(guard, look_up=look_up)
     figures = HookFigures(store, clock)
@@ -60,7 +59,8 @@ def hooks_of(
         leases,
         figures=figures,
         lease_seconds=settings.webhook_lease_seconds,
-        in_flight_max=most,
+        in_flight_max=settings.webhook_in_flight_max,
+        host_in_flight_max=settings.webhook_host_in_flight_max,
     )
     fan_out = FanOut(store, clock, progress, courier.wake)
     hooks = Hooks(

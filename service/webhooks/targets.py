@@ -100,6 +100,14 @@ def _check_parts(url: httpx.URL) -> None:
         raise TargetError("bad_url", message)
 
 
+def host_of(text: str) -> str:
+    """Return the host of a URL; the whole text where it is none that may be sent to."""
+    try:
+        return parse_target(text).host
+    except TargetError:
+        return text
+
+
 def port_of(url: httpx.URL) -> int:
     """Return the port that *url* connects to."""
     return url.port if url.port is not None else _DEFAULT_PORTS[url.scheme]

@@ -96,3 +96,21 @@ async def test_who_has_waited_for_longest_comes_first(store: Store) -> None:
     given, _ = await claimed(store, PLACES, 1, now=2)
 
     assert given == {HEALTHY[0]: 1}
+
+
+async def test_a_host_is_given_no_more_than_it_may_have_whatever_endpoints_are_there(
+    store: Store,
+) -> None:
+    for name in (DEAD, *HEALTHY):
+        await store.carry(enqueue(parcels(name, 10, 10), 0))
+    rooms = [Room(name, 8, host="one.example") for name in HEALTHY]
+    other = Room(DEAD, 8, host="two.example")
+
+    taking = claim(
+        [*rooms, other], now=1, lease=1, until=100, hosts={"one.example": 6, "two.example": 50}
+    )
+    given = Counter(one.lane.endpoint for one in await store.carry(taking))
+
+    assert given[DEAD] == 8
+    assert sum(given[name] for name in HEALTHY) == 6
+    assert min(given[name] for name in HEALTHY) == 1
