@@ -3,11 +3,11 @@
     python -m benchmarks.dead_endpoint [--waiting 100000] [--events 200] [--rounds 10]
 
 Two servers of the same kind run side by side, so that other work on the machine meets them alike:
-one whose database holds the backlog, and one without it. Each gets one event every 40 ms, about customers whom nobody has named
-yet, and each of its four healthy endpoints is told that they entered a stage. Latency counts from
-when an event was due until a receiver has it. The dead endpoint takes every connection and never
-answers. A figure is a percentile over all rounds, with the backlog ÷ without; the range is that of
-single rounds.
+one whose database holds the backlog, and one without it. Each gets one event every 40 ms, about
+customers whom nobody has named yet, and each of its four healthy endpoints is told that they
+entered a stage. Latency counts from when an event was due until a receiver has it. The dead
+endpoint takes every connection and never answers. A figure is a percentile over all rounds, with
+the backlog ÷ without; the range is that of single rounds.
 """
 
 from __future__ import annotations
