@@ -178,14 +178,18 @@ def _kept_key(settings: Settings, randomness: Randomness) -> str:
 async def activate_ready_made(services: Services) -> None:
     """Activate the ready-made models that the settings name and that are not active yet.
 
+    One that is being folded becomes active by itself: what is folded anew stays as it was ordered.
+
     Raises:
         SettingsError: A model is named that is not ready-made.
     """
     wanted = _wanted(services.settings, ready_model_keys())
     models = await services.store.models(DEFAULT_TENANT)
-    active = {each.model for each in models if each.active_generation is not None}
+    taken = {each.model for each in models if each.active_generation is not None}
+    under_way = await services.store.generations_under_way()
+    taken |= {one.model for one in under_way if one.tenant == DEFAULT_TENANT}
     for key in wanted:
-        if key in active:
+        if key in taken:
             continue
         text = (files("domain") / "models" / f"{key}.yaml").read_bytes()
         draft = services.catalogue.read(text, "application/yaml", key=key)

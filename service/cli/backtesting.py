@@ -9,7 +9,7 @@ import typer
 
 from service.cli.edge import guarded
 from service.cli.exits import CommandError, Exit
-from service.cli.options import AsOf, Json, instant_of
+from service.cli.options import AsOf, Json, Tenant, instant_of
 from service.cli.printing import counted, print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
@@ -37,6 +37,7 @@ def backtest(
     changes: Annotated[
         int, typer.Option("--changes", min=0, max=100_000, help="Name so many who would change.")
     ] = 0,
+    tenant: Tenant = "default",
     as_json: Json = False,
 ) -> None:
     """Try a model document on all of history.
@@ -44,7 +45,6 @@ def backtest(
     It is compared with the active version: who would stand in which stage. Nothing is stored,
     nothing is announced.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.http.backtests import backtest_of, change_of
     from service.modelling.backtests import Order
 
@@ -57,7 +57,7 @@ def backtest(
 
     async def run(services: Services) -> tuple[Backtest, dict[str, object], list[Change]]:
         draft = services.catalogue.read(file.read_bytes(), file.suffix)
-        order = Order(DEFAULT_TENANT, draft.model, instant, sample)
+        order = Order(tenant, draft.model, instant, sample)
         job = await _watched(services, await services.backtests.begin(order))
         found, _ = await services.backtests.changes(job, limit=max(1, changes))
         return job, backtest_of(job, services.clock.now()), found[:changes]

@@ -8,7 +8,7 @@ import typer
 
 from service.cli.edge import guarded
 from service.cli.exits import Exit
-from service.cli.options import Json
+from service.cli.options import Json, Tenant
 from service.cli.printing import print_json_text, print_table
 from service.cli.session import require_database, settings_now, use
 
@@ -23,7 +23,6 @@ app = typer.Typer(
     help="Webhooks: list, create, test, deliveries, retry, redeliver.",
 )
 
-Tenant = Annotated[str, typer.Option("--tenant", help="Whose; the operator's without it.")]
 EndpointId = Annotated[str, typer.Argument(help="Id of the endpoint, we_….")]
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.edge import guarded
-from service.cli.exits import CommandError, Exit
+from service.cli.exits import CommandError
 from service.cli.options import Json
 from service.cli.printing import print_json, print_table
-from service.cli.session import require_database, settings_now, use
+from service.cli.session import require_database, require_tenant, settings_now, use
 
 if TYPE_CHECKING:
     from service.access.keys import Terms
@@ -113,13 +113,7 @@ async def _make(
     *,
     existing: str | None = None,
 ) -> tuple[ApiKey, str]:
-    if not await services.tenants.exists(tenant):
-        raise CommandError(
-            f"there is no tenant {tenant[:63]!a}",
-            code="tenant_not_found",
-            status=Exit.NOT_FOUND,
-            cure="stagefold tenants list shows them",
-        )
+    await require_tenant(services, tenant)
     return await services.keys.create(
         tenant=tenant, name=name, scopes=scopes, terms=terms, existing=existing
     )

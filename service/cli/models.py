@@ -9,9 +9,9 @@ import typer
 
 from service.cli.edge import guarded
 from service.cli.exits import CommandError, Exit
-from service.cli.options import Json, Language, speaker_of
+from service.cli.options import Json, Language, Tenant, speaker_of
 from service.cli.printing import counted, print_json, print_table
-from service.cli.session import require_database, settings_now, use
+from service.cli.session import require_database, require_tenant, settings_now, use
 
 if TYPE_CHECKING:
     from domain.check import Finding
@@ -32,11 +32,12 @@ def list_models(
     active: Annotated[
         bool, typer.Option("--active", help="Those of the database, with their versions.")
     ] = False,
+    tenant: Tenant = "default",
     language: Language = None,
     as_json: Json = False,
 ) -> None:
     """List the ready-made models, or the active."""
-    found = _stored() if active else [(model, None) for model in _ready_made().values()]
+    found = _stored(tenant) if active else [(model, None) for model in _ready_made().values()]
     if as_json:
         print_json({"data": [_members(model, version) for model, version in found]})
         return
@@ -76,11 +77,9 @@ def _ready_made() -> dict[str, Model]:
     return dict(load_ready_models())
 
 
-def _stored() -> list[tuple[Model, ModelVersion | None]]:
-    from service.access.keys import DEFAULT_TENANT
-
+def _stored(tenant: str) -> list[tuple[Model, ModelVersion | None]]:
     async def ask(services: Services) -> list[tuple[Model, ModelVersion | None]]:
-        versions = await services.store.models(DEFAULT_TENANT)
+        versions = await services.store.models(tenant)
         return [(services.catalogue.model_of(each), each) for each in versions]
 
     settings = settings_now()
@@ -205,18 +204,19 @@ def put_model(
     draft: Annotated[
         bool, typer.Option("--draft", help="Store it with errors, too; it cannot be activated.")
     ] = False,
+    tenant: Tenant = "default",
     as_json: Json = False,
 ) -> None:
     """Store a model document as the next version.
 
     Nobody sees it until it is activated. A document that is stored already makes no new version.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import model_version_of
 
     async def put(services: Services) -> ModelVersion:
+        await require_tenant(services, tenant)
         read = services.catalogue.read(file.read_bytes(), file.suffix, is_draft=draft)
-        return await services.catalogue.put(read, tenant=DEFAULT_TENANT, author="command-line")
+        return await services.catalogue.put(read, tenant=tenant, author="command-line")
 
     version = use(put)
     if as_json:
@@ -229,6 +229,7 @@ def put_model(
 @guarded("stagefold model versions shop")
 def list_versions(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Key of the model.")],
+    tenant: Tenant = "default",
     as_json: Json = False,
 ) -> None:
     """List the versions of a model.
@@ -236,12 +237,11 @@ def list_versions(
     The newest first, each with how far it has come: draft, validated, backtested, active, standby
     or retired.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import model_version_of
 
     async def ask(services: Services) -> list[dict[str, object]]:
-        await services.catalogue.find(DEFAULT_TENANT, key)
-        found = await services.store.model_versions(DEFAULT_TENANT, key)
+        await services.catalogue.find(tenant, key)
+        found = await services.store.model_versions(tenant, key)
         return [model_version_of(each) for each in found]
 
     settings = settings_now()
@@ -268,7 +268,7 @@ def list_versions(
 @guarded(
     "stagefold model publish shop.yaml",
 )
-def publish(file: ModelFile, as_json: Json = False) -> None:
+def publish(file: ModelFile, tenant: Tenant = "default", as_json: Json = False) -> None:
     """Store a model document and make it active.
 
     It becomes its model's next version; all of history is folded by it.
@@ -276,15 +276,15 @@ def publish(file: ModelFile, as_json: Json = False) -> None:
     A document that is stored already makes no new version. Readers see the old version until the
     new one has caught up.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import instant, model_version_of
 
     async def put(services: Services) -> ModelVersion:
+        await require_tenant(services, tenant)
         draft = services.catalogue.read(file.read_bytes(), file.suffix)
-        version = await services.catalogue.put(draft, tenant=DEFAULT_TENANT, author="command-line")
+        version = await services.catalogue.put(draft, tenant=tenant, author="command-line")
         if version.active_generation is None:
             await services.catalogue.activate_and_wait(version)
-        return await services.catalogue.find(DEFAULT_TENANT, version.model, version.version)
+        return await services.catalogue.find(tenant, version.model, version.version)
 
     version = use(put)
     if as_json:

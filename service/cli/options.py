@@ -13,6 +13,7 @@ from service.cli.exits import CommandError
 if TYPE_CHECKING:
     from service.language.speaker import Language as Speaker
 
+Tenant = Annotated[str, typer.Option("--tenant", help="Whose; the operator's without it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="RFC 3339 time; now without it.")]
 Language = Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from service.cli.edge import guarded
 from service.cli.exits import CommandError, Exit
-from service.cli.options import Json
+from service.cli.options import Json, Tenant
 from service.cli.printing import counted, print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
@@ -43,6 +43,7 @@ def activate(
         list[str] | None,
         typer.Option("--map", metavar="OLD=NEW", help="Where those of a stage go that is no more."),
     ] = None,
+    tenant: Tenant = "default",
     as_json: Json = False,
 ) -> None:
     """Make a stored version active.
@@ -50,12 +51,11 @@ def activate(
     All of history is folded by it; readers see the present version until that is done, and nothing
     is announced. From now on, everybody stays in the stage that the present version has them in.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.modelling.activation import Plan
 
     pairs = dict(map(_pair, stage_map or ()))
     plan = Plan("from_now" if from_now else "rebuild", pairs)
-    _fold(lambda ours: ours.catalogue.activate(DEFAULT_TENANT, key, version, plan), as_json=as_json)
+    _fold(lambda ours: ours.catalogue.activate(tenant, key, version, plan), as_json=as_json)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -66,15 +66,13 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 @guarded("stagefold model rollback shop")
-def rollback(*, key: Key, as_json: Json = False) -> None:
+def rollback(*, key: Key, tenant: Tenant = "default", as_json: Json = False) -> None:
     """Go back to the version before.
 
     The version that was active before the present one is made active again: at once where it
     stands by, else after a rebuild. Nothing is announced.
     """
-    from service.access.keys import DEFAULT_TENANT
-
-    _fold(lambda ours: ours.catalogue.rollback(DEFAULT_TENANT, key), as_json=as_json)
+    _fold(lambda ours: ours.catalogue.rollback(tenant, key), as_json=as_json)
 
 
 @app.command()
@@ -88,6 +86,7 @@ def start(
     activates: Annotated[
         bool, typer.Option("--activate/--no-activate", help="Put it to use when it is ready.")
     ] = True,
+    tenant: Tenant = "default",
     as_json: Json = False,
 ) -> None:
     """Fold all of history anew, and wait for it.
@@ -95,10 +94,9 @@ def start(
     Readers see the old projection until the new one is whole. Ctrl-C stops it here; a server, or
     the next command, goes on with it. With --no-activate it waits to be looked at.
     """
-    from service.access.keys import DEFAULT_TENANT
 
     async def begin(services: Services) -> Generation:
-        return await services.catalogue.rebuild(DEFAULT_TENANT, key, version, activates=activates)
+        return await services.catalogue.rebuild(tenant, key, version, activates=activates)
 
     _fold(begin, as_json=as_json)
 
@@ -163,20 +161,20 @@ async def _watched(services: Services, begun: Generation) -> Generation:
 def outdated(*, as_json: Json = False) -> None:
     """Fold anew what another engine folded.
 
-    To be run once where a new release asks for it, while no other process runs. Models are without
-    answers until their rebuild is done.
+    To be run once where a new release asks for it, while no other process runs. Models of all
+    tenants are folded, one after the other, each with its rate and time left; each is without
+    answers until its rebuild is done.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import rebuild_of
 
     settings = settings_now()
     require_database(settings)
 
     async def renew(services: Services) -> list[dict[str, object]]:
-        await services.rebuilds.settle()
-        found = await services.store.generations(DEFAULT_TENANT)
+        begun = await services.store.generations_under_way()
+        ended = [await _watched(services, one) for one in begun]
         now = services.clock.now()
-        return [rebuild_of(one, now) for one in found if one.status == "active"]
+        return [{"tenant": one.tenant, **rebuild_of(one, now)} for one in ended]
 
     found = use(renew, settings=settings, renews=True)
     if as_json:
@@ -184,6 +182,15 @@ def outdated(*, as_json: Json = False) -> None:
         return
     for each in found:
         typer.echo(f"{each['model']} version {each['model_version']}: {each['status']}")
+    left = [f"rebuild {each['id']}: {each['error']}" for each in found if each["error"]]
+    if left:
+        raise CommandError(
+            "some models could not be folded by this release",
+            code="rebuild_failed",
+            status=Exit.UNAVAILABLE,
+            cure="correct the model: stagefold model publish FILE",
+            details=left,
+        )
     typer.echo("everything is folded by this release")
 
 
@@ -194,13 +201,13 @@ def status(
     rebuild: Annotated[
         int | None, typer.Argument(metavar="[ID]", min=1, help="Only this one.")
     ] = None,
+    tenant: Tenant = "default",
     as_json: Json = False,
 ) -> None:
     """Tell how far rebuilds have come.
 
     The newest first, with rate and time left.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.errors import Problem
     from service.http.answers import rebuild_of
 
@@ -210,9 +217,9 @@ def status(
     async def ask(services: Services) -> list[dict[str, object]]:
         now = services.clock.now()
         if rebuild is None:
-            found = await services.store.generations(DEFAULT_TENANT)
+            found = await services.store.generations(tenant)
             return [rebuild_of(each, now) for each in found]
-        one = await services.store.generation(DEFAULT_TENANT, rebuild)
+        one = await services.store.generation(tenant, rebuild)
         if one is None:
             raise Problem("rebuild_not_found", f"there is no rebuild {rebuild}")
         return [rebuild_of(one, now)]
@@ -236,19 +243,18 @@ def status(
 
 @app.command()
 @guarded("stagefold rebuild cancel 7")
-def cancel(*, rebuild: RebuildId, as_json: Json = False) -> None:
+def cancel(*, rebuild: RebuildId, tenant: Tenant = "default", as_json: Json = False) -> None:
     """Give a rebuild up.
 
     Whichever process runs it; readers go on with what they see.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import rebuild_of
 
     settings = settings_now()
     require_database(settings)
 
     async def give_up(services: Services) -> dict[str, object]:
-        found = await services.rebuilds.cancel(DEFAULT_TENANT, rebuild)
+        found = await services.rebuilds.cancel(tenant, rebuild)
         return rebuild_of(found, services.clock.now())
 
     members = use(give_up, settings=settings)
@@ -260,16 +266,15 @@ def cancel(*, rebuild: RebuildId, as_json: Json = False) -> None:
 
 @app.command()
 @guarded("stagefold rebuild diff 7", "stagefold rebuild diff 7 --json")
-def diff(*, rebuild: RebuildId, as_json: Json = False) -> None:
+def diff(*, rebuild: RebuildId, tenant: Tenant = "default", as_json: Json = False) -> None:
     """Tell what a rebuild changes.
 
     How many stand in which stage before and after, and the first of those who stand elsewhere.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.http.rebuilds import diff_of
 
     async def look(services: Services) -> Diff:
-        return await services.rebuilds.diff(DEFAULT_TENANT, rebuild, limit=SHOWN)
+        return await services.rebuilds.diff(tenant, rebuild, limit=SHOWN)
 
     found = use(look)
     if as_json:
@@ -290,16 +295,15 @@ def diff(*, rebuild: RebuildId, as_json: Json = False) -> None:
 
 @app.command("activate")
 @guarded("stagefold rebuild activate 7")
-def put_to_use(*, rebuild: RebuildId, as_json: Json = False) -> None:
+def put_to_use(*, rebuild: RebuildId, tenant: Tenant = "default", as_json: Json = False) -> None:
     """Let readers see a rebuild that is ready.
 
     It was begun with --no-activate; nothing is announced.
     """
-    from service.access.keys import DEFAULT_TENANT
     from service.http.answers import rebuild_of
 
     async def take_over(services: Services) -> dict[str, object]:
-        found = await services.rebuilds.activate(DEFAULT_TENANT, rebuild)
+        found = await services.rebuilds.activate(tenant, rebuild)
         return rebuild_of(found, services.clock.now())
 
     members = use(take_over, settings=settings_now())

@@ -61,6 +61,21 @@ def require_database(settings: Settings) -> None:
     )
 
 
+async def require_tenant(services: Services, tenant: str) -> None:
+    """Go on if there is that tenant; what is stored for a misspelt one nobody would find.
+
+    Raises:
+        CommandError: There is none.
+    """
+    if not await services.tenants.exists(tenant):
+        raise CommandError(
+            f"there is no tenant {tenant[:63]!a}",
+            code="tenant_not_found",
+            status=Exit.NOT_FOUND,
+            cure="stagefold tenants list shows them",
+        )
+
+
 def use_store(work: Callable[[Store, Archive], Awaitable[Answer]], *, settings: Settings) -> Answer:
     """Return what *work* answers with the store and its archive; nothing else is opened or made."""
     import asyncio

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from service.http.answers import pace_of
 from service.http.requests import ServicesOf, only_known_parameters
-from service.ports import StoreError
+from service.ports import Generation, StoreError
 from service.services import Services
 
 router = APIRouter(tags=["ops"], dependencies=[Depends(only_known_parameters)])
@@ -46,7 +47,26 @@ async def readyz(request: Request, services: ServicesOf, verbose: str | None = N
     The status is the contract; `?verbose` names each check, as text or, if accepted, JSON.
     """
     checks = await readiness(services)
+    if verbose is not None and all(check.ok for check in checks):
+        checks += await _rebuilds(services)
     return told(request, checks, is_verbose=verbose is not None)
+
+
+async def _rebuilds(services: Services) -> list[Check]:
+    """Return how far each rebuild has come; none of them keeps a request away."""
+    try:
+        under_way = await services.store.generations_under_way()
+    except StoreError as error:
+        return [Check("store", ok=False, found=str(error))]
+    now = services.clock.now()
+    return [Check("rebuild", ok=True, found=_progress(one, now)) for one in under_way]
+
+
+def _progress(one: Generation, now: int) -> str:
+    pace = pace_of(one.done, one.total, one.started_at, one.finished_at, now)
+    rate, left = pace["events_per_second"], pace["seconds_left"]
+    told_left = "" if left is None else f", {rate} events/s, about {left} s left"
+    return f"{one.generation} has folded {one.done} of {one.total} events{told_left}"
 
 
 def told(request: Request, checks: Sequence[Check], *, is_verbose: bool = True) -> Response:

@@ -176,3 +176,31 @@ def test_elsewhere_than_at_a_terminal_a_job_tells_a_line_now_and_then(
 
     told = capsys.readouterr().err
     assert told == "25%: rebuild 7 of shop; 1,000 events/s, about 18 s left\n"
+
+
+def test_a_model_of_a_tenant_is_stored_rebuilt_and_rolled_back_apart(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.call("tenants", "create", "acme")
+    for name in ("shop.yaml", "eager.yaml"):
+        shop.call("model", "publish", tmp_path / name, "--tenant", "acme")
+
+    rebuilt = shop.answer("rebuild", "start", "shop", "--tenant", "acme")
+    back = shop.answer("model", "rollback", "shop", "--tenant", "acme")
+    ours = shop.answer("model", "versions", "shop")["data"]
+    theirs = shop.answer("model", "versions", "shop", "--tenant", "acme")["data"]
+
+    assert (rebuilt["model_version"], back["model_version"]) == (2, 1)
+    assert [each["version"] for each in ours] == [1]
+    assert {each["version"]: each["state"] for each in theirs}[1] == "active"
+    shop.call("rebuild", "status", rebuilt["id"], status=4)
+    assert shop.answer("rebuild", "status", rebuilt["id"], "--tenant", "acme")["model"] == "shop"
+
+
+def test_nothing_is_stored_for_a_tenant_that_does_not_exist(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+
+    for command in ("publish", "put"):
+        refused = shop.answer(
+            "model", command, tmp_path / "shop.yaml", "--tenant", "nobody", status=4
+        )
+        assert refused["error"]["code"] == "tenant_not_found"

@@ -71,3 +71,13 @@ async def test_what_is_not_whole_is_neither_told_nor_put_to_use(api: Api, ready:
     for path in ("/v1/rebuilds/99", "/v1/rebuilds/99/diff", "/v1/rebuilds/none"):
         missing = await api.get(path)
         assert (missing.status_code, missing.json()["code"]) == (404, "rebuild_not_found")
+
+
+async def test_readiness_tells_how_far_a_rebuild_has_come(api: Api, ready: str) -> None:
+    services = api.services
+    begun = await services.store.begin_generation("default", "small", 2, services.clock.now())
+
+    answer = await api.get("/readyz?verbose")
+
+    assert answer.status_code == 200, ready
+    assert f"[+] rebuild: {begun.generation} has folded 0 of 4 events" in answer.text
