@@ -29,6 +29,7 @@ ALL = (
     "boards",
     "sourcing",
     "growth",
+    "kafka",
     "streams",
     "webhooks",
     "dead_endpoint",

@@ -85,6 +85,30 @@ class Verdict:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """The short way of records of one place that need nothing but their value to be told.
+
+    Attributes:
+        origin: What all of them have in common.
+    """
+
+    place: Place
+    origin: Origin
+    door: Door
+
+    def judged(self, record: Record) -> Judged | None:
+        """Return what *record* is if it has no headers and says what most say; else None."""
+        value = record.value
+        if record.headers or value is None:
+            return None
+        try:
+            event = self.door.usual(value.decode())
+        except UnicodeDecodeError:
+            return None
+        return None if event is None else Judged(self.place, record, self.origin, value, event)
+
+
 class Judge:
     """Judges records of certain topics."""
 
@@ -116,6 +140,7 @@ class Judge:
     async def judge(self, place: Place, records: Sequence[Record]) -> list[Judged]:
         """Return what is found of *records*; others get their turn meanwhile."""
         now = self._clock.now()
+        common = self._common(place, now)
         judged: list[Judged] = []
         since_pause = 0
         for record in records:
@@ -123,7 +148,7 @@ class Judge:
             if since_pause > _BYTES_AT_ONCE:
                 since_pause = 0
                 await asyncio.sleep(0)
-            judged.append(self._judge(place, record, now))
+            judged.append(common.judged(record) or self._judge(place, record, now))
         return await self._screened(judged)
 
     async def _screened(self, judged: list[Judged]) -> list[Judged]:
@@ -158,6 +183,10 @@ class Judge:
         found = Door(bounds, origin).check(said.text)
         text = record.value if said.reading is None else said.text.encode("utf-8", "surrogatepass")
         return Judged(place, record, origin, text, found)
+
+    def _common(self, place: Place, now: int) -> _Common:
+        origin = Origin(self._tenants[place.topic], self._source, now, new_id=str)
+        return _Common(place, origin, Door(self.intake.bounds, origin))
 
     def _origin(
         self,

@@ -89,6 +89,19 @@ class Door:
         usual = self._usual(text, item) if self._is_native else None
         return usual or self._judge(text, item, [])
 
+    def usual(self, text: str) -> NewEvent | None:
+        """Return the event of *text* if it says only what most say, id and time among it.
+
+        None for everything else: whether that is right, `check` finds out.
+        """
+        try:
+            item = _decode(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return None
+        if item.get("occurred_at") is None or not is_plain(text, item, self._bounds):
+            return None
+        return self._usual(text, item)
+
     def _usual(self, text: str, item: Mapping[str, object]) -> NewEvent | None:
         """Return the event of a plain *text* that says only what most say; else None.
 

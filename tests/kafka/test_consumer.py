@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -15,8 +17,10 @@ from service.adapters.memory import memory_store
 from service.adapters.memory.rows import MemoryRows
 from service.bootstrap import assemble, taking_in
 from service.consuming.consumer import Consumer
+from service.consuming.judging import Judge
 from service.consuming.records import OutOfRange, Place, Record, RecordsUnavailable
-from service.ports import Store
+from service.door.events import Refused
+from service.ports import NewEvent, Store
 from service.services import Services
 from service.settings import Settings
 from tests.http.conftest import SeededRandomness, TurnedClock
@@ -248,3 +252,43 @@ async def test_others_hear_how_far_we_are_when_we_leave(store: Store) -> None:
     await consumer.close()
 
     assert records.told == {PLACE: 1}
+
+
+SAID: list[dict[str, object]] = [
+    {"id": "e1", "type": "visited", "customer_id": "c", "properties": {"a": [1, {"b": "ü"}]}},
+    {"id": "e2", "type": "visited", "customer_id": "c", "occurred_at": "2025-03-01T12:00:00Z"},
+    {"id": "e3", "type": "visited", "customer_id": "c", "source": "/shop", "properties": {}},
+    {"type": "visited", "customer_id": "c", "occurred_at": "2025-03-01T12:00:00Z"},
+    {"id": "e5", "type": "$void", "customer_id": "c", "properties": {"event_id": "e1"}},
+    {"id": "e6", "type": "visited", "customer_id": "c", "occurred_at": "soon", "properties": {}},
+    {"id": 7, "type": " visited ", "customer_id": "", "properties": None},
+    {"id": "e8", "type": "x", "customer_id": "c", "properties": {"s": "y" * 70_000}},
+    {"specversion": "1.0", "id": "e9", "source": "/s", "type": "visited", "subject": "c"},
+]
+DATED: dict[str, object] = {"occurred_at": "2025-03-01T12:00:00.5+01:00", "properties": {"a": 1}}
+
+
+@pytest.mark.parametrize("said", [*SAID, *({**DATED, **each} for each in SAID)])
+async def test_a_record_without_headers_is_judged_as_one_with_any(
+    store: Store, said: dict[str, object]
+) -> None:
+    services = member_of(store, Scripted())
+    judge = judge_of(services)
+    value = json.dumps(said, ensure_ascii=False).encode()
+    plain, with_header = Written(value), Written(value, {"x-of-others": "1"})
+
+    (short,) = await judge.judge(PLACE, [plain])
+    (long,) = await judge.judge(PLACE, [with_header])
+
+    assert contents(short.found) == contents(long.found)
+    assert short.text == long.text
+
+
+def contents(found: NewEvent | Refused | None) -> object:
+    """Return what *found* says."""
+    return msgspec.structs.asdict(found) if isinstance(found, NewEvent) else found
+
+
+def judge_of(services: Services) -> Judge:
+    """Return a judge as the consumer of *services* has one."""
+    return Judge(services.rejections, services.clock, tenants={TOPIC: "default"}, source="http")
