@@ -36,6 +36,7 @@ from service.http.requests import name_route, services_of
 from service.http.write_keys import (
     MISSING,
     key_in_headers,
+    key_in_query,
     open_to_browsers,
     preflight,
     writer_of,
@@ -79,6 +80,8 @@ async def _answer(request: Request, path: str, dialect: Dialect) -> Response:
     principal: Principal | None = None
     try:
         shown = key_in_headers(request)
+        if shown is None:
+            shown = key_in_query(request)
         if shown is not None:
             principal = await writer_of(request, shown)
         envelope = await _opened(request, dialect, is_known=principal is not None)
@@ -246,7 +249,7 @@ def _route(path: str, dialect: Dialect) -> Route:
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
             name_route(request, path)
-            return preflight()
+            return preflight(request)
         return await _answer(request, path, dialect)
 
     return Route(path, answer, methods=["POST", "OPTIONS"], include_in_schema=False)

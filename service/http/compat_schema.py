@@ -14,7 +14,10 @@ CALLS_AT = {
     **{f"/v1/{call[0]}": call for call in CALLS},
 }
 """Paths that name a call; the short ones are for browsers."""
-BATCHES_AT = ("/v1/batch", "/v1/b", "/v1/import")
+BEACON_AT = "/beacon/v1/batch"
+"""Where RudderStack's library for browsers sends what is left when a page is closed."""
+
+BATCHES_AT = ("/v1/batch", "/v1/b", "/v1/import", BEACON_AT)
 JITSU_AT = ("/api/s/{call}", "/api/s/s2s/{call}")
 CAPTURES_AT = ("/batch/", "/capture/", "/e/", "/i/v0/e/")
 CAPTURES_V1_AT = "/i/v1/analytics/events"

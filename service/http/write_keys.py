@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access.keys import OWN_PREFIX, Principal
 from service.errors import Problem
+from service.http.compat_schema import BEACON_AT
 from service.http.requests import principal_of
 
 SCOPE = "events:write"
@@ -26,6 +28,7 @@ _ALLOWED_HEADERS = (
 )
 _EXPOSED_HEADERS = "Retry-After, Stagefold-Position, X-Request-Id"
 _PREFLIGHT_SECONDS = "86400"
+_is_list = re.compile(r"[A-Za-z0-9_-]+(?: ?, ?[A-Za-z0-9_-]+){0,49}").fullmatch
 
 
 def key_in_headers(request: Request) -> str | None:
@@ -43,6 +46,11 @@ def key_in_headers(request: Request) -> str | None:
         case "":
             return _part_of(request.headers.get("x-write-key", "")) or None
     raise Problem("key_invalid", "expected Authorization: Basic or Bearer, and one API key")
+
+
+def key_in_query(request: Request) -> str | None:
+    """Return the key in the address, where a beacon has it: a browser sends that without fields."""
+    return request.query_params.get("writeKey") if request.url.path == BEACON_AT else None
 
 
 def _part_of(shown: str) -> str:
@@ -87,18 +95,21 @@ def open_to_browsers(answer: Response, request: Request, principal: Principal) -
     return answer
 
 
-def preflight() -> Response:
+def preflight(request: Request) -> Response:
     """Return the answer to a browser that asks before it sends.
 
     It knows no key yet, so it is the same for all; whether the page may read what is answered to
-    its events depends on the key that it then shows.
+    its events depends on the key that it then shows. No cookie counts here, so any header field may
+    come along: RudderStack's library adds some with each release.
     """
+    wanted = request.headers.get("access-control-request-headers", "")
     return Response(
         status_code=204,
         headers={
             "Access-Control-Allow-Origin": "*",
             "Access-Control-Allow-Methods": "POST",
-            "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+            "Access-Control-Allow-Headers": wanted if _is_list(wanted) else _ALLOWED_HEADERS,
             "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+            "Vary": "Access-Control-Request-Headers",
         },
     )

@@ -204,13 +204,31 @@ async def test_a_body_is_read_by_how_it_begins(api: Api, body: bytes) -> None:
 
 
 async def test_a_browser_may_ask_first(api: Api) -> None:
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-a"}
+    wanted = "anonymousid,authorization, rsa-retry-reason"
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": wanted}
     del api.client.headers["Authorization"]
     answer = await api.client.options("/v1/b", headers={**ANYWHERE, **asked})
+    strange = await api.client.options("/v1/b", headers={**asked, **STRANGE})
 
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert "X-Write-Key" in answer.headers["Access-Control-Allow-Headers"]
+    assert answer.headers["Access-Control-Allow-Headers"] == wanted
+    assert "X-Write-Key" in strange.headers["Access-Control-Allow-Headers"]
+
+
+STRANGE = {"Access-Control-Request-Headers": "x-a; x-b"}
+
+
+async def test_a_beacon_has_its_key_in_the_address(api: Api) -> None:
+    key = (await api.key("events:write"))["Authorization"].removeprefix("Bearer ")
+    del api.client.headers["Authorization"]
+    body = json.dumps({"batch": [{**TRACK, "type": "track"}]}).encode()
+
+    taken = await api.client.post("/beacon/v1/batch", params={"writeKey": key}, content=body)
+    refused = await api.client.post("/v1/batch", params={"writeKey": key}, content=body)
+
+    assert (taken.status_code, taken.json()["accepted"]) == (200, 1)
+    assert (refused.status_code, refused.json()["code"]) == (401, "key_missing")
 
 
 async def test_a_page_may_read_the_answer_if_its_key_can_only_write(api: Api) -> None:
