@@ -341,11 +341,10 @@ def _fold(world: World, admission: Admission) -> Script[dict[Place, Receipt]]:
     """Write the log and the projections."""
     known = admission.known
     yield from ask(WriteLog(admission.rows))
-    changes = Changes(known.head.feed)
-    folder = Folder(changes, world.projections, known.recorded_at)
+    folder = Folder(Changes(known.head.feed), world.projections, known.recorded_at)
     yield from fold_batch(folder, batch_of(admission))
     folder.write_profiles()
-    yield from ask(WriteChanges(changes))
+    yield from ask(WriteChanges(folder.changes))
     return _receipts(admission, folder)
 
 

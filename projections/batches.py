@@ -17,10 +17,13 @@ import msgspec
 
 from domain.events import Event
 from projections.admission import Admission
-from projections.asking import Ref, Script
+from projections.asking import GiveTurn, Ref, Script, ask
 from projections.folding import Folder
 from projections.refolding import Refold, refold
 from projections.subjects import Profile
+
+GROUPS_AT_ONCE = 256
+"""Subjects folded between two turns of others: a few milliseconds."""
 
 _instant = attrgetter("effective_at")
 
@@ -83,15 +86,28 @@ def batch_of(admission: Admission) -> Batch:
 
 
 def fold_batch(folder: Folder, batch: Batch) -> Script[None]:
-    """Fold every group: in order from where it stands, else again from its history."""
-    again = step_batch(folder, batch)
+    """Fold every group: in order from where it stands, else again from its history.
+
+    Rows of a large batch are handed over in pieces, so that a store can write while we fold.
+    """
+    again: list[Refold] = []
+    if len(batch.groups) > GROUPS_AT_ONCE:
+        yield from ask(GiveTurn())
+    for first in range(0, len(batch.groups), GROUPS_AT_ONCE):
+        if first:
+            yield from folder.hand_over()
+        again += _step(folder, batch.groups[first : first + GROUPS_AT_ONCE])
     yield from refold(folder, again, batch.lost, batch.position)
 
 
 def step_batch(folder: Folder, batch: Batch) -> list[Refold]:
     """Fold what goes on in order and return what must be folded again."""
+    return _step(folder, batch.groups)
+
+
+def _step(folder: Folder, groups: Sequence[Group]) -> list[Refold]:
     again: list[Refold] = []
-    for group in batch.groups:
+    for group in groups:
         profile, events, cause = group.profile, group.events, group.cause
         if cause is None:
             first_at = events[0].effective_at if len(events) == 1 else min(map(_instant, events))

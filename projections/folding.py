@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from domain.events import NOT_FOLDED, Event
 from domain.transitions import Transition
+from projections.asking import GiveTurn, Script, ask
 from projections.changes import Changes
 from projections.log import StageChange
+from projections.questions import WriteChanges
 from projections.ranges import EVERY_BUCKET
 from projections.records import (
     Content,
@@ -262,6 +264,19 @@ class Folder:
         if profile.parked:
             self.unfolded.add(profile.ref)
         self._finished[profile.ref] = profile
+
+    def hand_over(self) -> Script[None]:
+        """Have written what is finished, and let others have a turn.
+
+        Counts wait for the last rows: of each there is one, however many subjects it counts.
+        """
+        self.write_profiles()
+        done = self.changes
+        rest = self.changes = Changes(done.feed_position)
+        rest.counts, done.counts = done.counts, {}
+        rest.stays, done.stays = done.stays, {}
+        yield from ask(WriteChanges(done))
+        yield from ask(GiveTurn())
 
     def write_profiles(self) -> None:
         """Make rows of the profiles that are finished, one of each however often it was folded."""

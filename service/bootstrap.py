@@ -139,13 +139,15 @@ def _rates(settings: Settings, clock: Clock) -> Rates:
 def _appender(
     settings: Settings, store: Store, clock: Clock, progress: Progress, follower: Follower
 ) -> Appender:
-    return Appender(
+    appender = Appender(
         store,
         clock,
         progress=progress,
         on_left=follower.wake,
         queued_events_max=settings.queue_events_max,
     )
+    follower.give_way(appender.is_crowded)
+    return appender
 
 
 async def prepare(services: Services) -> None:

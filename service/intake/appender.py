@@ -97,6 +97,10 @@ class Appender:
         """How many events wait for their transaction."""
         return self._queued
 
+    def is_crowded(self) -> bool:
+        """Return whether more arrives than can be stored and folded."""
+        return self._crowded >= CROWDED_TURNS
+
     def start(self) -> None:
         """Begin to write; to be called inside the running loop."""
         if self._task is None:
@@ -193,8 +197,7 @@ class Appender:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         submissions = [waiting.submission for waiting in batch]
-        defer = self._crowded >= CROWDED_TURNS
-        written = asyncio.ensure_future(self._stored(submissions, defer=defer))
+        written = asyncio.ensure_future(self._stored(submissions, defer=self.is_crowded()))
         await asyncio.wait([written])
         failure = written.exception()
         if failure is not None:

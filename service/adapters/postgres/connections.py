@@ -9,10 +9,13 @@ without any would be read from end to end for each batch. Readers leave plans to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -65,6 +68,9 @@ _MARGIN_SECONDS = 5.0
 _PATIENT_SECONDS = 86_400.0
 
 
+Write: TypeAlias = Callable[[], Awaitable[object]]
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long to wait for PostgreSQL, in seconds, and how many may read at once.
@@ -87,12 +93,18 @@ class Limits:
 
 
 class Link:
-    """A connection lent for one transaction, used as if it blocked."""
+    """A connection lent for one transaction, used as if it blocked.
+
+    Writes whose answer nobody needs can be sent and left to the server, while the caller computes
+    what comes next. Whatever is asked after them waits for them, and raises what they raised.
+    """
 
     def __init__(self, driver: asyncpg.Connection[Any]) -> None:
         """Speak through *driver*."""
         self.driver = driver
         self._seconds: float | None = None
+        self._unsent: deque[Write] = deque()
+        self._sending: asyncio.Task[None] | None = None
 
     def be_patient(self) -> None:
         """Let each statement of this transaction take as long as it takes."""
@@ -106,7 +118,8 @@ class Link:
         """
         if not all(is_storable(value) for value in bound if isinstance(value, str)):
             return []
-        sent = (array(value) if isinstance(value, list | tuple) else value for value in bound)
+        self.settle()
+        sent = _as_sent(bound)
         found: list[Row] = await_(self.driver.fetch(sql, *sent, timeout=self._seconds))
         return found
 
@@ -117,6 +130,7 @@ class Link:
 
     def execute(self, script: str) -> None:
         """Run statements that take and return nothing, in one round trip."""
+        self.settle()
         await_(self.driver.execute(script))
 
     def listed(self, sql: str, rows: Iterable[Sequence[object]]) -> list[Row]:
@@ -126,7 +140,48 @@ class Link:
 
     def copy(self, table: str, names: Sequence[str], rows: Sequence[Row]) -> None:
         """Insert *rows* with COPY."""
+        self.settle()
         await_(self.driver.copy_records_to_table(table, columns=names, records=rows))
+
+    # ------------------------------------------------------------ writes that are not waited for
+
+    def send_copy(self, table: str, names: Sequence[str], rows: Sequence[Row]) -> None:
+        """Begin to insert *rows* with COPY."""
+        self._send(partial(self.driver.copy_records_to_table, table, columns=names, records=rows))
+
+    def send(self, sql: str, *bound: object) -> None:
+        """Begin to run a statement that returns nothing; sequences are bound as in `rows`."""
+        self._send(partial(self.driver.fetch, sql, *_as_sent(bound), timeout=self._seconds))
+
+    def _send(self, write: Write) -> None:
+        self._unsent.append(write)
+        if self._sending is not None and self._sending.done():
+            self.settle()
+        if self._sending is None:
+            self._sending = asyncio.get_running_loop().create_task(self._send_all())
+
+    async def _send_all(self) -> None:
+        while self._unsent:
+            await self._unsent.popleft()()
+
+    def settle(self) -> None:
+        """Wait until everything that was begun is done; raise what it raised."""
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            await_(sending)
+
+    def abandon(self) -> None:
+        """Begin nothing more, and wait for what has begun, whatever becomes of it."""
+        self._unsent.clear()
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            await_(asyncio.wait([sending]))
+            sending.exception()  # whoever gives up has seen one before
+
+
+def _as_sent(bound: Sequence[object]) -> list[object]:
+    """Return what is bound as the driver gets it: of every sequence the text of an array."""
+    return [array(value) if isinstance(value, list | tuple) else value for value in bound]
 
 
 class Database:
@@ -181,11 +236,14 @@ class Database:
             raise StoreUnavailable("the store is closed: expected calls before close() only")
         proxied = self._begun(engine, begin)
         is_clear = False
+        link = Link(_driver(proxied))
         try:
-            yield Link(_driver(proxied))
+            yield link
+            link.settle()
             is_clear = True
         finally:
             if not is_clear:
+                link.abandon()
                 _clear(proxied)
             proxied.close()
 

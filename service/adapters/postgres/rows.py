@@ -165,6 +165,7 @@ class PostgresRows:
         try:
             self.is_alone()
             yield
+            link.settle()
         finally:
             self._link = None
             self._last_turn = (None, 0)
@@ -175,6 +176,7 @@ class PostgresRows:
         Where the answer is lost, nobody here knows whether it does. Events that are sent again
         are then stored, or recognised as stored before.
         """
+        link.settle()
         try:
             link.execute("COMMIT")
         except LOST as error:
@@ -323,17 +325,20 @@ class PostgresRows:
         self._head = replace(self._head, feed=changes.feed_position)
 
     def _run(self, *parts: tuple[Write, Sequence[Row]]) -> None:
-        """Write all *parts* in one statement, but with COPY what is long and only adds rows."""
+        """Write all *parts* in one statement, but with COPY what is long and only adds rows.
+
+        Nobody waits for it here: the server writes while the next rows are made.
+        """
         together: list[Write] = []
         arrays: list[object] = []
         for write, rows in parts:
             if len(rows) >= COPIED_FROM and write in _COPIED:
-                self.link.copy(*_COPIED[write], rows)
+                self.link.send_copy(*_COPIED[write], rows)
             elif rows:
                 together.append(write)
                 arrays += zip(*rows, strict=True)
         if together:
-            self.link.rows(writes.text_of(*together), *arrays)
+            self.link.send(writes.text_of(*together), *arrays)
 
 
 def _changed(counts: Mapping[tuple[Any, ...], int]) -> list[Row]:
