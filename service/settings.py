@@ -274,6 +274,9 @@ class Settings:
     webhook_host_in_flight_max: int = _setting(
         _amount, 50, "Most webhooks under way at once to one host, whatever endpoints it has."
     )
+    webhook_origin: str = _setting(
+        _text, "stagefold", "What we call ourselves to receivers that are asked first."
+    )
     webhook_lease_seconds: float = _setting(
         _seconds, 15.0, "How long what a dead process was delivering waits for another."
     )

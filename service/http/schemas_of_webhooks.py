@@ -72,6 +72,7 @@ class EndpointOut(Answer):
     max_in_flight: int
     timeout_s: float
     headers: dict[str, str]
+    handshake: bool
     version: int
     created_at: Instant
     updated_at: Instant

@@ -40,6 +40,15 @@ Pattern = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0
 Patterns = Annotated[list[Pattern], Field(max_length=50)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 HeaderValue = Annotated[str, Field(max_length=1_000, pattern=r"^[ -~]*$")]
+_AS_GIVEN = (
+    "url",
+    "description",
+    "format",
+    "ordering",
+    "on_backlog",
+    "max_in_flight",
+    "handshake",
+)
 _STRICT = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
 
@@ -86,13 +95,14 @@ class EndpointChange(BaseModel):
     max_in_flight: Annotated[int, Field(ge=1, le=100)] | None = None
     timeout_s: Annotated[float, Field(ge=1, le=30)] | None = None
     headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=20)] | None = None
+    handshake: Annotated[
+        bool | None, Field(description="Ask the receiver by OPTIONS whether it wants this.")
+    ] = None
 
     def applied(self, terms: Terms) -> Terms:
         """Return *terms* with what is to be different."""
         told: dict[str, object] = {
-            name: getattr(self, name)
-            for name in ("url", "description", "format", "ordering", "on_backlog", "max_in_flight")
-            if getattr(self, name) is not None
+            name: getattr(self, name) for name in _AS_GIVEN if getattr(self, name) is not None
         }
         for name in ("types", "signing"):
             if getattr(self, name) is not None:
@@ -353,6 +363,7 @@ def endpoint_of(endpoint: Endpoint) -> Members:
         "max_in_flight": terms.max_in_flight,
         "timeout_s": terms.timeout_seconds,
         "headers": dict(terms.headers),
+        "handshake": terms.handshake,
         "version": endpoint.version,
         "created_at": instant(endpoint.created_at),
         "updated_at": instant(endpoint.updated_at),

@@ -24,6 +24,7 @@ from service.errors import Place, Problem
 from service.ports import Clock, Randomness, Store
 from service.webhooks.checking import invalid, places_in
 from service.webhooks.fan_out import feed_of
+from service.webhooks.handshake import refusal_of_receiver
 from service.webhooks.news import Told
 from service.webhooks.posting import Post, Secret, Signers, secrets_of, secrets_text
 from service.webhooks.published import PublishedKeys
@@ -62,14 +63,16 @@ class Endpoints:
         *,
         guard: Guard,
         look_up: Resolve = resolve,
+        origin: str = "stagefold",
     ) -> None:
-        """Keep in *store*; try out by *client*, after the check of *guard*."""
+        """Keep in *store*; try out by *client*, after the check of *guard*, as *origin*."""
         self._store = store
         self._clock = clock
         self._randomness = randomness
         self._client = client
         self._guard = guard
         self._look_up = look_up
+        self._origin = origin
         self.published = PublishedKeys(store, clock, randomness)
         self.changed: Callable[[], None] = lambda: None
 
@@ -250,6 +253,10 @@ class Endpoints:
         if places:
             raise invalid(places)
         await self._check_url(terms.url)
+        if terms.handshake:
+            refusal = await refusal_of_receiver(self._client, terms, self._origin)
+            if refusal is not None:
+                raise invalid([Place("/url", "handshake_refused", refusal)])
 
     async def _check_url(self, url: str) -> None:
         try:

@@ -64,7 +64,15 @@ def hooks_of(
     )
     fan_out = FanOut(store, clock, progress, courier.wake)
     hooks = Hooks(
-        Endpoints(store, clock, randomness, client, guard=guard, look_up=look_up),
+        Endpoints(
+            store,
+            clock,
+            randomness,
+            client,
+            guard=guard,
+            look_up=look_up,
+            origin=settings.webhook_origin,
+        ),
         Deliveries(store, clock, kept_days=settings.webhook_retention_days),
         Redeliveries(store, clock, randomness, fan_out.feed),
         fan_out,

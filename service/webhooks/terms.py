@@ -85,6 +85,7 @@ class Terms:
     max_in_flight: int = 8
     timeout_seconds: float = 15.0
     headers: Mapping[str, str] = field(default_factory=dict)
+    handshake: bool = False
 
     @property
     def text(self) -> str:

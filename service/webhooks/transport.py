@@ -94,6 +94,12 @@ class GuardedClient:
         await self.close()
 
     async def post(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Return the answer to a POST; see `send`."""
+        return await self.send("POST", url, headers, body)
+
+    async def send(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
         """Return the answer to a request; how long that may take is the caller's affair.
 
         A receiver may have ended a kept connection when the request goes out. What came to no
@@ -104,7 +110,7 @@ class GuardedClient:
             OSError: Its name cannot be looked up.
             WireError: There was no connection, or no answer.
         """
-        request = _request(url, headers, body)
+        request = _request(method, url, headers, body)
         origin = Origin(url.scheme, url.raw_host.decode("ascii"), port_of(url))
         kept = self._taken(origin)
         if kept is not None:
@@ -196,7 +202,7 @@ class GuardedClient:
         return self._given_tls or ssl.create_default_context()
 
 
-def _request(url: httpx.URL, headers: Mapping[str, str], body: bytes) -> bytes:
+def _request(method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> bytes:
     """Return the octets of a request.
 
     Raises:
@@ -210,7 +216,7 @@ def _request(url: httpx.URL, headers: Mapping[str, str], body: bytes) -> bytes:
         "content-length": str(len(body)),
     }
     lines = [f"{name}: {value}" for name, value in fields.items()]
-    head = f"POST {url.raw_path.decode('ascii')} HTTP/1.1\r\n" + "\r\n".join(lines)
+    head = f"{method} {url.raw_path.decode('ascii')} HTTP/1.1\r\n" + "\r\n".join(lines)
     if not set(head).isdisjoint("\0") or head.count("\r") + head.count("\n") != 2 * len(lines):
         raise TargetError("bad_url", "expected header fields of one line each")
     return head.encode("latin-1") + b"\r\n\r\n" + body

@@ -17,6 +17,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def id(self) -> str:
@@ -100,7 +101,8 @@ async def _read(reader: asyncio.StreamReader) -> Received:
     fields = (line.partition(":") for line in head[1:] if line)
     headers = {name.lower(): value.strip() for name, _, value in fields}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Received(head[0].split()[1], headers, body)
+    method, path, _ = head[0].split()
+    return Received(path, headers, body, method)
 
 
 @asynccontextmanager
