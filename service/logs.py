@@ -17,7 +17,9 @@ from structlog.typing import Processor, WrappedLogger
 
 from service.settings import Settings
 
-_is_key = re.compile(r"sfk_[0-9A-Za-z]{8}_[0-9A-Za-z]+")
+_is_key = re.compile(r"(sf[kt]_)[0-9A-Za-z_-]{8}[0-9A-Za-z_-]+")
+"""An API key, or a stream token."""
+
 _LEVELS = logging.getLevelNamesMapping()
 _Line = MutableMapping[str, object]
 
@@ -70,6 +72,6 @@ def _without_keys(render: Processor) -> Processor:
     """Return *render* with every API key in what it writes made unreadable."""
 
     def blotted(logger: WrappedLogger, method: str, line: _Line) -> str:
-        return _is_key.sub("sfk_…", str(render(logger, method, line)))
+        return _is_key.sub(r"\1…", str(render(logger, method, line)))
 
     return blotted

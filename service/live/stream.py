@@ -60,7 +60,7 @@ class Stream:
                 self._rhythm.wrote()
                 yield part
             if self._rhythm.is_checkpoint_due():
-                if not await self._reader.may_go_on():
+                if not await self._may_go_on():
                     return
                 self._rhythm.marked()
                 yield checkpoint(self._place)
@@ -68,6 +68,13 @@ class Stream:
                 self._rhythm.wrote()
                 yield PING
             await self._wait(page, turn)
+
+    async def _may_go_on(self) -> bool:
+        """Return whether the reader may; while the database cannot be reached, he may."""
+        try:
+            return await self._reader.may_go_on()
+        except StoreUnavailable:
+            return True
 
     async def _page(self) -> Page | None:
         """Return what follows; None while the database cannot be reached."""

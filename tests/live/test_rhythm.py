@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from service.adapters.memory import memory_store
@@ -10,6 +11,7 @@ from service.live.frames import Place
 from service.live.live import Live
 from service.live.stream import Reader
 from service.live.wishes import Wish
+from service.ports import StoreUnavailable
 from service.progress import Progress
 from service.workers.supervisor import Loops
 from tests.contract.saying import SHOP, TENANT, post, publish, sent
@@ -20,26 +22,32 @@ from tests.simulation.loop import SimulatedLoop, simulated_loop
 SECONDS = 70.0
 
 
-class Permission:
-    """Lets a reader go on until a number of checkpoints has come."""
-
-    def __init__(self, checkpoints: int) -> None:
-        self.left = checkpoints
-
-    async def __call__(self) -> bool:
-        """Return whether he may go on."""
-        self.left -= 1
-        return self.left >= 0
+Says = Callable[[], Awaitable[bool]]
 
 
-async def told(loop: SimulatedLoop, wish: Wish, checkpoints: int) -> list[tuple[int, str]]:
+async def yes() -> bool:
+    """Let a reader go on."""
+    return True
+
+
+async def no() -> bool:
+    """Let a reader go on no longer."""
+    return False
+
+
+async def nobody_knows() -> bool:
+    """Ask a database that is away."""
+    raise StoreUnavailable("it is away")
+
+
+async def told(loop: SimulatedLoop, wish: Wish, may_go_on: Says) -> list[tuple[int, str]]:
     """Return when what was written to a reader before whom a customer orders at 20 s."""
     store, progress = memory_store(), Progress()
     await publish(store, SHOP)
     live = Live(store, TurnedClock(), progress=progress, secret=b"x", per_key_max=1)
     loops = Loops()
     loops.start("live", live.tail.round, pause_seconds=1.0)
-    reader = Reader(TENANT, wish, Permission(checkpoints))
+    reader = Reader(TENANT, wish, may_go_on)
 
     async def order() -> bool:
         await post(store, sent("e1", "ordered", 1))
@@ -59,10 +67,10 @@ async def told(loop: SimulatedLoop, wish: Wish, checkpoints: int) -> list[tuple[
     return found
 
 
-def run(wish: Wish, checkpoints: int = 100) -> list[tuple[int, str]]:
+def run(wish: Wish, may_go_on: Says = yes) -> list[tuple[int, str]]:
     """Return what `told` says, in a loop in which time passes at once."""
     loop = simulated_loop(random.Random(1))  # noqa: S311 -- it repeats
-    found: list[tuple[int, str]] = loop.run_until_complete(told(loop, wish, checkpoints))
+    found: list[tuple[int, str]] = loop.run_until_complete(told(loop, wish, may_go_on))
     assert not loop.troubles
     return found
 
@@ -92,7 +100,12 @@ def test_who_is_told_something_needs_no_sign_of_life() -> None:
 
 
 def test_a_stream_ends_when_its_reader_may_listen_no_longer() -> None:
-    found = run(Wish(customer_id="nobody"), checkpoints=1)
+    found = run(Wish(customer_id="nobody"), may_go_on=no)
 
-    assert [at for at, kind in found if kind == "checkpoint"] == [0, 30]
-    assert max(at for at, _ in found) < 60
+    assert found == [(0, "checkpoint"), (15, ": ping")]
+
+
+def test_a_database_that_is_away_ends_no_stream() -> None:
+    found = run(Wish(customer_id="nobody"), may_go_on=nobody_knows)
+
+    assert [at for at, kind in found if kind == "checkpoint"] == [0, 30, 60]

@@ -299,6 +299,7 @@ class Host:
             return
         process.is_leaving = True
         process.services.lifecycle.draining = True
+        process.services.live.tail.leave()
         await asyncio.sleep(self.chance.random() * NOTICE_SECONDS_MAX)
         if process.is_dead:
             return
