@@ -3,11 +3,15 @@
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from service.bootstrap import publishing, taking_in
 from tests.http.conftest import Api
+from tests.kafka.test_consumer import Scripted
+from tests.kafka.topics import MemoryTopic
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
@@ -28,6 +32,10 @@ def _figures(texts: Iterable[str]) -> set[str]:
 
 
 async def _told(api: Api) -> set[str]:
+    """Return the names of all figures, those of Kafka among them."""
+    settings = replace(api.services.settings, kafka_transitions_topics=(("transitions", ""),))
+    publishing(replace(api.services, settings=settings), lambda _: MemoryTopic())
+    taking_in(api.services, Scripted())
     lines = (await api.client.get("/metrics")).text.splitlines()
     return {line.split()[2] for line in lines if line.startswith("# TYPE")}
 

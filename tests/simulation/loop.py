@@ -12,6 +12,7 @@ import heapq
 import itertools
 import math
 import random
+import sys
 from asyncio import events
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
@@ -64,12 +65,16 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             RuntimeError: Everything waits and nothing can happen, or there is no end to it.
         """
         events._set_running_loop(self)  # noqa: SLF001 -- documented for those who write loops
+        # Generators of a process that was killed are let go of as they are: nothing runs any more.
+        before = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(finalizer=lambda _: None)
         try:
             task = self.create_task(future)
             while not task.done():
                 self._step()
             return task.result()
         finally:
+            sys.set_asyncgen_hooks(*before)
             events._set_running_loop(None)  # noqa: SLF001 -- same
 
     def _step(self) -> None:
