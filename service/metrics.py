@@ -131,6 +131,10 @@ class Metrics:
         tally: dict[str, int] = {}
         late = 0
         for each in outcomes:
+            if each.is_usual:
+                tally["accepted"] = tally.get("accepted", 0) + 1
+                late += each.receipt is not None and each.receipt.late
+                continue
             conflict = each.receipt is not None and each.receipt.status == "conflict"
             status = "conflict" if conflict else each.status
             tally[status] = tally.get(status, 0) + 1

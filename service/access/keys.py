@@ -191,12 +191,14 @@ class KeyRing:
                 `address_not_allowed` for a good key used from outside its networks.
         """
         key_id = id_of(token)
-        now = self._clock.now()
+        now, offered = self._clock.now(), hash_of(token)
         key = None if key_id is None else await self._find(key_id)
-        if key is not None and not _opens(key, token, now) and self._may_be_outdated(key.id, now):
+        opens = _opens(key, offered, now)
+        if key is not None and not opens and self._may_be_outdated(key.id, now):
             self.forget(key.id)
             key = await self._find(key.id)
-        if not _opens(key, token, now) or key is None or not stands(key, now):
+            opens = _opens(key, offered, now)
+        if not opens or key is None or not stands(key, now):
             raise Problem("key_invalid", "the API key is unknown, revoked or expired")
         if key.networks and address is not None and not is_within(address, key.networks):
             message = f"this key may not be used from {address[:60] or 'an unknown address'}"
@@ -373,9 +375,8 @@ def stands(key: ApiKey, now: int) -> bool:
     return all(end is None or end > now for end in ends)
 
 
-def _opens(key: ApiKey | None, token: str, now: int) -> bool:
-    """Whether *token* is a secret of *key*; it takes as long when there is no such key."""
-    offered = hash_of(token)
+def _opens(key: ApiKey | None, offered: bytes, now: int) -> bool:
+    """Whether the secret of hash *offered* is one of *key*; no key takes as long as another."""
     known = offered[::-1] if key is None else key.secret_hash
     former = known if key is None or key.former_hash is None else key.former_hash
     is_newest = hmac.compare_digest(known, offered)

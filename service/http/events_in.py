@@ -107,6 +107,11 @@ class Tally:
     def add(self, outcomes: Sequence[Outcome], items: Items, *, first: int, tell: bool) -> None:
         """Take *outcomes* in; *first* is the index of the first of them, *tell* tells all."""
         for index, outcome in enumerate(outcomes, start=first):
+            receipt = outcome.receipt
+            if receipt is not None and not tell and outcome.is_usual:
+                self.accepted += 1
+                self._reach(receipt)
+                continue
             status = outcome.status
             if status == "accepted":
                 self.accepted += 1
@@ -114,12 +119,14 @@ class Tally:
                 self.duplicate += 1
             else:
                 self.rejected += 1
-            receipt = outcome.receipt
             if receipt is not None and status != "rejected":
-                self.position = max(self.position or 0, receipt.position or 0)
-                self.applied = self.applied and receipt.applied
+                self._reach(receipt)
             if tell or status == "rejected" or outcome.warning:
                 self.results.append(result_of(index, outcome, items.pointer(index)))
+
+    def _reach(self, receipt: Receipt) -> None:
+        self.position = max(self.position or 0, receipt.position or 0)
+        self.applied = self.applied and receipt.applied
 
     def members(self) -> dict[str, object]:
         """Return the members of the answer that count."""
@@ -217,7 +224,7 @@ async def applied(services: Services, outcomes: list[Outcome]) -> list[Outcome]:
         return outcomes
     positions = await taken_in(services, max(left), WAIT_APPLIED_SECONDS)
     return [
-        replace(each, receipt=msgspec.structs.replace(each.receipt, applied=True))
+        Outcome(msgspec.structs.replace(each.receipt, applied=True), warning=each.warning)
         if each.receipt is not None
         and each.receipt.waits
         and (each.receipt.position or 0) <= positions.applied

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from projections.log import Companion
 from service.door.bounds import Bounds
@@ -54,8 +55,7 @@ class Appends(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of one text: a receipt, or why the door refused it.
 
     Attributes:
@@ -65,6 +65,12 @@ class Outcome:
     receipt: Receipt | None
     refused: Refused | None = None
     warning: str | None = None
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it was accepted and there is nothing more to say."""
+        receipt = self.receipt
+        return receipt is not None and receipt.status == "accepted" and self.warning is None
 
     @property
     def status(self) -> str:
