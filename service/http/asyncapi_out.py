@@ -9,7 +9,7 @@ import msgspec
 from service.http.schemas_of_webhooks import shape_of
 from service.publishing.octets import record_of
 from service.webhooks.samples import sample_of
-from service.webhooks.terms import TYPES
+from service.webhooks.terms import FEED_TYPES, TYPES
 
 Json = dict[str, Any]
 
@@ -36,14 +36,9 @@ _HEADERS: Json = {
 _KEY: Json = {"type": "string", "description": "The customer, so that its records stay in order."}
 
 
-def told_types() -> list[str]:
-    """Return the types of message that are written: those about customers and accounts."""
-    return [name for name in TYPES if name.startswith("customer.")]
-
-
 def messages_out() -> Json:
     """Return the messages by name."""
-    return {name_of(each): _message(each) for each in told_types()}
+    return {name_of(each): _message(each) for each in FEED_TYPES}
 
 
 def name_of(message_type: str) -> str:

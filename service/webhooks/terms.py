@@ -45,6 +45,9 @@ TYPES: Mapping[str, str] = {
 }
 """Every type of message there is, and what it tells."""
 
+FEED_TYPES = (STAGE_CHANGED, STAGE_CORRECTED, ALERT_RAISED, CUSTOMER_CREATED, CUSTOMER_MERGED)
+"""Those that the feed tells; it is all that readers of the feed hear."""
+
 _ENVIRONMENT = {
     "type": Binding("type", STRING),
     "data": Binding("data", MapType(key=STRING, value=DYN)),
