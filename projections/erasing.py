@@ -38,7 +38,7 @@ from projections.erasure import (
 from projections.folding import Folder
 from projections.log import SubjectKey
 from projections.payloads import content_number
-from projections.persons import Person, meet
+from projections.persons import Person, know_others, meet
 from projections.questions import (
     AskHead,
     AskKeys,
@@ -113,6 +113,8 @@ def erase(grounds: Grounds, order: Order) -> Script[Erased]:
     recorded_at = max(grounds.now, head.recorded_at)
     position = head.position + 1
     folder = Folder(Changes(head.feed), grounds.projections, recorded_at)
+    if is_kept:
+        yield from know_others(person)
     rows = yield from _reduced(person, grounds.facts if is_kept else None)
     left: list[tuple[str, str]] = []
     if is_kept:
@@ -156,7 +158,9 @@ def _reduced(person: Person, facts: Facts | None) -> Script[ErasedRows]:
     rows = ErasedRows()
     for one in person.events:
         new_id = person.event_ids[one["event_id"]]
-        rows.events.append((new_id, None, None, _payload(person, one, facts), one["position"]))
+        account = None if facts is None else one["account_id"]  # boards of accounts look for it
+        left = _payload(person, one, facts)
+        rows.events.append((new_id, account, None, left, one["position"]))
         key = (one["bucket"], one["event_id"], one["subject_id"], one["source"])
         rows.keys.append((new_id, 0, *key))
     yield from _reduce_accounts(person, rows, takes_links=facts is None)
@@ -190,7 +194,7 @@ def _payload(person: Person, event: Mapping[str, Any], facts: Facts | None) -> s
         event_type=event["type"],
         api_format=event["api_format"],
         facts=facts,
-        event_ids=person.event_ids,
+        event_ids={**person.others, **person.event_ids},
     )
 
 

@@ -7,11 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.buckets import bucket_of
+from domain.events import VOID
 from projections.asking import Ref, Script, ask
 from projections.changes import Row
 from projections.erasure import ErasureRefused, Order, event_id_at, is_erased_name
 from projections.log import SubjectKey
-from projections.questions import AskIdentities, AskIdentitiesOf, AskJoined, AskSealable
+from projections.questions import (
+    AskHistories,
+    AskIdentities,
+    AskIdentitiesOf,
+    AskJoined,
+    AskSealable,
+    HistoryOf,
+)
 from projections.seals import SEALABLE_COLUMNS
 from projections.subjects import Identity
 
@@ -26,6 +34,7 @@ class Person:
         events: By position; columns of `SEALABLE_COLUMNS`.
         event_ids: Which ids take the place of which.
         accounts: Those that some of the events are of, by name.
+        others: Ids of others' events that a `$void` of theirs withdraws for an account.
         texts: Retold texts: event_id, evidence, then the key of a record.
     """
 
@@ -35,6 +44,7 @@ class Person:
     events: Sequence[dict[str, Any]]
     event_ids: dict[str, str]
     accounts: dict[str, Identity]
+    others: dict[str, str] = field(default_factory=dict)
     texts: dict[tuple[int, int, int, int], Row] = field(default_factory=dict)
 
     @property
@@ -83,3 +93,15 @@ def meet(order: Order) -> Script[Person]:
         accounts = {one.name: one for one in (yield from ask(AskIdentities(keys)))}
     tokens = [order.token(number, ref[0]) for number, ref in enumerate(refs)]
     return Person(order, [found[ref] for ref in refs], tokens, events, event_ids, accounts)
+
+
+def know_others(person: Person) -> Script[None]:
+    """Note which ids in `$void` events of *person* mean events of others, and so may stay."""
+    if not person.accounts or all(one["type"] != VOID for one in person.events):
+        return
+    refs = [one.ref for one in person.accounts.values()]
+    requests = [HistoryOf(ref, (ref,), is_account=True) for ref in refs]
+    for history in (yield from ask(AskHistories(requests))).values():
+        for row in history:
+            if row.event.position not in person.positions:
+                person.others[row.event.event_id] = row.event.event_id

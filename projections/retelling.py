@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from domain.events import Event, voided
+from domain.events import VOID, Event, voided
 from projections.asking import Script, ask
 from projections.changes import ErasedRows
 from projections.erasure import ErasureRefused, Mentions, event_id_at
@@ -69,8 +69,12 @@ def tell_alike(folder: Folder, person: Person, rows: ErasedRows) -> Script[None]
             if profile.parked:
                 message = "its events cannot be folded at present, so nobody can tell what to keep"
                 raise ErasureRefused("cannot_anonymise", f"{message}; use mode=purge")
-        history = [told.of(one) for one in histories.get(profile.ref, [])]
+        history = told.history_of(profile, histories.get(profile.ref, []))
+        before = profile.events
         _count_anew(profile, history)
+        if profile.events != before:
+            message = "a $void of theirs names an event of somebody else by an id both have used"
+            raise ErasureRefused("cannot_anonymise", f"{message}; use mode=purge")
         events = counting(history)
         for projection in folder.of(profile):
             held = records.get((projection.generation, profile.ref), [])
@@ -84,6 +88,7 @@ class _Left:
 
     def __init__(self, person: Person, rows: ErasedRows) -> None:
         """Leave of the events of *person* what *rows* say."""
+        self._erased = rows
         self._rows = {row[-1]: row for row in rows.events}
         tokens = dict(zip(person.refs, person.tokens, strict=True))
         self._names = {
@@ -91,7 +96,26 @@ class _Left:
             for one in person.events
         }
 
-    def of(self, logged: LoggedEvent) -> LoggedEvent:
+    def history_of(self, profile: Profile, history: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+        """Return what is left of a history.
+
+        An account may have a `$void` of somebody else's that names an event of the person by the id
+        it had. Such an event counts for nothing there, so it is taken away from the account.
+        """
+        if not profile.is_account:
+            return [self._of(one) for one in history]
+        void = voided([one.event for one in history])
+        left = []
+        for one in history:
+            event = one.event
+            if event.position in self._rows and event.event_id in void and event.type != VOID:
+                link = (*profile.ref, event.effective_at, event.position)
+                self._erased.links.append(link)
+            else:
+                left.append(self._of(one))
+        return left
+
+    def _of(self, logged: LoggedEvent) -> LoggedEvent:
         """Return what is left of *logged*; events of others stay as they are."""
         event = logged.event
         row = self._rows.get(event.position)
