@@ -26,17 +26,23 @@ NOT_FOLDED = frozenset({VOID, ALIAS, UNALIAS, ERASE})
 
 
 def traits_in(
-    properties: Mapping[str, object], *, of_account: bool = False
+    properties: Mapping[str, object], *, of_account: bool = False, event_type: str = IDENTIFY
 ) -> Mapping[str, object]:
-    """Return the traits that an `$identify` sets of its customer, or of the account that it names.
+    """Return the traits that an event sets of its customer, or of the account that it names.
 
-    Of the customer those are `traits`, or else all its properties.
+    An `$identify` says them in `traits`, or else in all its properties. They hold for an account
+    too, unless it says in `account_traits` what is known of that; a `group` has only those.
     """
-    nested = properties.get(ACCOUNT_TRAITS if of_account else "traits")
+    own = properties.get(ACCOUNT_TRAITS) if of_account else None
+    if isinstance(own, dict):
+        return own
+    if event_type == GROUP:
+        return {}
+    nested = properties.get("traits")
     if isinstance(nested, dict):
         return nested
-    if of_account:
-        return {}
+    if ACCOUNT_TRAITS not in properties:
+        return properties
     return {name: value for name, value in properties.items() if name != ACCOUNT_TRAITS}
 
 

@@ -44,7 +44,8 @@ def of_segment(item: Members) -> Members:
     call = item.get("type")
     if call == "identify":
         context = _object(_object(item.get("context")).get("traits"))
-        return _with_traits(properties, {**context, **_object(item.get("traits"))})
+        traits = {**context, **_object(item.get("traits"))}
+        return _of_person(_with_traits(properties, traits))
     if call == "group":
         account = _object(item.get("traits")) or properties
         return {**account, ACCOUNT_TRAITS: account}
@@ -62,7 +63,7 @@ def of_posthog(item: Members) -> Members:
     event = item.get("event")
     if event in _IDENTIFYING:
         traits = {**_object(item.get("$set")), **_object(properties.get("$set"))}
-        return _with_traits(properties, traits)
+        return _of_person(_with_traits(properties, traits))
     if event in _ALIASING:
         return {"alias": as_name(properties.get("alias"))}
     return properties
@@ -77,6 +78,11 @@ def as_name(value: object) -> object:
 
 def _object(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
+
+
+def _of_person(properties: Members) -> Members:
+    """Return *properties* that say nothing of an account: these formats say that apart."""
+    return {**properties, ACCOUNT_TRAITS: {}}
 
 
 def _with_traits(properties: dict[str, object], traits: object) -> Members:

@@ -186,7 +186,8 @@ class Profile:
 
     def _identify(self, event: Event) -> None:
         key = event.fold_key
-        for name, value in traits_in(event.properties, of_account=self.is_account).items():
+        said = traits_in(event.properties, of_account=self.is_account, event_type=event.type)
+        for name, value in said.items():
             if self.stamps.get(name, NO_KEY) > key:
                 continue
             self.stamps[name] = key

@@ -117,7 +117,7 @@ def subject_then(subject: Subject, history: Sequence[Event], instant: int) -> Su
     of_account = subject.key.kind == "account"
     for each in past:
         if identifies(each.type, of_account=of_account):
-            traits |= traits_in(each.properties, of_account=of_account)
+            traits |= traits_in(each.properties, of_account=of_account, event_type=each.type)
     return replace(
         subject,
         first_seen_at=past[0].effective_at if past else None,

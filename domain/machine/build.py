@@ -110,6 +110,7 @@ class _Builder:
             "_alert": recorder.alert,
             "_manual": _refuse if self.is_mute else recorder.manual,
             "_identify": recorder.identify,
+            "_join": recorder.join,
         }
         run = self.source.run()
         self.upcaster.bind(run)

@@ -202,7 +202,7 @@ def _opening(handler: _Handler, properties: str) -> list[str]:
     if handler.type == IDENTIFY:
         return ["p = e.properties", "_identify(s, p)"]
     if handler.identifies:
-        return [f"p = {properties}", "_identify(s, e.properties)"]
+        return [f"p = {properties}", "_join(s, e.properties)"]
     if _reads_properties(handler):
         return [f"p = {properties}"]
     return ["p = None"] if handler.passes_properties else []

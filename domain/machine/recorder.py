@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from domain.events import traits_in
+from domain.events import GROUP, traits_in
 from domain.transitions import ACTIVATION_RULE, INITIAL_RULE, MANUAL_RULE, Cause, Transition
 
 if TYPE_CHECKING:
@@ -127,8 +127,15 @@ class Recorder:
         return self._change(s, to, cause, e.position, out)
 
     def identify(self, s: State, p: Mapping[str, Any]) -> None:
-        """Merge the traits that an event sets; null removes one."""
-        for name, value in traits_in(p, of_account=self.is_of_accounts).items():
+        """Merge the traits that an `$identify` sets; null removes one."""
+        self._merge(s, traits_in(p, of_account=self.is_of_accounts))
+
+    def join(self, s: State, p: Mapping[str, Any]) -> None:
+        """Merge the traits of an account that a `group` sets; null removes one."""
+        self._merge(s, traits_in(p, of_account=True, event_type=GROUP))
+
+    def _merge(self, s: State, traits: Mapping[str, Any]) -> None:
+        for name, value in traits.items():
             if self.traits is not None and name not in self.traits:
                 continue
             if value is None:

@@ -28,6 +28,8 @@ _PRODUCTS = (
     ("Gift hamper", "贈答の詰め合わせ", 8_900),
 )
 _SPREAD = (0.6, 1.4)
+_TERMS = ("plan", "contract_ends_at")
+"""What a member says of the company, not of himself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ class Fact:
         key = "traits" if self.type == IDENTIFY else "properties"
         if self.properties:
             members[key] = dict(self.properties)
+        if self.type == IDENTIFY and self.person.company is not None:
+            terms = {name: self.properties[name] for name in _TERMS if name in self.properties}
+            members["account_traits"] = {"name": self.person.company, **terms}
         return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -137,7 +137,7 @@ def true_traits(history: Sequence[Event], *, of_account: bool = False) -> dict[s
     traits: dict[str, object] = {}
     for event in history:
         if event.type == IDENTIFY or (of_account and event.type == "group"):
-            traits |= traits_in(event.properties, of_account=of_account)
+            traits |= traits_in(event.properties, of_account=of_account, event_type=event.type)
     return {name: value for name, value in traits.items() if value is not None}
 
 

@@ -44,14 +44,14 @@ SEATED = {
 
 
 async def test_an_account_has_traits_of_its_own(store: Store) -> None:
-    """Said by a group call or an `$identify`; what is known of its members is not known of it."""
+    """Said by a group call or an `$identify`, beside what is known of the member who says it."""
     both = {"traits": {"seats": 90}, "account_traits": {"seats": 2}}
     await publish(store, SHOP)
     await publish(store, SEATED)
     await post(
         store,
         sent("e1", account_id="acme"),
-        sent("e2", "$identify", 1, account_id="acme", properties={"traits": {"seats": 7}}),
+        sent("e2", "group", 1, account_id="acme", properties={"seats": 9}),
         sent("e3", "group", 2, account_id="acme", properties={"account_traits": {"seats": 6}}),
         sent("e4", "$identify", 3, account_id="acme", properties=both),
         now=at(4),

@@ -290,16 +290,24 @@ async def test_traits_and_groups_reach_the_customer_and_the_account(api: Api) ->
     calls: list[dict[str, object]] = [
         {"type": "identify", "userId": "ann", "context": {"traits": {"plan": "pro"}}},
         {"type": "group", "userId": "ann", "groupId": "acme", "traits": {"name": "Acme"}},
+        {
+            "type": "identify",
+            "userId": "ann",
+            "context": {"groupId": "acme"},
+            "traits": {"name": "Ann"},
+        },
     ]
     await post(api, "/v1/batch", {"batch": calls})
 
-    assert (await api.get("/v1/customers/ann")).json()["traits"] == {"plan": "pro"}
-    (group,) = (await api.get("/v1/accounts/acme/events")).json()["data"]
+    ann = (await api.get("/v1/customers/ann")).json()
+    assert ann["traits"] == {"plan": "pro", "name": "Ann"}
+    told = (await api.get("/v1/accounts/acme/events")).json()["data"]
+    (group,) = (each for each in told if each["type"] == "group")
     assert (group["type"], group["properties"]) == ("group", {"name": "Acme"})
     assert (await api.get("/v1/accounts/acme")).json()["traits"] == {"name": "Acme"}
 
 
-async def test_what_is_known_of_a_member_is_not_known_of_the_account(api: Api) -> None:
+async def test_an_identify_says_what_is_known_of_the_account_beside_its_member(api: Api) -> None:
     both = {"type": "$identify", "customer_id": "ann", "account_id": "acme"}
     await api.send({**both, "traits": {"name": "Ann"}, "account_traits": {"seats": 9}})
     await api.send({**both, "account_traits": {"seats": None, "plan": "pro"}})
