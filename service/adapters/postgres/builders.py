@@ -32,7 +32,7 @@ from service.running import loop_factory, settle_garbage
 RANGE_EVENTS = 20_000
 """What a process reads and folds in one transaction, about."""
 
-RANGE_SUBJECTS = 300
+RANGE_SUBJECTS = 500
 """What is updated under the lock at once; appends wait that long, some ten milliseconds."""
 
 EVENTS_HERE = 1_000
