@@ -38,9 +38,10 @@ def tail(
     tenant: Annotated[str, typer.Option("--tenant", help="Whose customers.")] = "default",
     as_json: Json = False,
 ) -> None:
-    """Tell transitions, corrections and alerts as they happen, until Ctrl-C.
+    """Tell what happens to customers, as it happens.
 
-    Each is a line; with --json a document with its place as `id`.
+    Transitions, corrections and alerts, a line each, until Ctrl-C; with --json a document each,
+    with its place as `id`.
     """
     from service.live.wishes import Wish
 
