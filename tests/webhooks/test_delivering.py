@@ -127,19 +127,20 @@ async def test_a_late_event_is_told_as_one_correction(hooked: Hooked, receiver: 
     assert correction.data["after"]["entered_at"].startswith("2026-02-15")
 
 
-async def test_an_import_and_a_rebuild_tell_nobody_of_stages(
-    hooked: Hooked, receiver: Receiver
-) -> None:
+async def test_a_rebuild_tells_nobody_of_stages(hooked: Hooked, receiver: Receiver) -> None:
     await hooked.endpoint(receiver.url, types=["customer.*"])
-    past = {**did("ordered", "ann", "2026-02-10T00:00:00Z"), "id": "o-1"}
+    await hooked.api.send(did("ordered", "ann", f"{DAY}T12:00:00Z"))
+    await hooked.deliver()
+    told = list(receiver.types)
 
-    await hooked.api.client.post("/v1/events", json=[past], params={"historical": "true"})
-    await hooked.post("/v1/rebuilds", {"model": "shop"})
+    order = await hooked.post("/v1/rebuilds", {"model": "shop"})
     while await hooked.api.services.rebuilds.round():
         pass
     await hooked.deliver()
 
-    assert receiver.types == []
+    assert (await hooked.get(f"/v1/rebuilds/{order['id']}"))["status"] == "active"
+    assert "customer.stage.changed" in told
+    assert receiver.types == told
 
 
 async def test_a_receiver_that_is_gone_is_disabled_and_others_hear_of_it(
