@@ -63,7 +63,7 @@ def put(
     tenant: Tenant = "default",
     as_json: Json = False,
 ) -> None:
-    """Hold the properties of an event type to a schema, replacing any before."""
+    """Hold the properties of an event type to a schema."""
     text = _schema_in(file)
 
     async def keep(services: Services) -> EventSchema:
