@@ -95,8 +95,8 @@ def entered(request: Request, principal: Principal, scope: str) -> Principal:
 def _enter(request: Request, principal: Principal, scope: str) -> None:
     """Take the request of *principal* from its quota."""
     services, state = services_of(request), request.scope["state"]
-    origin = request.headers.get("origin")
-    if origin is not None and principal.origins and origin not in principal.origins:
+    origin = request.headers.get("origin") if principal.origins else None
+    if origin is not None and origin not in principal.origins:
         message = f"this key may not be used by pages of {origin[:120]}"
         raise Problem("address_not_allowed", message)
     state["key_id"] = principal.key_id

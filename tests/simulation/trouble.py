@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 from domain.machine import Machine
 from projections.asking import Question
-from projections.log import Receipt, Submission
+from projections.log import Receipt, SubjectKey, Submission
 from projections.machines import compile_document
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.memory.readings import MemoryReadings
 from service.adapters.memory.rows import MemoryRows
 from service.adapters.sqlite.connections import Readers, open_writer
-from service.adapters.sqlite.readings import SqliteReadings
+from service.adapters.sqlite.readings import Glance, SqliteReadings, glance
 from service.adapters.sqlite.rows import SqliteRows
 from service.adapters.sqlite.store import SqliteStore
 from service.ports import StoreUnavailable
@@ -203,7 +203,13 @@ def sqlite_store(trouble: Trouble, path: Path) -> tuple[SqliteStore, Callable[[]
         return _troubled(trouble, plain)
 
     runner = SlowRunner(trouble, spoils_writes=False)
-    store = BusySqliteStore(rows, readings, runner, compile_one=compiled)
+
+    def look(tenant: str, key: SubjectKey) -> Glance | None:
+        trouble.may_strike("it could not be read")
+        with readers.borrowed() as connection:
+            return glance(connection, tenant, key)
+
+    store = BusySqliteStore(rows, readings, runner, glance=look, compile_one=compiled)
     store.trouble = trouble
     return store, rows.close
 

@@ -48,6 +48,19 @@ class Wholes:
         """Keep none yet."""
         self._kept: dict[Asked, _Kept] = {}
 
+    def keeps(self, asked: Asked) -> bool:
+        """Tell whether *asked* was asked for of late."""
+        return asked in self._kept
+
+    def as_before(
+        self, asked: Asked, row: ProfileRow, head: Head, catalogue: Catalogue
+    ) -> SubjectSnapshot | None:
+        """Return whom *asked* names as before, if it was made from the same; else None."""
+        kept = self._kept.get(asked)
+        if kept is None or kept.catalogue is not catalogue or kept.row != row:
+            return None
+        return SubjectSnapshot(kept.subject, kept.stages, positions_at(head))
+
     def snapshot(
         self, readings: Readings, head: Head, catalogue: Catalogue, asked: Asked
     ) -> SubjectSnapshot | None:

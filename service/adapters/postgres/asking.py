@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from domain.buckets import bucket_of
 from projections.asking import Ref
@@ -43,6 +43,28 @@ def ends(link: Link) -> tuple[Head, int]:
     return head_of(row), row[5] or 0
 
 
+class Glance(NamedTuple):
+    """What one statement tells of some subjects, all of one moment.
+
+    Attributes:
+        changes: How often models or generations had changed by then.
+        rows: Of those whom the names belonged to by the log.
+    """
+
+    head: Head
+    changes: int
+    rows: dict[Name, ProfileRow]
+
+
+def glance(link: Link, names: Collection[Name]) -> Glance | None:
+    """Return what is to be seen of whom *names* name; None where all are strangers."""
+    found = link.listed(statement(lookups.glance), _keys_of(names))
+    if not found:
+        return None
+    rows = {(row[6], row[7], row[8]): row[9:] for row in found}
+    return Glance(head_of(found[0]), found[0][5] or 0, rows)
+
+
 def identities_of(link: Link, refs: Sequence[Ref]) -> list[Identity]:
     """Return the subjects that *refs* name."""
     return [identity_of(row) for row in link.listed(statement(lookups.identities_of), refs)]
@@ -50,9 +72,12 @@ def identities_of(link: Link, refs: Sequence[Ref]) -> list[Identity]:
 
 def rows_by_name(link: Link, names: Collection[Name]) -> dict[Name, ProfileRow]:
     """Return the rows of those that *names* belong to by the log."""
-    keys = [(bucket_of(name[0], name[2]), *name) for name in names if is_storable(name[2])]
-    found = link.listed(statement(lookups.profiles_by_name), keys)
+    found = link.listed(statement(lookups.profiles_by_name), _keys_of(names))
     return {(row[0], row[1], row[2]): row[3:] for row in found}
+
+
+def _keys_of(names: Collection[Name]) -> list[tuple[object, ...]]:
+    return [(bucket_of(name[0], name[2]), *name) for name in names if is_storable(name[2])]
 
 
 def profiles_of(link: Link, refs: Sequence[Ref]) -> list[Profile]:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -27,6 +27,8 @@ from projections.changes import Row
 from service.adapters.postgres.arrays import array
 from service.adapters.postgres.troubles import LOST, translated
 from service.ports import StoreUnavailable
+
+Answer = TypeVar("Answer")
 
 WRITER_SETTINGS: Mapping[str, str] = {
     "application_name": "stagefold writer",
@@ -215,6 +217,23 @@ class Database:
         with translated(self.place), self._lent(self._reading, _READ) as link:
             yield link
             link.execute("COMMIT")
+
+    def glance(self, look: Callable[[Link], Answer]) -> Answer | None:
+        """Return what *look* finds by one statement, which needs no transaction around it.
+
+        None where it could not be asked; to ask in a transaction finds out why.
+        """
+        if self._is_closed:
+            return None
+        with translated(self.place):
+            proxied = self._reading.sync_engine.raw_connection()
+        try:
+            return look(Link(_driver(proxied)))
+        except (asyncpg.PostgresError, *LOST):
+            proxied.invalidate()
+            return None
+        finally:
+            proxied.close()
 
     @contextmanager
     def noting(self) -> Iterator[Link]:

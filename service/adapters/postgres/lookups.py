@@ -63,9 +63,12 @@ def turn() -> str:
 
 def head() -> str:
     """Return the statement for where everything ends, and how often the catalogue has changed."""
+    return for_postgres(select(*_ends()))
+
+
+def _ends() -> list[ColumnElement[Any]]:
     changes = select(catalogue_changes.c.count).scalar_subquery()
-    ends = (*_newest(), _feed_end(), first_waiting(), _newest_erasure())
-    return for_postgres(select(*ends, changes))
+    return [*_newest(), _feed_end(), first_waiting(), _newest_erasure(), changes]
 
 
 def _newest() -> list[ColumnElement[Any]]:
@@ -104,8 +107,17 @@ def identities_of() -> str:
 
 def profiles_by_name() -> str:
     """Return the statement for names, each followed by the profile that it belongs to."""
+    return _by_name()
+
+
+def glance() -> str:
+    """Return the same with `head` before it: both of one moment, by one statement."""
+    return _by_name(*_ends())
+
+
+def _by_name(*before: ColumnElement[Any]) -> str:
     rows = rows_of(subjects, *_NAME)
-    found = select(*columns(subjects, *_NAME[1:]), *columns(profiles, *PROFILE_COLUMNS))
+    found = select(*before, *columns(subjects, *_NAME[1:]), *columns(profiles, *PROFILE_COLUMNS))
     return for_postgres(
         found.select_from(rows, subjects, profiles).where(
             *same(subjects, rows, *_NAME),

@@ -115,17 +115,28 @@ class Readers:
     @contextmanager
     def lent(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection inside a transaction: everything read through it is of one moment."""
-        with translated(self._path):
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                connection = open_reader(self._path)
+        with self.borrowed() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
             finally:
                 connection.execute("COMMIT")
-                self._idle.append(connection)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection as it is: every statement sees a moment of its own."""
+        with translated(self._path):
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = open_reader(self._path)
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
 
     def close(self) -> None:
         """Close those that are not lent."""

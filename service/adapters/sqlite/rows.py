@@ -286,7 +286,11 @@ def answers(
 
 def head(connection: sqlite3.Connection) -> Head:
     """Return where the log and the feed end."""
-    row = connection.execute(statement(lookups.head)).fetchone()
+    return head_of(connection.execute(statement(lookups.head)).fetchone())
+
+
+def head_of(row: Row) -> Head:
+    """Return the same of a row of `lookups.head`."""
     position, recorded_at, feed, waits, erased_at = row
     position = position or 0
     projected = position if waits is None else waits - 1

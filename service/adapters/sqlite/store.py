@@ -18,17 +18,21 @@ from typing import Any, TypeVar
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
+from projections.answers import SubjectSnapshot
+from projections.log import SubjectKey
 from projections.machines import Catalogue, Compile, compile_document
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
+from service.adapters.embedded.wholes import Asked
 from service.adapters.sqlite.connections import BUSY_SECONDS
-from service.adapters.sqlite.readings import SqliteReadings
+from service.adapters.sqlite.readings import Glance, SqliteReadings
 from service.adapters.sqlite.rows import SqliteRows
 from service.ports import Runner, StoreUnavailable
 
 Answer = TypeVar("Answer")
 
 OpenSqlite = Callable[[], AbstractContextManager[SqliteReadings]]
+LookAt = Callable[[str, SubjectKey], Glance | None]
 
 BUSY_PAUSE_SECONDS = 0.02
 
@@ -42,11 +46,13 @@ class SqliteStore(EmbeddedStore):
         readings: OpenSqlite,
         runner: Runner,
         *,
+        glance: LookAt,
         compile_one: Compile = compile_document,
     ) -> None:
-        """Write to *rows*, read from *readings*, commit where *runner* says."""
+        """Write to *rows*, read from *readings* or at a *glance*, commit where *runner* says."""
         compile_once = cache(compile_one)
         self._open_readings = readings
+        self._glance = glance
         self._newest = (-1, Catalogue(compile_once))
         self._of_this_read: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
         super().__init__(rows, self._level_readings, runner, compile_one=compile_once)
@@ -84,6 +90,22 @@ class SqliteStore(EmbeddedStore):
         found = newest.renewed(readings.versions(), readings.generations())
         self._newest = (changes, found)
         return found
+
+    async def snapshot(
+        self, tenant: str, key: SubjectKey, *, model: str | None = None
+    ) -> SubjectSnapshot | None:
+        before = self._as_before(Asked(tenant, key, model))
+        return before or await super().snapshot(tenant, key, model=model)
+
+    def _as_before(self, asked: Asked) -> SubjectSnapshot | None:
+        """Return whom *asked* names as told before, if nothing about it has changed since."""
+        if not self._wholes.keeps(asked):
+            return None
+        known, catalogue = self._newest
+        seen = self._glance(asked.tenant, asked.key)
+        if seen is None or seen.changes != known or not seen.head.is_level:
+            return None
+        return self._wholes.as_before(asked, seen.row, seen.head, catalogue)
 
     async def _write(self, work: Callable[[], Answer], *, is_long: bool = False) -> Answer:
         self._expect_open()
