@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.http.conftest import Api, did
-from tests.http.test_access import BODIES, GUARDED, NAMES
+from tests.http.test_access import BODIES, GUARDED, NAMES, QUERIES
 
 pytestmark = pytest.mark.anyio
 
@@ -93,7 +93,11 @@ async def test_what_is_ours_is_answered_like_what_is_nobodys(
     answers = []
     for each in (nobodys(names), names):
         answer = await api.client.request(
-            method, path.format_map(each), json=BODIES.get(operation), headers=stranger
+            method,
+            path.format_map(each),
+            params=QUERIES.get(operation),
+            json=BODIES.get(operation),
+            headers=stranger,
         )
         answers.append(told(answer, {*names.values(), *nobodys(names).values()}))
         assert MARK not in answer.text

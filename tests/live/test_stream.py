@@ -142,3 +142,17 @@ async def test_who_may_not_read_customers_hears_nothing(api: Api) -> None:
 
     assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
     assert unknown.status_code == 401
+
+
+async def test_another_tenant_hears_nothing_of_ours(api: Api) -> None:
+    await api.send(did("ordered", "ann", "2026-03-01T00:00:00Z"))
+    _, theirs = await api.services.keys.create(tenant="other", name="theirs", scopes=("admin",))
+
+    async with hearing(api, after="0") as us, hearing(api, key=theirs) as they:
+        await api.send(did("ordered", "bob", "2026-03-02T00:00:00Z"))
+        heard = await us.until(6)
+
+    assert {one.data["data"]["customer_id"] for one in heard} == {"ann", "bob"}
+    assert they.messages == []
+    assert "ann" not in they.body
+    assert "bob" not in they.body
