@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from projections.asking import Question, Ref
 from projections.changes import EVENT_COLUMNS, ErasedRows, Row
 from projections.erasure import ERASED_EVENTS, ERASURES
-from projections.questions import AskSealable, AskTexts, WriteErased
+from projections.questions import AskSealable, AskTexts, EventKey, WriteErased
 from projections.records import RECORD_COLUMNS
 from projections.registers import AskEntries, AskFirsts
 from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
-
-if TYPE_CHECKING:
-    from service.adapters.memory.rows import MemoryRows
+from service.adapters.memory.registers import MemoryRegisters
 
 _EVENT = {name: place for place, name in enumerate(EVENT_COLUMNS)}
 _RECORD = {name: place for place, name in enumerate(RECORD_COLUMNS)}
@@ -23,7 +21,26 @@ _TEXTS = ("bucket", "generation", "subject_id", "number", "position", "event_id"
 _EVERY = 1 << 40
 
 
-def answers(rows: MemoryRows) -> dict[type[Question[Any]], Callable[[Any], Any]]:
+class Naming(Protocol):
+    """The rows that name a person or hold what was sent for one, each by its key."""
+
+    events: list[Row]
+    by_subject: dict[Ref, list[Row]]
+    by_account: dict[Ref, list[Row]]
+    event_keys: dict[EventKey, tuple[int, int]]
+    names: dict[tuple[str, str, str], Row]
+    subjects: dict[Ref, Row]
+    profiles: dict[Ref, Row]
+    records: dict[tuple[int, Ref], list[list[Any]]]
+    registers: MemoryRegisters
+    salts: dict[Ref, bytes]
+
+    def sent_for(self, event: Row) -> tuple[str, str]:
+        """Return kind and id of the subject that an event row was sent for."""
+        ...
+
+
+def answers(rows: Naming) -> dict[type[Question[Any]], Callable[[Any], Any]]:
     """Return what answers the questions of an erasure."""
     return {
         AskSealable: lambda asked: sealable_of(rows, asked.refs),
@@ -32,13 +49,13 @@ def answers(rows: MemoryRows) -> dict[type[Question[Any]], Callable[[Any], Any]]
     }
 
 
-def newest(rows: MemoryRows) -> int:
+def newest(rows: Naming) -> int:
     """Return the position of the newest erasure; 0 for none."""
     found = rows.registers.read(AskEntries(ERASURES, limit=_EVERY))
     return max((ERASURES.value(row).position for row in found), default=0)
 
 
-def of_seal(rows: MemoryRows, event: Row) -> tuple[bytes | None, int, int, bytes | None]:
+def of_seal(rows: Naming, event: Row) -> tuple[bytes | None, int, int, bytes | None]:
     """Return what a seal needs beside an event: salt, what its id leads to, digest if erased."""
     bucket, subject_id = event[1:3]
     key = (bucket, event[_EVENT["event_id"]], subject_id, event[_EVENT["source"]])
@@ -47,7 +64,7 @@ def of_seal(rows: MemoryRows, event: Row) -> tuple[bytes | None, int, int, bytes
     return (rows.salts.get((bucket, subject_id)), *rows.event_keys[key], digest)
 
 
-def sealable_of(rows: MemoryRows, refs: Sequence[Ref]) -> list[Row]:
+def sealable_of(rows: Naming, refs: Sequence[Ref]) -> list[Row]:
     """Return the events sent for some subjects."""
     return [
         (*row, *rows.sent_for(row), *of_seal(rows, row))
@@ -56,7 +73,7 @@ def sealable_of(rows: MemoryRows, refs: Sequence[Ref]) -> list[Row]:
     ]
 
 
-def texts(rows: MemoryRows, asked: AskTexts) -> list[Row]:
+def texts(rows: Naming, asked: AskTexts) -> list[Row]:
     """Return what records say of events."""
     return [
         (*(row[_RECORD[name]] for name in _TEXTS), row[len(RECORD_COLUMNS)])
@@ -66,7 +83,7 @@ def texts(rows: MemoryRows, asked: AskTexts) -> list[Row]:
     ]
 
 
-def write(rows: MemoryRows, left: ErasedRows) -> None:
+def write(rows: Naming, left: ErasedRows) -> None:
     """Write what an erasure leaves."""
     for *values, position in left.events:
         _replace_event(rows, position, dict(zip(_REDUCED, values, strict=True)))
@@ -84,7 +101,7 @@ def write(rows: MemoryRows, left: ErasedRows) -> None:
                 row[_RECORD["event_id"]], row[_RECORD["evidence"]] = event_id, evidence
 
 
-def _replace_event(rows: MemoryRows, position: int, values: dict[str, object]) -> None:
+def _replace_event(rows: Naming, position: int, values: dict[str, object]) -> None:
     old = rows.events[position - 1]
     new = list(old)
     for name, value in values.items():
@@ -95,7 +112,7 @@ def _replace_event(rows: MemoryRows, position: int, values: dict[str, object]) -
             events[:] = [tuple(new) if row is old else row for row in events]
 
 
-def _rename(rows: MemoryRows, ref: Ref, name: str) -> None:
+def _rename(rows: Naming, ref: Ref, name: str) -> None:
     subject = list(rows.subjects[ref])
     place = NAME_COLUMNS.index("name")
     tenant, kind = subject[2], subject[3]
