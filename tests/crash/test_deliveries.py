@@ -27,7 +27,7 @@ from tests.servers.postgres import PATIENT, Databases
 
 pytestmark = pytest.mark.anyio
 
-DELIVERIES = int(os.environ.get("STAGEFOLD_WEBHOOK_DELIVERIES", "240"))
+DELIVERIES = int(os.environ.get("STAGEFOLD_WEBHOOK_DELIVERIES", "120"))
 KILLS = int(os.environ.get("STAGEFOLD_WEBHOOK_KILLS", "2"))
 IS_LONG = KILLS > 2
 PATHS = ("/a", "/b", "/c", "/d")

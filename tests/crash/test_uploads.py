@@ -22,7 +22,7 @@ import pytest
 from service.imports.spool import PIECE_BYTES
 from tests.crash.fleet import KEY, READY_SECONDS_MAX, Process
 
-KILLS = int(os.environ.get("STAGEFOLD_UPLOAD_KILLS", "2"))
+KILLS = int(os.environ.get("STAGEFOLD_UPLOAD_KILLS", "1"))
 EVENTS = 16_000
 TORN_EVERY = 1_000
 LOOK_SECONDS = 0.005

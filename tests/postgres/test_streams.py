@@ -24,8 +24,10 @@ from tests.postgres.telling import OpenStore
 
 pytestmark = pytest.mark.anyio
 
-EVENTS = 60
-READERS = 6
+CUSTOMERS = 8
+"""Of each process; each of them orders three times."""
+
+READERS = 4
 PARTS_MAX = 5
 """A reader is cut off after so many parts at most."""
 
@@ -46,8 +48,9 @@ class Process:
 
     async def write(self, prefix: str) -> None:
         """Let customers order, one after the other."""
-        for number in range(EVENTS):
-            event = sent(f"{prefix}{number}", "ordered", number, f"{prefix}{number % 20}")
+        for number in range(3 * CUSTOMERS):
+            name = f"{prefix}{number % CUSTOMERS}"
+            event = sent(f"{prefix}{number}", "ordered", number, name)
             await post(self.store, event)
             self.progress.note()
 
@@ -91,7 +94,7 @@ async def test_what_two_processes_write_every_reader_hears_once_and_in_order(
 ) -> None:
     await publish(store, SHOP)
     processes = [Process(store), Process(await open_store())]
-    count = 2 * 20 + 2 * 20 * 3  # created; lead, buyer, loyal
+    count = 2 * CUSTOMERS * (1 + 3)  # created; lead, buyer, loyal
     async with asyncio.timeout(ANSWER_SECONDS_MAX), running(*processes):
         readers = [
             asyncio.ensure_future(follow(processes, count, random.Random(seed)))  # noqa: S311 -- it repeats
