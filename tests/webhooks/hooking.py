@@ -51,6 +51,16 @@ class Hooked:
                 return
         raise AssertionError("deliveries do not come to an end")
 
+    async def deliver_at_pace(self) -> None:
+        """Let be attempted what the endpoints' pace lets out now, and no more."""
+        hooks = self.api.services.hooks
+        while await hooks.fan_out.pages():
+            pass
+        hooks.courier.wake()
+        await hooks.courier.round()
+        while not hooks.courier.is_idle:
+            await hooks.courier.round()
+
     async def _is_due(self, now: int) -> bool:
         endpoints = await self.api.services.hooks.endpoints.all("default")
         enabled = {one.id for one in endpoints if one.state == "enabled"}
