@@ -28,8 +28,8 @@ import asyncpg
 from benchmarks.figures import Figure, say
 from benchmarks.fold import MODEL, STAGES
 from benchmarks.growth import TENANT, activate
-from projections.records import RECORD_COLUMNS, StayKey
-from projections.subjects import DAY
+from projections.rows.records import RECORD_COLUMNS, StayKey
+from projections.subjects.profiles import DAY
 from service.adapters.postgres import postgres_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sql.stays import stay_counts

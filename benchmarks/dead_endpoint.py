@@ -30,7 +30,7 @@ from benchmarks.figures import Figure, say
 from benchmarks.serving import stagefold
 from benchmarks.webhooks import messages, put_in
 from benchmarks.workload import HEADERS, publish_model
-from projections.registers import put
+from projections.registers.register import put
 from projections.webhooks.rows import ENDPOINTS, Endpoint
 from service.adapters.postgres import postgres_store
 from service.adapters.runners import DirectRunner

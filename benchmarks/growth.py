@@ -27,7 +27,7 @@ from pathlib import Path
 from benchmarks.figures import Figure, say
 from benchmarks.fold import MODEL, TYPES, WEIGHTS
 from domain.document import parse_model
-from projections.standings import decode_standings
+from projections.subjects.standings import decode_standings
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.ports import ModelVersion, NewEvent, Store, Submission

@@ -33,8 +33,8 @@ from benchmarks.fold import MODEL
 from benchmarks.growth import history
 from benchmarks.sourcing import CURE_OF_ABSENCE, PROPERTIES, environment_of
 from domain.machine.needs import Needs
-from projections.catalogue import Terms
-from projections.ranges import BucketRange
+from projections.models.catalogue import Terms
+from projections.models.ranges import BucketRange
 from service.adapters.postgres import postgres_store
 from service.adapters.postgres.builders import RANGE_EVENTS, RANGE_SUBJECTS, build_range
 from service.adapters.postgres.compiled import statement

@@ -27,7 +27,7 @@ import httpx
 from benchmarks.figures import Figure, ratio, say
 from benchmarks.serving import taking
 from projections.asking import Script
-from projections.registers import entries, put
+from projections.registers.register import entries, put
 from projections.webhooks.lanes import Claimed, Parcel, Room, Settled, claim, enqueue, settle
 from projections.webhooks.rows import ENDPOINTS, WAITING, Attempt, Endpoint, Message
 from service.adapters.postgres import postgres_store

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 
-from projections.access import AuditEntry
+from projections.registers.access import AuditEntry
 
 DONE = "done"
 UNNOTED = frozenset({"last_used_at"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from projections.asking import Script
-from projections.registers import entry, put
+from projections.registers.register import entry, put
 from projections.webhooks.rows import COUNTERS, Counter
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from projections.asking import Script, ask
-from projections.erasure import UNFINISHED, Unfinished
-from projections.registers import AskEntries, firsts, put, remove
+from projections.registers.erasure import UNFINISHED, Unfinished
+from projections.registers.register import AskEntries, firsts, put, remove
 from projections.webhooks.lanes import Parcel, enqueue, put_lanes
 from projections.webhooks.rows import (
     ATTEMPTS,

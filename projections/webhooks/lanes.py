@@ -14,7 +14,7 @@ from itertools import islice, zip_longest
 from types import MappingProxyType
 
 from projections.asking import Script
-from projections.registers import entry, firsts, put, remove
+from projections.registers.register import entry, firsts, put, remove
 from projections.webhooks.counting import count_on
 from projections.webhooks.rows import (
     ATTEMPTS,

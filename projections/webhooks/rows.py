@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from projections.registers import Register
+from projections.registers.register import Register
 
 EndpointState: TypeAlias = Literal["enabled", "paused", "disabled"]
 Status: TypeAlias = Literal["pending", "delivered", "failed", "exhausted", "superseded", "canceled"]

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from domain.instants import DAY, MINUTE
-from projections.access import KEPT_ANSWERS, KeptAnswer, claim, forget_answers, release
-from projections.registers import put
+from projections.registers.access import KEPT_ANSWERS, KeptAnswer, claim, forget_answers, release
+from projections.registers.register import put
 from service.access.keys import Principal
 from service.errors import Problem
 from service.ports import Clock, Randomness, Store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from projections.access import TENANTS, Tenant, add_tenant
-from projections.registers import entries, entry
+from projections.registers.access import TENANTS, Tenant, add_tenant
+from projections.registers.register import entries, entry
 from service import notes
 from service.access.keys import ADMIN, DEFAULT_TENANT, KeyRing
 from service.errors import Problem

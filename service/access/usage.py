@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from domain.instants import DAY
-from projections.access import Usage, add_usage
 from projections.asking import Script
+from projections.registers.access import Usage, add_usage
 from service.ports import Clock, StoreError
 
 WRITTEN_AT_ONCE = 200

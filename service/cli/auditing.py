@@ -13,7 +13,7 @@ from service.cli.printing import print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
-    from projections.access import AuditEntry
+    from projections.registers.access import AuditEntry
     from service.services import Services
 
 
@@ -33,8 +33,8 @@ def audit_log(
     as_json: Json = False,
 ) -> None:
     """Tell every management call, the newest first."""
-    from projections.access import AUDIT_LOG
-    from projections.registers import AskEntries, found
+    from projections.registers.access import AUDIT_LOG
+    from projections.registers.register import AskEntries, found
     from service.http.answers import audit_entry_of, instant
 
     wanted = {"actor": actor, "action": action}

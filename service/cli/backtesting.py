@@ -14,8 +14,8 @@ from service.cli.printing import counted, print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
-    from projections.backtest import Change, Found
-    from projections.trials import Backtest
+    from projections.backtesting.backtest import Change, Found
+    from projections.backtesting.trials import Backtest
     from service.services import Services
 
 _NONE = "-"

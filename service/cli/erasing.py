@@ -18,8 +18,8 @@ from service.cli.printing import counted, print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
-    from projections.erasing import Erased
-    from projections.erasure import Erasure
+    from projections.erasing.erase import Erased
+    from projections.registers.erasure import Erasure
     from service.services import Services
 
 TenantOption = Annotated[str, typer.Option("--tenant", help="Whose customer.")]
@@ -54,7 +54,7 @@ def erase(
     anonymise takes names and texts and changes no stage and no count; purge takes the customer out
     of all of them, those of the past included. Nothing brings them back.
     """
-    from projections.erasure import ErasureRefused
+    from projections.registers.erasure import ErasureRefused
     from service.http.erasures import erased_of
     from service.ports import SubjectKey
 

@@ -16,7 +16,7 @@ from service.cli.printing import counted, print_json_text, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
-    from projections.event_schemas import EventSchema
+    from projections.registers.event_schemas import EventSchema
     from service.services import Services
 
 app = typer.Typer(no_args_is_help=True, help="Schemas of event types: list, put, remove.")
@@ -67,7 +67,7 @@ def put(
     text = _schema_in(file)
 
     async def keep(services: Services) -> EventSchema:
-        from projections.event_schemas import EventSchema
+        from projections.registers.event_schemas import EventSchema
 
         now = services.clock.now()
         schema = EventSchema(tenant, event_type, version, mode.value, text, now, _AUTHOR)

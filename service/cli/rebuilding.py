@@ -14,7 +14,7 @@ from service.cli.printing import counted, print_json, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
-    from projections.diffs import Diff, Stay
+    from projections.rebuilding.diffs import Diff, Stay
     from service.ports import Generation
     from service.services import Services
 

@@ -15,7 +15,7 @@ from service.cli.printing import print_json_text, print_table
 from service.cli.session import require_database, settings_now, use
 
 if TYPE_CHECKING:
-    from projections.rejected import RejectedEvent, RejectedQuery
+    from projections.registers.rejected import RejectedEvent, RejectedQuery
     from service.intake.rejections import Retried
     from service.services import Services
 
@@ -29,7 +29,7 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Most of the
 
 
 def _query(tenant: str, code: str | None, source: str | None, limit: int) -> RejectedQuery:
-    from projections.rejected import RejectedQuery
+    from projections.registers.rejected import RejectedQuery
 
     equal = tuple((name, one) for name, one in (("code", code), ("source", source)) if one)
     return RejectedQuery(tenant, equal=equal, limit=limit)

@@ -133,7 +133,7 @@ def _note(services: Services) -> Note:
     """Return the note of this command: what it changes is written down with it."""
     import getpass
 
-    from projections.access import AuditEntry
+    from projections.registers.access import AuditEntry
     from service.access.keys import DEFAULT_TENANT
     from service.notes import Note
 

@@ -15,7 +15,7 @@ from service.cli.printing import counted, print_json
 from service.cli.session import require_database, settings_now, use, use_store
 
 if TYPE_CHECKING:
-    from projections.health import Finding
+    from projections.reading.health import Finding
     from service.ports import Store
     from service.safekeeping.archive import Archive
     from service.safekeeping.verifying import LogVerdict, ProjectionsVerdict
@@ -109,7 +109,7 @@ async def _look(
     *,
     thorough: bool,
 ) -> Report:
-    from projections.health import Finding
+    from projections.reading.health import Finding
     from service.ports import StoreDamaged
     from service.safekeeping.verifying import verify_log, verify_projections
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from projections.consumed import Intake as Companion
-from projections.consumed import OffsetTaken, Stretch, consumed
+from projections.registers.consumed import Intake as Companion
+from projections.registers.consumed import OffsetTaken, Stretch, consumed
 from service.consuming.figures import ConsumerFigures
 from service.consuming.judging import Judge, Judged
 from service.consuming.records import OutOfRange, Place, Record, RecordLog, RecordsUnavailable

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from projections.log import Receipt
-from projections.rejected import RejectedEvent
+from projections.events.log import Receipt
+from projections.registers.rejected import RejectedEvent
 from service.consuming.reading import TRACEPARENT, said_by
 from service.consuming.records import Place, Record
 from service.door.events import Door, Origin, Refused

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from domain.events import IDENTIFY
-from projections.foreign import of_cloud_event
-from projections.log import ApiFormat
+from projections.events.foreign import of_cloud_event
+from projections.events.log import ApiFormat
 from service.door.bounds import Bounds
 from service.door.faults import Fault, shown, step
 from service.door.readings import first, mapping_of, renamed

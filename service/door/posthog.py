@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from domain.events import ALIAS, IDENTIFY
-from projections.foreign import of_posthog
-from projections.log import ApiFormat
+from projections.events.foreign import of_posthog
+from projections.events.log import ApiFormat
 from service.door.faults import Fault
 from service.door.readings import first, mapping_of, renamed
 from service.door.segment import with_offset

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from projections.log import ApiFormat
+from projections.events.log import ApiFormat
 from service.door.faults import Fault
 
 

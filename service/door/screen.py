@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from domain.machine.upcasting import schema_version
-from projections.payloads import decoder
+from projections.events.payloads import decoder
 from service.door.events import Origin, Refused
 from service.door.faults import Fault, shown
 from service.ports import NewEvent

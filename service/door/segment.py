@@ -22,8 +22,8 @@ from domain.instants import (
     format_instant,
     parse_instant,
 )
-from projections.foreign import as_name, of_segment
-from projections.log import ApiFormat
+from projections.events.foreign import as_name, of_segment
+from projections.events.log import ApiFormat
 from service.door.faults import Fault, shown
 from service.door.readings import first, mapping_of, renamed
 

@@ -11,8 +11,8 @@ from domain.buckets import BUCKETS
 from domain.instants import DAY, SECOND, format_instant
 from domain.machine.explain import RuleExplanation
 from domain.transitions import Cause
-from projections.access import AuditEntry, Tenant, Usage
-from projections.event_schemas import EventSchema
+from projections.registers.access import AuditEntry, Tenant, Usage
+from projections.registers.event_schemas import EventSchema
 from service.http.foreign_events import canonical_of
 from service.ports import (
     ApiKey,

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from projections.access import AUDIT_LOG
-from projections.registers import AskEntries, found
+from projections.registers.access import AUDIT_LOG
+from projections.registers.register import AskEntries, found
 from service.http.answers import answer, audit_entry_of, listed
 from service.http.parameters import Cursor, Limit, instant_of
 from service.http.requests import MayAdminister, only_known_parameters

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from domain.instants import SECOND
-from projections.backtest import Change, News, Place
-from projections.trials import Backtest
+from projections.backtesting.backtest import Change, News, Place
+from projections.backtesting.trials import Backtest
 from service.http.answers import Members, answer, cause_of, instant, listed, pace_of
 from service.http.bodies import read_body
 from service.http.models import DOCUMENT, Key, kind_of

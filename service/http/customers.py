@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from domain.events import ALIAS, STAGE_SET, UNALIAS
 from domain.model import Model
-from projections.answers import CustomerSort
+from projections.reading.answers import CustomerSort
 from service.errors import Place, Problem
 from service.http.answers import answer, listed, standing_of, subject_of
 from service.http.events_in import POSITION_HEADER, stages_of_receipt

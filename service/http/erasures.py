@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from domain.instants import format_instant, parse_instant
-from projections.erasing import Erased
-from projections.erasure import Erasure, ErasureRefused, mode_of
+from projections.erasing.erase import Erased
+from projections.registers.erasure import Erasure, ErasureRefused, mode_of
 from service.errors import Problem
 from service.http.answers import Members, answer, listed
 from service.http.events_in import POSITION_HEADER

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from domain.machine.upcasting import FIRST_VERSION
-from projections.event_schemas import EventSchema
+from projections.registers.event_schemas import EventSchema
 from service.door.bounds import Bounds
 from service.http.answers import answer, event_schema_of, listed
 from service.http.requests import (

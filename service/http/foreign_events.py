@@ -8,7 +8,7 @@ import msgspec
 
 from domain.events import ACCOUNT_TRAITS, IDENTIFY
 from domain.instants import format_instant
-from projections.foreign import as_name
+from projections.events.foreign import as_name
 from service.door.cloudevents import CloudEventReading
 from service.door.posthog import PosthogReading
 from service.door.readings import Reading, first

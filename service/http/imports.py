@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from domain.instants import SECOND
-from projections.imports import ImportJob
+from projections.registers.imports import ImportJob
 from service.door.bodies import decoded
 from service.door.strict import read
 from service.errors import Place, Problem

@@ -14,7 +14,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from projections.access import AuditEntry, KeptAnswer, write_down
+from projections.registers.access import AuditEntry, KeptAnswer, write_down
 from service import notes
 from service.access.kept_answers import Answered, key_in
 from service.access.keys import Principal

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from projections.diffs import Diff, Restaged, Stay
+from projections.rebuilding.diffs import Diff, Restaged, Stay
 from service.errors import Problem
 from service.http.answers import Members, answer, instant, listed, rebuild_of
 from service.http.parameters import Cursor, Limit

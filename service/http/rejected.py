@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
-from projections.rejected import FILTERS, RejectedEvent, RejectedQuery
+from projections.registers.rejected import FILTERS, RejectedEvent, RejectedQuery
 from service.errors import Place, Problem
 from service.http.answers import Members, answer, instant, listed
 from service.http.parameters import Cursor, InstantText, Limit, instant_of

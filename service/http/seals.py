@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from projections.seals import ALWAYS, Seal
+from projections.safekeeping.seals import ALWAYS, Seal
 from service.http.answers import Members, answer, instant, listed
 from service.http.parameters import Cursor
 from service.http.requests import MaySeeMetrics, only_known_parameters

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from domain.instants import DAY
-from projections.access import USAGE
-from projections.registers import AskEntries, found
+from projections.registers.access import USAGE
+from projections.registers.register import AskEntries, found
 from service.http.answers import answer, listed, usage_of
 from service.http.parameters import Cursor, InstantText, Limit, instant_of
 from service.http.requests import MayAdminister, only_known_parameters

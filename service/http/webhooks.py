@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from projections.registers import entries
+from projections.registers.register import entries
 from projections.webhooks.rows import LANES, Endpoint
 from service.errors import Problem
 from service.http.answers import Members, answer, instant, listed

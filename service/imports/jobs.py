@@ -14,8 +14,8 @@ from pathlib import Path
 import structlog
 
 from domain.instants import DAY, SECOND
-from projections import imports
-from projections.imports import ImportJob, ImportStatus
+from projections.registers import imports
+from projections.registers.imports import ImportJob, ImportStatus
 from service.door.events import Origin, Refused
 from service.errors import Place, Problem
 from service.imports import spool

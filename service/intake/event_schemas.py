@@ -15,8 +15,13 @@ from functools import lru_cache
 import jsonschema_rs
 
 from domain.instants import SECOND
-from projections.event_schemas import EVENT_SCHEMAS, EventSchema, put_schema, remove_schemas
-from projections.registers import entries
+from projections.registers.event_schemas import (
+    EVENT_SCHEMAS,
+    EventSchema,
+    put_schema,
+    remove_schemas,
+)
+from projections.registers.register import entries
 from service import notes
 from service.door.screen import SchemaOf
 from service.errors import Place, Problem

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from projections.log import Companion
+from projections.events.log import Companion
 from service.door.bounds import Bounds
 from service.door.events import Door, Origin, Refused
 from service.door.faults import Fault

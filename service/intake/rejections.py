@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from domain.instants import DAY
-from projections.rejected import (
+from projections.registers.rejected import (
     RejectedEvent,
     RejectedQuery,
     forget,

@@ -20,10 +20,10 @@ from domain.instants import SECOND
 from domain.lineage import of_one
 from domain.machine import compile_model
 from domain.model import Model
-from projections import trials
-from projections.backtest import CHANGES_MAX, Change, Tally, Trial, change_of
-from projections.folding import FOLD_FAILURES
-from projections.trials import Backtest, BacktestStatus
+from projections.backtesting import trials
+from projections.backtesting.backtest import CHANGES_MAX, Change, Tally, Trial, change_of
+from projections.backtesting.trials import Backtest, BacktestStatus
+from projections.folding.folder import FOLD_FAILURES
 from service.errors import Problem
 from service.ports import Clock, Randomness, Store, StoreError, StoreUnavailable
 

@@ -14,7 +14,7 @@ from domain.check import Finding, check_model
 from domain.document import ModelError, parse_model
 from domain.document import Problem as DocumentProblem
 from domain.model import Model
-from projections import trials
+from projections.backtesting import trials
 from service import notes
 from service.errors import Place, Problem
 from service.modelling.activation import Plan, expect_valid, one_before, terms_of

@@ -13,9 +13,9 @@ from typing import Protocol
 import structlog
 
 from domain.instants import SECOND
-from projections.catalogue import ANEW, Terms
-from projections.diffs import After, Diff, report_text
-from projections.folding import FOLD_FAILURES
+from projections.folding.folder import FOLD_FAILURES
+from projections.models.catalogue import ANEW, Terms
+from projections.rebuilding.diffs import After, Diff, report_text
 from service import notes
 from service.errors import Problem
 from service.leases import Leases

@@ -11,7 +11,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from domain.events import Event
-from projections.answers import (
+from projections.erasing.erase import Erased
+from projections.events.history import HistoryPage
+from projections.events.log import (
+    Expectation,
+    NewEvent,
+    Receipt,
+    StageChange,
+    StoredEvent,
+    SubjectKey,
+    Submission,
+)
+from projections.following.projecting import PAGE_EVENTS, Projected
+from projections.models.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
+from projections.reading.answers import (
     Board,
     BoardQuery,
     BoardStage,
@@ -27,21 +40,8 @@ from projections.answers import (
     SubjectSnapshot,
     TransitionRecord,
 )
-from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
-from projections.erasing import Erased
-from projections.erasure import Order
-from projections.health import Finding, StoreHealth, Swept
-from projections.history import HistoryPage
-from projections.log import (
-    Expectation,
-    NewEvent,
-    Receipt,
-    StageChange,
-    StoredEvent,
-    SubjectKey,
-    Submission,
-)
-from projections.projecting import PAGE_EVENTS, Projected
+from projections.reading.health import Finding, StoreHealth, Swept
+from projections.registers.erasure import Order
 from service.ports.errors import (
     Draining,
     OutdatedFold,

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from projections.asking import Ref, Script
-from projections.catalogue import ApiKey
-from projections.changes import Row
-from projections.seals import ALWAYS, Seal
-from projections.verifying import ProjectionsPage
+from projections.models.catalogue import ApiKey
+from projections.rows.changes import Row
+from projections.safekeeping.seals import ALWAYS, Seal
+from projections.safekeeping.verifying import ProjectionsPage
 
 Result = TypeVar("Result")
 
@@ -51,7 +51,7 @@ class KeepsKeys(Protocol):
 
 
 class KeepsRegisters(Protocol):
-    """Small values by key (`projections.registers`)."""
+    """Small values by key (`projections.registers.register`)."""
 
     async def look(self, script: Script[Result]) -> Result:
         """Return the outcome of *script*, which only asks for entries; all are of one moment."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from domain.lineage import Lineage
-from projections.catalogue import ANEW, Generation, ModelVersion, Terms
-from projections.diffs import After, Diff
+from projections.models.catalogue import ANEW, Generation, ModelVersion, Terms
+from projections.rebuilding.diffs import After, Diff
 
 
 class KeepsModels(Protocol):
@@ -83,7 +83,8 @@ class KeepsModels(Protocol):
         """Fold what is left and let readers see it, in one transaction.
 
         The one before stands by until *standby_until*, or retires; it retires as well where both
-        tell the same. *report* is kept with it: what it changes, as `projections.diffs` writes it.
+        tell the same. *report* is kept with it: what it changes, as `projections.rebuilding.diffs`
+        writes it.
         """
         ...
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from projections.published import Published, publish_on, published
+from projections.registers.published import Published, publish_on, published
 from service.leases import Leases
 from service.ports import Clock, Store
 from service.progress import Progress

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from projections.changes import Row
+    from projections.rows.changes import Row
 
 FORMAT = "stagefold-copy"
 VERSION = 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from domain.instants import format_instant
-from projections.changes import Row
+from projections.rows.changes import Row
 from service.ports import Store
 from service.safekeeping.archive import (
     FORMAT,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from domain.instants import DAY, MINUTE, format_instant
-from projections.erasure import (
+from projections.registers.erasure import (
     ERASURES,
     UNFINISHED,
     Erasure,
@@ -24,14 +24,14 @@ from projections.erasure import (
     is_erased_name,
     mode_of,
 )
-from projections.registers import AskEntries, entries, found
+from projections.registers.register import AskEntries, entries, found
 from projections.webhooks.erasing import forget_at_last, tell_and_forget
 from service import notes
 from service.webhooks import terms
 from service.webhooks.news import Told
 
 if TYPE_CHECKING:
-    from projections.erasing import Erased
+    from projections.erasing.erase import Erased
     from service.ports import Clock, Randomness, Store, SubjectKey
     from service.progress import Progress
     from service.webhooks.fan_out import FanOut

@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from domain.instants import HOUR
-from projections.seals import FIRST_ROOT, SALT_OCTETS, SEALABLE_COLUMNS, Seal, Sealing, leaf_of
+from projections.safekeeping.seals import (
+    FIRST_ROOT,
+    SALT_OCTETS,
+    SEALABLE_COLUMNS,
+    Seal,
+    Sealing,
+    leaf_of,
+)
 from service.ports.keeping import KeepsSeals
 
 if TYPE_CHECKING:
-    from projections.answers import Positions
     from projections.asking import Ref
-    from projections.changes import Row
+    from projections.reading.answers import Positions
+    from projections.rows.changes import Row
     from service.ports import Clock, Randomness
 
 SEAL_AFTER = HOUR

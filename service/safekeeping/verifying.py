@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from domain.buckets import BUCKETS
-from projections.health import Finding
-from projections.seals import ALWAYS, FAULTS_MAX, Checking, Fault, SealChecking
+from projections.reading.health import Finding
+from projections.safekeeping.seals import ALWAYS, FAULTS_MAX, Checking, Fault, SealChecking
 from service.ports import Store, StoreDamaged
 from service.safekeeping.seals import EVENTS_AT_ONCE
 

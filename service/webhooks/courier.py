@@ -17,7 +17,7 @@ import structlog
 
 from domain.instants import SECOND
 from projections.asking import Script
-from projections.registers import entries
+from projections.registers.register import entries
 from projections.webhooks.lanes import Claimed, Room, claim, is_due, release, renew, settle
 from projections.webhooks.rows import CONDITIONS, ENDPOINTS, Condition, Endpoint, Lane
 from service.leases import Leases

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from domain.instants import DAY
-from projections.answers import Page
 from projections.asking import Script, ask
-from projections.registers import AskEntries, entries, entry, firsts, put, remove
+from projections.reading.answers import Page
+from projections.registers.register import AskEntries, entries, entry, firsts, put, remove
 from projections.webhooks.lanes import hasten, let_wait
 from projections.webhooks.rows import (
     ATTEMPTS,

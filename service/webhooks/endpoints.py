@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from projections.asking import Script, ask
-from projections.registers import AskEntries, entries, entry, put, remove
+from projections.registers.register import AskEntries, entries, entry, put, remove
 from projections.webhooks.lanes import close, put_lanes
 from projections.webhooks.rows import (
     CONDITIONS,

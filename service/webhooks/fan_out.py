@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from projections.asking import Script
-from projections.catalogue import Generation
-from projections.registers import entries, firsts
+from projections.models.catalogue import Generation
+from projections.registers.register import entries, firsts
 from projections.webhooks.counting import advance, reached
 from projections.webhooks.lanes import Parcel, enqueue
 from projections.webhooks.rows import ENDPOINTS, MESSAGE_IDS, Endpoint

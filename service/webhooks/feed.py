@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from projections.answers import FeedRecord, TransitionRecord
+from projections.reading.answers import FeedRecord, TransitionRecord
 from service.ports import Store
 from service.webhooks.news import Piece, Told, news, pieces
 

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from domain.instants import SECOND
 from projections.asking import Script
-from projections.registers import entries, firsts
+from projections.registers.register import entries, firsts
 from projections.webhooks.rows import CONDITIONS, DUE, ENDPOINTS, WAITING, Condition, Endpoint
 from service.ports import Clock, Store
 from service.webhooks.breaker import Breaker

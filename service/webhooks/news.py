@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from domain.instants import SECOND, format_instant
-from projections.answers import FeedRecord, TransitionRecord
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.reading.answers import FeedRecord, TransitionRecord
 from projections.webhooks.rows import Message
 from service.webhooks import terms
 from service.webhooks.bodies import body_of

@@ -10,7 +10,7 @@ import msgspec
 
 from domain.instants import SECOND, format_instant
 from projections.asking import Script
-from projections.registers import entries, put
+from projections.registers.register import entries, put
 from projections.webhooks.lanes import Claimed, Parcel, Settled, enqueue
 from projections.webhooks.rows import ENDPOINTS, Attempt, Endpoint
 from service.webhooks import terms

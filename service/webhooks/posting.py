@@ -9,7 +9,7 @@ from importlib.metadata import version
 import msgspec
 
 from domain.instants import SECOND
-from projections.registers import entries
+from projections.registers.register import entries
 from projections.webhooks.rows import PUBLISHED_KEYS, Endpoint, PublishedKey
 from projections.webhooks.rows import Message as Stored
 from service.ports import Clock, Store

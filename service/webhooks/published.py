@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from projections.asking import Script
-from projections.registers import entries, put
+from projections.registers.register import entries, put
 from projections.webhooks.rows import PUBLISHED_KEYS, PublishedKey
 from service.errors import Place
 from service.ports import Clock, Randomness, Store

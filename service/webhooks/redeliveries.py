@@ -13,7 +13,7 @@ from datetime import UTC
 
 from domain.instants import parse_date_or_instant
 from projections.asking import Script, ask
-from projections.registers import AskEntries, entries, entry, put
+from projections.registers.register import AskEntries, entries, entry, put
 from projections.webhooks.lanes import Parcel, enqueue
 from projections.webhooks.rows import (
     DELIVERIES,

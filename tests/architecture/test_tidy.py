@@ -51,8 +51,8 @@ UNFROZEN = {
     "domain/events.py Event": "made by the million; remembers its decoded properties",
     "domain/machine/handlers.py _Handler": "the fold's inner loop; never leaves one fold",
     "domain/machine/recorder.py Recorder": "the fold's inner loop; never leaves one fold",
-    "projections/log.py NewEvent": "made by the million; a frozen one takes four times as long",
-    "projections/log.py Receipt": "made for each of them; the same",
+    "projections/events/log.py NewEvent": "by the million; a frozen one takes four times as long",
+    "projections/events/log.py Receipt": "made for each of them; the same",
 }
 VAGUE_WORDS = {"util", "utils", "manager", "helper", "helpers", "misc", "move", "moves"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from projections.answers import Positions
-from projections.log import Submission
+from projections.events.log import Submission
+from projections.reading.answers import Positions
 from service.adapters.sqlite import sqlite_store
 from tests.builders import at
 from tests.cli.calling import call

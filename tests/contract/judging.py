@@ -15,11 +15,11 @@ from domain.instants import SECOND
 from domain.lineage import ALWAYS, Era, Lineage
 from domain.machine import Machine, compile_model
 from domain.transitions import Transition
-from projections.answers import BoardQuery, CustomerQuery, TransitionRecord
-from projections.catalogue import Generation
-from projections.log import StoredEvent, SubjectKey
-from projections.payloads import decoder
-from projections.records import content_of
+from projections.events.log import StoredEvent, SubjectKey
+from projections.events.payloads import decoder
+from projections.models.catalogue import Generation
+from projections.reading.answers import BoardQuery, CustomerQuery, TransitionRecord
+from projections.rows.records import content_of
 from service.ports import Store
 from service.safekeeping.verifying import verify_projections
 from tests.builders import DAY

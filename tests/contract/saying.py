@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from domain.document import parse_model
-from projections.catalogue import ANEW, ModelVersion, Terms
-from projections.log import NewEvent, Receipt, SubjectKey, Submission
+from projections.events.log import NewEvent, Receipt, SubjectKey, Submission
+from projections.models.catalogue import ANEW, ModelVersion, Terms
 from service.ports import Store
 from tests.builders import DAY, START, at
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from projections.log import CLUSTER_MEMBERS_MAX, Expectation, SubjectKey, Submission
+from projections.events.log import CLUSTER_MEMBERS_MAX, Expectation, SubjectKey, Submission
 from service.ports import Store
 from tests.builders import at
 from tests.contract.saying import (

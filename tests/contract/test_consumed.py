@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from domain.instants import DAY
-from projections.consumed import Intake, OffsetTaken, Stretch, consumed
-from projections.log import Receipt, Submission
-from projections.rejected import RejectedEvent, RejectedQuery, listed
+from projections.events.log import Receipt, Submission
+from projections.registers.consumed import Intake, OffsetTaken, Stretch, consumed
+from projections.registers.rejected import RejectedEvent, RejectedQuery, listed
 from service.ports import Store
 from tests.contract.saying import LATER, sent
 from tests.contract.test_rejected import FIRST

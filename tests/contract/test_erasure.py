@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from projections.answers import BoardQuery, CustomerQuery
-from projections.erasing import Erased
-from projections.erasure import ERASED_PREFIX, ErasureMode, ErasureRefused, Order
-from projections.log import SubjectKey, Submission
+from projections.erasing.erase import Erased
+from projections.events.log import SubjectKey, Submission
+from projections.reading.answers import BoardQuery, CustomerQuery
+from projections.registers.erasure import ERASED_PREFIX, ErasureMode, ErasureRefused, Order
 from service.ports import Store
 from tests.builders import at
 from tests.contract.saying import (

@@ -8,8 +8,8 @@ import pytest
 
 from domain.buckets import BUCKETS
 from domain.events import Event
-from projections.history import HistoryPage, SubjectHistory
-from projections.log import SubjectKey
+from projections.events.history import HistoryPage, SubjectHistory
+from projections.events.log import SubjectKey
 from service.ports import Store
 from tests.contract.saying import TENANT, post, sent
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from domain.instants import SECOND
-from projections import imports
-from projections.imports import ImportJob
+from projections.registers import imports
+from projections.registers.imports import ImportJob
 from service.ports import Store
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from projections.registers import entries
+from projections.registers.register import entries
 from projections.webhooks.lanes import (
     Claimed,
     Parcel,

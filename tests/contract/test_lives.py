@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
 from service.ports import Store
 from tests.builders import DAY, START, at
 from tests.contract.judging import assert_true

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from projections.answers import BoardQuery
-from projections.catalogue import ApiKey, Terms
-from projections.diffs import report_text
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.models.catalogue import ApiKey, Terms
+from projections.reading.answers import BoardQuery
+from projections.rebuilding.diffs import report_text
 from service.ports import Store, UnknownModel, VersionMismatch
 from tests.builders import at
 from tests.contract.judging import assert_true

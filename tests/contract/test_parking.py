@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from domain.machine import Machine
-from projections.log import SubjectKey
-from projections.machines import compile_document
+from projections.events.log import SubjectKey
+from projections.models.machines import compile_document
 from service.adapters.memory import memory_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from projections.log import Expectation, SubjectKey, Submission
+from projections.events.log import Expectation, SubjectKey, Submission
 from service.adapters.memory import memory_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store

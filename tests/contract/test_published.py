@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.published import Published, publish_on, published
+from projections.registers.published import Published, publish_on, published
 from service.ports import Store
 from tests.contract.saying import LATER
 

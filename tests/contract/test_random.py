@@ -11,8 +11,8 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.catalogue import Terms
-from projections.log import NewEvent, Submission
+from projections.events.log import NewEvent, Submission
+from projections.models.catalogue import Terms
 from service.adapters.memory import memory_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store

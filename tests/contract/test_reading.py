@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from projections.answers import BoardQuery, CustomerQuery
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.reading.answers import BoardQuery, CustomerQuery
 from service.ports import Store, UnknownModel
 from tests.builders import START, at
 from tests.contract.judging import assert_boards

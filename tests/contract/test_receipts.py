@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from projections.catalogue import Terms
-from projections.log import NewEvent, SubjectKey, Submission
+from projections.events.log import NewEvent, SubjectKey, Submission
+from projections.models.catalogue import Terms
 from service.ports import Store
 from tests.builders import at
 from tests.contract.saying import (

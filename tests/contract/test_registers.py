@@ -8,7 +8,8 @@ from dataclasses import astuple, replace
 import pytest
 
 from domain.instants import DAY, HOUR
-from projections.access import (
+from projections.asking import Script, ask
+from projections.registers.access import (
     AUDIT_LOG,
     KEPT_ANSWERS,
     TENANTS,
@@ -24,8 +25,7 @@ from projections.access import (
     release,
     write_down,
 )
-from projections.asking import Script, ask
-from projections.registers import AskEntries, entries, entry, firsts, put, remove
+from projections.registers.register import AskEntries, entries, entry, firsts, put, remove
 from service import notes
 from service.ports import ApiKey, Store
 from tests.contract.saying import OpenStore

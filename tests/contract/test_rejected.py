@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domain.instants import DAY
-from projections.rejected import (
+from projections.registers.rejected import (
     RejectedEvent,
     RejectedQuery,
     forget,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.seals import FIRST_ROOT, Seal
+from projections.safekeeping.seals import FIRST_ROOT, Seal
 from service.ports import Store
 from service.safekeeping.seals import SEAL_AFTER
 from tests.builders import DAY

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from projections.answers import BoardQuery, CustomerQuery
-from projections.folding import SNAPSHOT_EVENTS
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.folding.folder import SNAPSHOT_EVENTS
+from projections.reading.answers import BoardQuery, CustomerQuery
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.runners import DirectRunner, ThreadRunner
 from service.adapters.sqlite import boards, connections, lookups, sqlite_store, views, writes

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.adapters.turns import ITEMS_BETWEEN_TURNS, by_turns

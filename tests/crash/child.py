@@ -7,7 +7,7 @@ import random
 import sys
 from pathlib import Path
 
-from projections.log import Submission
+from projections.events.log import Submission
 from service.adapters.runners import ThreadRunner
 from service.adapters.sqlite import sqlite_store
 from service.intake.appender import Appender

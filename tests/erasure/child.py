@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from projections.erasure import Order, mode_of
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.registers.erasure import Order, mode_of
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.adapters.sqlite.rows import SqliteRows

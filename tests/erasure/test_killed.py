@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.erasure import MODES
+from projections.registers.erasure import MODES
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.schema import upgrade

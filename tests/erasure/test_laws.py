@@ -12,9 +12,9 @@ import anyio
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from projections.answers import BoardQuery
-from projections.erasure import ErasureMode, ErasureRefused, Order, is_erased_name
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.reading.answers import BoardQuery
+from projections.registers.erasure import ErasureMode, ErasureRefused, Order, is_erased_name
 from service.adapters.memory import memory_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from projections.erasure import MODES, ErasureMode
+from projections.registers.erasure import MODES, ErasureMode
 from service.adapters.postgres import postgres_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from projections.access import AUDIT_LOG, AuditEntry
-from projections.registers import entries
+from projections.registers.access import AUDIT_LOG, AuditEntry
+from projections.registers.register import entries
 from service.http.operations import OPERATIONS, is_managed
 from tests.http.conftest import Api, did
 from tests.http.test_access import BODIES, NAMES

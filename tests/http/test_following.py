@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from projections.log import Receipt, Submission
+from projections.events.log import Receipt, Submission
 from service.adapters.embedded.store import EmbeddedStore
 from service.http.operations import OPERATIONS
 from service.services import Services

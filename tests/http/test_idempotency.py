@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from projections.access import KEPT_ANSWERS, KeptAnswer
-from projections.registers import entries
+from projections.registers.access import KEPT_ANSWERS, KeptAnswer
+from projections.registers.register import entries
 from service.access.kept_answers import key_in
 from service.errors import Problem
 from service.ports.errors import StoreUnavailable

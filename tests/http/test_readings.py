@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from domain.events import traits_in
 from domain.instants import DAY, HOUR, MINUTE, SECOND, format_instant, parse_instant
-from projections.payloads import decoder
+from projections.events.payloads import decoder
 from service.door.cloudevents import CloudEventReading
 from service.door.events import Door, Refused
 from service.door.formats import inherited_by, reading_of

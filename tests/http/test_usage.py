@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from domain.instants import DAY
-from projections.access import USAGE, Usage
 from projections.asking import Script
-from projections.registers import entries
+from projections.registers.access import USAGE, Usage
+from projections.registers.register import entries
 from service.access.usage import WRITTEN_AT_ONCE, Uses
 from service.adapters.memory import memory_store
 from service.adapters.system import SystemClock

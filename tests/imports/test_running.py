@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.event_schemas import EventSchema
+from projections.registers.event_schemas import EventSchema
 from service.imports import running
 from service.imports.lines import UnreadableFile
 from service.imports.plan import read_plan

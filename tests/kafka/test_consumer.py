@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from projections.consumed import consumed
-from projections.rejected import RejectedQuery
+from projections.registers.consumed import consumed
+from projections.registers.rejected import RejectedQuery
 from service.adapters.memory import memory_store
 from service.adapters.memory.rows import MemoryRows
 from service.bootstrap import assemble, taking_in

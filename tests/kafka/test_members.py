@@ -18,7 +18,7 @@ import anyio
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from projections.consumed import consumed
+from projections.registers.consumed import consumed
 from service.adapters.postgres import postgres_store
 from service.ports import Store
 from tests.crash.fleet import Fleet, Process

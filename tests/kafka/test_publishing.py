@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from projections.published import Published, publish_on, published
+from projections.registers.published import Published, publish_on, published
 from service.bootstrap import publishing
 from service.consuming.reading import Said, said_by
 from service.door.bounds import Bounds

@@ -10,8 +10,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from domain.instants import format_instant
-from projections.consumed import consumed
-from projections.rejected import RejectedQuery
+from projections.registers.consumed import consumed
+from projections.registers.rejected import RejectedQuery
 from service.adapters.sqlite import sqlite_store
 from service.schema import upgrade
 from tests.kafka.taking import (

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from projections.published import published
+from projections.registers.published import published
 from service.adapters.postgres import postgres_store
 from service.ports import Store
 from tests.crash.fleet import Fleet

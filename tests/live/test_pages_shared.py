@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from projections.answers import FeedRecord, Page
+from projections.reading.answers import FeedRecord, Page
 from tests.http.conftest import Api, did
 from tests.live.listening import hearing
 

@@ -12,7 +12,7 @@ import sys
 
 import anyio
 
-from projections.log import NewEvent, Receipt, Submission
+from projections.events.log import NewEvent, Receipt, Submission
 from service.adapters.postgres import postgres_store
 from service.adapters.postgres.store import PostgresStore
 from service.intake.appender import Appender

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.erasure import MODES, ErasureMode, Order
+from projections.registers.erasure import MODES, ErasureMode, Order
 from service.ports import SubjectKey
 from tests.contract.saying import LATER, SHOP, TEAM, TENANT, post, publish, sent
 from tests.postgres.telling import OpenStore

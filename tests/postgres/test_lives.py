@@ -11,7 +11,7 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.answers import TransitionRecord
+from projections.reading.answers import TransitionRecord
 from service.adapters.memory import memory_store
 from service.adapters.postgres import postgres_store
 from service.adapters.runners import DirectRunner

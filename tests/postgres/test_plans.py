@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from projections.answers import CustomerQuery
-from projections.registers import Register
+from projections.reading.answers import CustomerQuery
+from projections.registers.register import Register
 from projections.webhooks.rows import DELIVERIES, DUE, LANES, MESSAGE_IDS, MESSAGES, WAITING
 from service.adapters.postgres import boards, lookups, registers, removals, views, writes
 from service.adapters.postgres.connections import WRITER_SETTINGS

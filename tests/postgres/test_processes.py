@@ -8,9 +8,9 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from projections.access import KeptAnswer
-from projections.answers import BoardQuery, CustomerQuery
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.reading.answers import BoardQuery, CustomerQuery
+from projections.registers.access import KeptAnswer
 from service.access.kept_answers import Answered, KeptAnswers
 from service.access.keys import Principal
 from service.adapters.postgres import leases

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from projections.access import AuditEntry, write_down
+from projections.registers.access import AuditEntry, write_down
 from service.adapters.postgres.store import PostgresStore
 from tests.contract.saying import SHOP, TEAM, TENANT, post, publish, sent
 from tests.postgres.telling import Operator

@@ -18,9 +18,9 @@ import anyio.lowlevel
 import pytest
 from structlog.testing import capture_logs
 
-from projections.answers import BoardQuery, CustomerQuery
-from projections.catalogue import Generation
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.models.catalogue import Generation
+from projections.reading.answers import BoardQuery, CustomerQuery
 from service.adapters.postgres import postgres_store
 from service.adapters.postgres.store import PostgresStore
 from service.modelling.rebuilds import Rebuilds

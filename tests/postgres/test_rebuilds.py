@@ -13,10 +13,10 @@ from sqlalchemy.util.concurrency import await_, greenlet_spawn
 from structlog.testing import capture_logs
 
 from domain.buckets import BUCKETS
-from projections.catalogue import Generation
-from projections.log import NewEvent, Submission
-from projections.ranges import BucketRange, Built
-from projections.stretches import Stretch
+from projections.events.log import NewEvent, Submission
+from projections.models.catalogue import Generation
+from projections.models.ranges import BucketRange, Built
+from projections.rebuilding.stretches import Stretch
 from service.adapters.postgres import ranges
 from service.adapters.postgres.builders import PostgresBuilders
 from service.adapters.postgres.connections import Database, Link

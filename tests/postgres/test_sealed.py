@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from projections.changes import EVENT_COLUMNS
+from projections.rows.changes import EVENT_COLUMNS
 from service.adapters.postgres.store import PostgresStore
 from tests.postgres.telling import Operator
 from tests.seals.world import fill, sealer, verdict

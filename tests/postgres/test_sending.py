@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from projections.changes import Row
+from projections.rows.changes import Row
 from service.adapters.postgres.connections import Database
 from tests.servers.postgres import PATIENT
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.boards import Span, Tally
-from projections.subjects import DAY
+from projections.reading.boards import Span, Tally
+from projections.subjects.profiles import DAY
 
 INSTANTS = st.lists(st.integers(0, 20 * DAY), max_size=30)
 

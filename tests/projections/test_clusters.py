@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections import clusters
 from projections.asking import Ref
-from projections.subjects import Identity
+from projections.subjects import clusters
+from projections.subjects.profiles import Identity
 
 NAMES = range(1, 7)
 PAIRS = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES))

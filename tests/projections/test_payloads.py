@@ -6,8 +6,8 @@ import pytest
 
 from domain.events import traits_in
 from projections.asking import Question, Script, ask, run
-from projections.log import SubjectKey
-from projections.payloads import decoder, same_content
+from projections.events.log import SubjectKey
+from projections.events.payloads import decoder, same_content
 
 
 @pytest.mark.parametrize(

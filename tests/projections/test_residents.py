@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from projections import residents as module
-from projections.append import World, append
+from projections.appending.append import World, append
 from projections.asking import run
-from projections.log import Submission
-from projections.residents import Residents
-from projections.standings import decode_standings, encode_standings, with_standing
+from projections.events.log import Submission
+from projections.subjects import residents as module
+from projections.subjects.residents import Residents
+from projections.subjects.standings import decode_standings, encode_standings, with_standing
 from service.adapters.memory.rows import MemoryRows
 from tests.contract.saying import LATER, sent
 

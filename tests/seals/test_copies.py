@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.log import NewEvent, Submission
+from projections.events.log import NewEvent, Submission
 from service.adapters.postgres import postgres_store
 from service.adapters.sqlite import sqlite_archive
 from service.ports import Store, SubjectKey

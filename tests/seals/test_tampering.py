@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.changes import EVENT_COLUMNS
-from projections.seals import Seal
+from projections.rows.changes import EVENT_COLUMNS
+from projections.safekeeping.seals import Seal
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.schema import upgrade

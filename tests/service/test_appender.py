@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from projections.log import Receipt, Submission
+from projections.events.log import Receipt, Submission
 from service.adapters.memory import memory_store
 from service.intake.appender import Appender
 from service.ports import Overloaded, Store, StoreUnavailable

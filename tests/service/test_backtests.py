@@ -20,10 +20,10 @@ from domain.buckets import BUCKETS, bucket_of
 from domain.document import parse_model
 from domain.lineage import of_one
 from domain.machine import Machine, compile_model
-from projections import trials
-from projections.backtest import Change, Found, Tally, Trial
-from projections.history import SubjectHistory
-from projections.log import SubjectKey
+from projections.backtesting import trials
+from projections.backtesting.backtest import Change, Found, Tally, Trial
+from projections.events.history import SubjectHistory
+from projections.events.log import SubjectKey
 from service.adapters.memory import memory_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store

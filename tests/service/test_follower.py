@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.projecting import PAGE_EVENTS
+from projections.following.projecting import PAGE_EVENTS
 from service.adapters.memory import memory_store
 from service.ports import Submission
 from service.workers.follower import Follower

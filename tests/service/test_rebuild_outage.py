@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import pytest
 from structlog.testing import capture_logs
 
-from projections.diffs import Matrix, Sides
+from projections.rebuilding.diffs import Matrix, Sides
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.memory.readings import MemoryReadings
 from service.adapters.memory.rows import MemoryRows

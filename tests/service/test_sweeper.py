@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
 from service.adapters.memory import memory_store
 from service.workers import sweeper
 from service.workers.sweeper import Sweeper

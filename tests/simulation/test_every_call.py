@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from projections.catalogue import Terms
-from projections.log import NewEvent, Submission
+from projections.events.log import NewEvent, Submission
+from projections.models.catalogue import Terms
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.adapters.sqlite.store import SqliteStore

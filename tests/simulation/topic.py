@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from projections.published import PUBLISHED
-from projections.registers import AskEntries, found
+from projections.registers.published import PUBLISHED
+from projections.registers.register import AskEntries, found
 from service.ports import Store
 from service.publishing.topic import Outgoing, TopicUnavailable
 from service.webhooks.feed import Feed

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from domain.machine import Machine
 from projections.asking import Question
-from projections.log import Receipt, SubjectKey, Submission
-from projections.machines import compile_document
+from projections.events.log import Receipt, SubjectKey, Submission
+from projections.models.machines import compile_document
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.memory.readings import MemoryReadings

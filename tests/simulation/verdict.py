@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from domain.instants import format_instant
 from domain.lineage import Lineage
-from projections.log import StoredEvent, SubjectKey
+from projections.events.log import StoredEvent, SubjectKey
 from service.ports import Store
 from tests.contract.judging import (
     assert_feed_is_dense,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from projections.registers import entries
+from projections.registers.register import entries
 from projections.webhooks.rows import DUE
 from tests.http.conftest import Api
 

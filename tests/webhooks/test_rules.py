@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.registers import entries
+from projections.registers.register import entries
 from projections.webhooks.rows import (
     ATTEMPTS,
     DELIVERIES,

@@ -18,7 +18,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from projections.registers import put
+from projections.registers.register import put
 from projections.webhooks.rows import ENDPOINTS
 from service.webhooks.addresses import Address, parse_networks
 from service.webhooks.hooks import hooks_of

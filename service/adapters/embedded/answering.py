@@ -8,7 +8,12 @@ from typing import Any, TypeVar, cast
 
 from domain.events import Event
 from domain.lineage import Lineage
-from projections.answers import (
+from projections.asking import Question, Ref, Script, run
+from projections.events.history import HistoryPage, counting
+from projections.events.log import StoredEvent, SubjectKey
+from projections.models.catalogue import ApiKey, Generation, ModelVersion
+from projections.models.machines import Catalogue
+from projections.reading.answers import (
     Board,
     BoardQuery,
     CustomerQuery,
@@ -22,17 +27,12 @@ from projections.answers import (
     SubjectSnapshot,
     TransitionRecord,
 )
-from projections.asking import Question, Ref, Script, run
-from projections.catalogue import ApiKey, Generation, ModelVersion
-from projections.changes import Row
-from projections.health import StoreHealth
-from projections.history import HistoryPage, counting
-from projections.log import StoredEvent, SubjectKey
-from projections.machines import Catalogue
-from projections.questions import AskBucketLoads, AskProfilesIn
-from projections.records import RECORD_COLUMNS, record_of
-from projections.registers import AskEntries, AskFirsts
-from projections.subjects import Profile
+from projections.reading.health import StoreHealth
+from projections.registers.register import AskEntries, AskFirsts
+from projections.rows.changes import Row
+from projections.rows.questions import AskBucketLoads, AskProfilesIn
+from projections.rows.records import RECORD_COLUMNS, record_of
+from projections.subjects.profiles import Profile
 from service.adapters.embedded.boards import board
 from service.adapters.embedded.diffs import ReadsDiffs
 from service.adapters.embedded.lists import customers

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from projections.answers import Board, BoardQuery, BoardStage
-from projections.boards import Moment, Span, Tally
-from projections.history import counting
-from projections.records import Projection
-from projections.subjects import Profile
+from projections.events.history import counting
+from projections.reading.answers import Board, BoardQuery, BoardStage
+from projections.reading.boards import Moment, Span, Tally
+from projections.rows.records import Projection
+from projections.subjects.profiles import Profile
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.values import history_of
 from service.ports import UnknownModel

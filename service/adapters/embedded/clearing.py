@@ -7,7 +7,7 @@ look through them at every step would read what was removed and is not vacuumed 
 from __future__ import annotations
 
 from domain.buckets import BUCKETS
-from projections.ranges import BucketRange
+from projections.models.ranges import BucketRange
 from service.adapters.embedded.rows import Rows
 
 BUCKETS_AT_ONCE = 64

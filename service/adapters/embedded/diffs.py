@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from projections.answers import Page
 from projections.asking import Ref
-from projections.catalogue import Generation
-from projections.diffs import After, Diff, Restaged, Sides, report_of
-from projections.machines import Catalogue
+from projections.models.catalogue import Generation
+from projections.models.machines import Catalogue
+from projections.reading.answers import Page
+from projections.rebuilding.diffs import After, Diff, Restaged, Sides, report_of
 from service.adapters.embedded.rows import Readings
 
 Answer = TypeVar("Answer")

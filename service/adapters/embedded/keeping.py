@@ -9,11 +9,11 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import TypeVar
 
-from projections.access import write_down
 from projections.asking import Ref, Script, run
-from projections.catalogue import ApiKey
-from projections.questions import AskHead
-from projections.seals import ALWAYS, FIRST_ROOT, Seal
+from projections.models.catalogue import ApiKey
+from projections.registers.access import write_down
+from projections.rows.questions import AskHead
+from projections.safekeeping.seals import ALWAYS, FIRST_ROOT, Seal
 from service import notes
 from service.adapters.embedded.rows import Readings, Rows
 from service.safekeeping.seals import salt_rows

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from projections.answers import CustomerQuery
-from projections.lists import Listed, merged, trait_matches
-from projections.records import Projection
-from projections.subjects import Profile
+from projections.reading.answers import CustomerQuery
+from projections.reading.lists import Listed, merged, trait_matches
+from projections.rows.records import Projection
+from projections.subjects.profiles import Profile
 from service.adapters.embedded.rows import Readings
 from service.ports import UnknownModel
 

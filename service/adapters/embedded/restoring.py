@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from projections.asking import run
-from projections.changes import Row
-from projections.machines import Catalogue
-from projections.records import Projection
-from projections.residents import Residents
-from projections.restoring import Cluster, fold_restored
+from projections.models.machines import Catalogue
+from projections.rows.changes import Row
+from projections.rows.records import Projection
+from projections.safekeeping.restoring import Cluster, fold_restored
+from projections.subjects.residents import Residents
 from service.adapters.embedded.rows import Rows
 from service.adapters.sql.archived import Clusters
 from service.safekeeping.archive import Restored

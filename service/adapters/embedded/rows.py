@@ -10,25 +10,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Question, Ref
-from projections.boards import Moment, Span
-from projections.catalogue import ApiKey, Generation, ModelVersion
-from projections.changes import Row
-from projections.diffs import Matrix, Restaged
-from projections.health import Finding
-from projections.history import LoggedEvent
-from projections.lists import Listed
-from projections.log import SubjectKey
-from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.ranges import BucketRange, Built
-from projections.records import RecordRow
-from projections.registers import AskEntries, AskFirsts
-from projections.seals import Seal
-from projections.subjects import Identity, Profile, ProfileRow
+from projections.events.history import LoggedEvent
+from projections.events.log import SubjectKey
+from projections.models.catalogue import ApiKey, Generation, ModelVersion
+from projections.models.ranges import BucketRange, Built
+from projections.reading.answers import CustomerQuery, EventTypeCount
+from projections.reading.boards import Moment, Span
+from projections.reading.health import Finding
+from projections.reading.lists import Listed
+from projections.rebuilding.diffs import Matrix, Restaged
+from projections.registers.register import AskEntries, AskFirsts
+from projections.rows.changes import Row
+from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.rows.records import RecordRow
+from projections.safekeeping.seals import Seal
+from projections.subjects.profiles import Identity, Profile, ProfileRow
 
 if TYPE_CHECKING:
-    from projections.diffs import Sides
+    from projections.rebuilding.diffs import Sides
 
 NEWEST_LOOKED_AT = 5_000
 """So many events back an import of the past shows that it is under way: more than a batch of it."""

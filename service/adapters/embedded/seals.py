@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from domain.buckets import BUCKETS
-from projections.changes import Row
-from projections.history import counting
-from projections.machines import Catalogue
-from projections.questions import AskBucketLoads, AskProfilesIn
-from projections.records import Projection
-from projections.seals import ALWAYS, Seal
-from projections.verifying import ProjectionsPage, Stored, compare
+from projections.events.history import counting
+from projections.models.machines import Catalogue
+from projections.rows.changes import Row
+from projections.rows.questions import AskBucketLoads, AskProfilesIn
+from projections.rows.records import Projection
+from projections.safekeeping.seals import ALWAYS, Seal
+from projections.safekeeping.verifying import ProjectionsPage, Stored, compare
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.values import history_of, known_of
 

@@ -9,26 +9,26 @@ from typing import TypeVar
 
 from domain.buckets import BUCKETS
 from domain.machine import ENGINE
-from projections.append import World, append
+from projections.appending.append import World, append
 from projections.asking import run
-from projections.building import build
-from projections.catalogue import (
+from projections.erasing.erase import Erased, Grounds
+from projections.erasing.forgetting import erase_everywhere
+from projections.events.log import Receipt, Submission
+from projections.following.projecting import PAGE_EVENTS, Projected, project
+from projections.following.sweeping import retry_parked, sweep
+from projections.models.catalogue import (
     ANEW,
     Generation,
     GenerationStatus,
     ModelVersion,
     Terms,
 )
-from projections.erasing import Erased, Grounds
-from projections.erasure import Order
-from projections.forgetting import erase_everywhere
-from projections.health import Finding, StoreHealth, Swept
-from projections.log import Receipt, Submission
-from projections.machines import Catalogue, Compile, compile_document
-from projections.projecting import PAGE_EVENTS, Projected, project
-from projections.questions import AskHead
-from projections.residents import Residents
-from projections.sweeping import retry_parked, sweep
+from projections.models.machines import Catalogue, Compile, compile_document
+from projections.reading.health import Finding, StoreHealth, Swept
+from projections.rebuilding.building import build
+from projections.registers.erasure import Order
+from projections.rows.questions import AskHead
+from projections.subjects.residents import Residents
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.clearing import Clearing
 from service.adapters.embedded.keeping import Keeping

@@ -9,15 +9,15 @@ from typing import cast
 
 from domain.instants import SECOND
 from domain.machine import ENGINE
-from projections.answers import Page, Positions, TransitionRecord
 from projections.asking import Ref
-from projections.catalogue import Generation
-from projections.changes import EVENT_COLUMNS, Row
-from projections.history import HistoryPage, SubjectHistory, counting
-from projections.log import ApiFormat, StoredEvent, SubjectKey, SubjectKind
-from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.records import RECORD_COLUMNS, Projection, record_of
-from projections.subjects import Profile
+from projections.events.history import HistoryPage, SubjectHistory, counting
+from projections.events.log import ApiFormat, StoredEvent, SubjectKey, SubjectKind
+from projections.models.catalogue import Generation
+from projections.reading.answers import Page, Positions, TransitionRecord
+from projections.rows.changes import EVENT_COLUMNS, Row
+from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.rows.records import RECORD_COLUMNS, Projection, record_of
+from projections.subjects.profiles import Profile
 from service.adapters.embedded.rows import Readings
 
 _WIDTH = len(EVENT_COLUMNS)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from projections.answers import StageRow, Subject, SubjectSnapshot
-from projections.log import SubjectKey
-from projections.machines import Catalogue
-from projections.questions import Head
-from projections.records import Projection, entered_by
-from projections.subjects import Profile, ProfileRow, profile_of
+from projections.events.log import SubjectKey
+from projections.models.machines import Catalogue
+from projections.reading.answers import StageRow, Subject, SubjectSnapshot
+from projections.rows.questions import Head
+from projections.rows.records import Projection, entered_by
+from projections.subjects.profiles import Profile, ProfileRow, profile_of
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.values import positions_at, transition_record
 

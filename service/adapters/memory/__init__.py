@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from projections.machines import Compile, compile_document
+from projections.models.machines import Compile, compile_document
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.memory.readings import MemoryReadings

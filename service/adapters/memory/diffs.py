@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from domain.buckets import BUCKETS
 from projections.asking import Ref
-from projections.diffs import Matrix, Restaged, Sides, Stay
-from projections.questions import AskProfilesIn
+from projections.rebuilding.diffs import Matrix, Restaged, Sides, Stay
+from projections.rows.questions import AskProfilesIn
 from service.adapters.memory.rows import MemoryRows
 
 

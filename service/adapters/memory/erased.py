@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from projections.asking import Question, Ref
-from projections.changes import EVENT_COLUMNS, ErasedRows, Row
-from projections.erasure import ERASED_EVENTS, ERASURES
-from projections.questions import AskSealable, AskTexts, EventKey, WriteErased
-from projections.records import RECORD_COLUMNS
-from projections.registers import AskEntries, AskFirsts
-from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
+from projections.registers.erasure import ERASED_EVENTS, ERASURES
+from projections.registers.register import AskEntries, AskFirsts
+from projections.rows.changes import EVENT_COLUMNS, ErasedRows, Row
+from projections.rows.questions import AskSealable, AskTexts, EventKey, WriteErased
+from projections.rows.records import RECORD_COLUMNS
+from projections.subjects.profiles import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.memory.registers import MemoryRegisters
 
 _EVENT = {name: place for place, name in enumerate(EVENT_COLUMNS)}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from projections.asking import Question
-from projections.changes import Row
-from projections.registers import AskEntries, AskFirsts, Register, WriteEntries
+from projections.registers.register import AskEntries, AskFirsts, Register, WriteEntries
+from projections.rows.changes import Row
 
 
 class MemoryRegisters:

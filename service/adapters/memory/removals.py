@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from projections.asking import Ref
-from projections.changes import Row
-from projections.ranges import BucketRange
-from projections.records import RECORD_COLUMNS
+from projections.models.ranges import BucketRange
+from projections.rows.changes import Row
+from projections.rows.records import RECORD_COLUMNS
 
 _RECORD_WIDTH = len(RECORD_COLUMNS)
 _ANNOUNCED = RECORD_COLUMNS.index("announced")

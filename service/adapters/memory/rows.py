@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from projections.asking import GiveTurn, Question, Ref
-from projections.catalogue import ApiKey, Generation, ModelVersion
-from projections.changes import EVENT_COLUMNS, Changes, LogRows, Row
-from projections.history import LoggedEvent, logged
-from projections.questions import (
+from projections.events.history import LoggedEvent, logged
+from projections.models.catalogue import ApiKey, Generation, ModelVersion
+from projections.models.ranges import BucketRange, Built
+from projections.rows.changes import EVENT_COLUMNS, Changes, LogRows, Row
+from projections.rows.questions import (
     AskBacklog,
     AskBucketLoads,
     AskDue,
@@ -36,10 +37,9 @@ from projections.questions import (
     WriteChanges,
     WriteLog,
 )
-from projections.ranges import BucketRange, Built
-from projections.records import RECORD_COLUMNS, RecordRow
-from projections.seals import Seal
-from projections.subjects import (
+from projections.rows.records import RECORD_COLUMNS, RecordRow
+from projections.safekeeping.seals import Seal
+from projections.subjects.profiles import (
     DATED_COLUMNS,
     PROFILE_COLUMNS,
     TOUCHED_COLUMNS,

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from projections.machines import Compile, compile_document
+from projections.models.machines import Compile, compile_document
 from service.adapters.postgres.builders import PostgresBuilders
 from service.adapters.postgres.connections import Database, Limits
 from service.adapters.postgres.leases import PostgresLeases

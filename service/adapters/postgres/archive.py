@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import literal_column, select
 
-from projections.changes import Row
+from projections.rows.changes import Row
 from service.adapters.embedded.restoring import SUBJECTS
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.postgres.compiled import WHOLE, for_postgres

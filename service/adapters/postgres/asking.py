@@ -7,12 +7,12 @@ from typing import NamedTuple, TypeAlias
 
 from domain.buckets import bucket_of
 from projections.asking import Ref
-from projections.changes import Row
-from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
-from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.ranges import Load
-from projections.records import RecordRow
-from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of
+from projections.events.history import HISTORY_COLUMNS, LoggedEvent, logged
+from projections.models.ranges import Load
+from projections.rows.changes import Row
+from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.rows.records import RecordRow
+from projections.subjects.profiles import Identity, Profile, ProfileRow, identity_of, profile_of
 from service.adapters.postgres import lookups
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link, is_storable

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import FromClause, Table, func, select, true
 from sqlalchemy.types import TypeEngine
 
-from projections.boards import Moment, Span
-from projections.changes import Row
+from projections.reading.boards import Moment, Span
+from projections.rows.changes import Row
 from service.adapters.postgres.compiled import TEXT, WHOLE, listed, text_and_names
 from service.adapters.postgres.connections import Link
 from service.adapters.sql import boards

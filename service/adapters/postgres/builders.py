@@ -21,8 +21,8 @@ from typing import NoReturn, TypeAlias
 import structlog
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from projections.catalogue import Generation
-from projections.ranges import BucketRange, Built
+from projections.models.catalogue import Generation
+from projections.models.ranges import BucketRange, Built
 from service.adapters.postgres.connections import Database, Limits
 from service.adapters.postgres.ranges import RangeBuilder
 from service.adapters.postgres.store import PostgresStore

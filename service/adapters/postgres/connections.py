@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util.concurrency import await_
 
-from projections.changes import Row
+from projections.rows.changes import Row
 from service.adapters.postgres.arrays import array
 from service.adapters.postgres.troubles import LOST, translated
 from service.ports import StoreUnavailable

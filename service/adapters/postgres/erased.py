@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from sqlalchemy.types import TypeEngine
 
 from projections.asking import Ref
-from projections.changes import ErasedRows, Row
-from projections.questions import AskTexts
+from projections.rows.changes import ErasedRows, Row
+from projections.rows.questions import AskTexts
 from service.adapters.postgres import writes
 from service.adapters.postgres.compiled import (
     TEXT,

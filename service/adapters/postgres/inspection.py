@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, Table, and_, func, literal_column, select
 
-from projections.health import Finding
+from projections.reading.health import Finding
 from service.adapters.postgres.compiled import TEXT, WHOLE, for_postgres, statement
 from service.adapters.postgres.connections import Link
 from service.adapters.sql.stays import stay_counts

@@ -22,9 +22,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.answers import CustomerQuery
 from projections.asking import Ref
-from projections.subjects import DAY
+from projections.reading.answers import CustomerQuery
+from projections.subjects.profiles import DAY
 from service.adapters.postgres.compiled import TEXT, number, rows_of, text_and_names, words
 from service.adapters.sql.tables import profiles, stages
 

@@ -16,9 +16,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.history import HISTORY_COLUMNS
-from projections.records import RECORD_COLUMNS
-from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
+from projections.events.history import HISTORY_COLUMNS
+from projections.rows.records import RECORD_COLUMNS
+from projections.subjects.profiles import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.postgres.compiled import (
     TEXT,
     WHOLE,

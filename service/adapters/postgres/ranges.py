@@ -27,19 +27,19 @@ from sqlalchemy.util.concurrency import await_
 
 from domain.events import NOT_FOLDED
 from domain.machine.needs import Needs
-from projections.append import World
+from projections.appending.append import World
 from projections.asking import Ref, run
-from projections.building import build_some
-from projections.catalogue import Generation
-from projections.changes import Row
-from projections.history import counting
-from projections.machines import FOLDED, Catalogue
-from projections.questions import HistoryOf
-from projections.ranges import BucketRange, Built
-from projections.records import RECORD_COLUMNS, Projection
-from projections.residents import Residents
-from projections.stretches import RANGE_COLUMNS, Seen, Stretch
-from projections.subjects import members_in
+from projections.events.history import counting
+from projections.models.catalogue import Generation
+from projections.models.machines import FOLDED, Catalogue
+from projections.models.ranges import BucketRange, Built
+from projections.rebuilding.building import build_some
+from projections.rebuilding.stretches import RANGE_COLUMNS, Seen, Stretch
+from projections.rows.changes import Row
+from projections.rows.questions import HistoryOf
+from projections.rows.records import RECORD_COLUMNS, Projection
+from projections.subjects.profiles import members_in
+from projections.subjects.residents import Residents
 from service.adapters.postgres import asking, lookups, rebuilds, writes
 from service.adapters.postgres.compiled import (
     WHOLE,

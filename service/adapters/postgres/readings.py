@@ -7,21 +7,28 @@ from dataclasses import replace
 from typing import Literal
 
 from domain.buckets import BUCKETS, bucket_of
-from projections.answers import CustomerQuery, EventTypeCount
 from projections.asking import Ref
-from projections.boards import Moment, Span
-from projections.catalogue import ApiKey, Generation, ModelVersion
-from projections.changes import Row
-from projections.diffs import Matrix, Restaged, Sides
-from projections.health import Finding
-from projections.history import LoggedEvent
-from projections.lists import Listed, trait_matches
-from projections.log import SubjectKey
-from projections.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.records import RecordRow, stay_of
-from projections.registers import AskEntries, AskFirsts
-from projections.seals import Seal
-from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of, traits_of
+from projections.events.history import LoggedEvent
+from projections.events.log import SubjectKey
+from projections.models.catalogue import ApiKey, Generation, ModelVersion
+from projections.reading.answers import CustomerQuery, EventTypeCount
+from projections.reading.boards import Moment, Span
+from projections.reading.health import Finding
+from projections.reading.lists import Listed, trait_matches
+from projections.rebuilding.diffs import Matrix, Restaged, Sides
+from projections.registers.register import AskEntries, AskFirsts
+from projections.rows.changes import Row
+from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
+from projections.rows.records import RecordRow, stay_of
+from projections.safekeeping.seals import Seal
+from projections.subjects.profiles import (
+    Identity,
+    Profile,
+    ProfileRow,
+    identity_of,
+    profile_of,
+    traits_of,
+)
 from service.adapters.postgres import asking, boards, lookups, sealed, views, waiting
 from service.adapters.postgres.asking import ALWAYS
 from service.adapters.postgres.compiled import statement

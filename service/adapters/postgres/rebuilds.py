@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import delete
 
 from domain.buckets import BUCKETS
-from projections.catalogue import Generation
-from projections.questions import AskProfilesIn
-from projections.ranges import BucketRange, Built, cut, gaps
-from projections.records import Projection
+from projections.models.catalogue import Generation
+from projections.models.ranges import BucketRange, Built, cut, gaps
+from projections.rows.questions import AskProfilesIn
+from projections.rows.records import Projection
 from service.adapters.postgres.asking import every_load
 from service.adapters.postgres.compiled import for_postgres, number, statement
 from service.adapters.postgres.connections import Link

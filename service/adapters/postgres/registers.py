@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select, true
 
 from projections.asking import Question
-from projections.changes import Row
-from projections.registers import AskEntries, AskFirsts, Register, WriteEntries
+from projections.registers.register import AskEntries, AskFirsts, Register, WriteEntries
+from projections.rows.changes import Row
 from service.adapters.postgres import writes
 from service.adapters.postgres.compiled import columns, for_postgres, number, rows_of, same
 from service.adapters.postgres.connections import Link

@@ -16,7 +16,7 @@ from sqlalchemy import (
     true,
 )
 
-from projections.ranges import BucketRange
+from projections.models.ranges import BucketRange
 from service.adapters.postgres.compiled import WHOLE, for_postgres, number, rows_of, same, statement
 from service.adapters.postgres.connections import Link
 from service.adapters.sql.stays import stay_counts

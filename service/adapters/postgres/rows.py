@@ -14,9 +14,11 @@ from operator import itemgetter
 from typing import Any
 
 from projections.asking import GiveTurn, Question, Ref
-from projections.catalogue import ApiKey, Generation, ModelVersion
-from projections.changes import EVENT_COLUMNS, Changes, LogRows, Row
-from projections.questions import (
+from projections.models.catalogue import ApiKey, Generation, ModelVersion
+from projections.models.ranges import BucketRange, Built
+from projections.registers.register import AskEntries, AskFirsts, WriteEntries
+from projections.rows.changes import EVENT_COLUMNS, Changes, LogRows, Row
+from projections.rows.questions import (
     AskBacklog,
     AskBucketLoads,
     AskDue,
@@ -43,11 +45,16 @@ from projections.questions import (
     WriteErased,
     WriteLog,
 )
-from projections.ranges import BucketRange, Built
-from projections.records import RECORD_COLUMNS
-from projections.registers import AskEntries, AskFirsts, WriteEntries
-from projections.seals import Seal
-from projections.subjects import NAME_COLUMNS, Identity, Profile, Snapshot, identity_of, profile_of
+from projections.rows.records import RECORD_COLUMNS
+from projections.safekeeping.seals import Seal
+from projections.subjects.profiles import (
+    NAME_COLUMNS,
+    Identity,
+    Profile,
+    Snapshot,
+    identity_of,
+    profile_of,
+)
 from service.adapters.postgres import erased, lookups, rebuilds, removals, sealed, waiting, writes
 from service.adapters.postgres.asking import (
     bucket_loads,

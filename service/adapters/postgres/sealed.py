@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from projections.changes import Row
-from projections.seals import Seal
+from projections.rows.changes import Row
+from projections.safekeeping.seals import Seal
 from service.adapters.postgres.compiled import for_postgres, number, statement
 from service.adapters.postgres.connections import Link
 from service.adapters.sql import sealed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import literal_column, select, update
 
-from projections.catalogue import ModelVersion
+from projections.models.catalogue import ModelVersion
 from service.adapters.postgres.compiled import WHOLE, for_postgres, statement
 from service.adapters.postgres.connections import Link
 from service.adapters.postgres.tables import catalogue_changes

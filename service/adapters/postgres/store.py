@@ -13,17 +13,17 @@ from contextvars import ContextVar
 from functools import cache, partial
 from typing import TypeVar
 
-from projections.answers import SubjectSnapshot
 from projections.asking import Ref, Script, run
-from projections.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
-from projections.erasing import Erased
-from projections.erasure import Order
-from projections.health import Finding, StoreHealth, Swept
-from projections.log import Receipt, SubjectKey, Submission
-from projections.machines import Catalogue, Compile
-from projections.projecting import PAGE_EVENTS, Projected
-from projections.ranges import BucketRange
-from projections.seals import Seal
+from projections.erasing.erase import Erased
+from projections.events.log import Receipt, SubjectKey, Submission
+from projections.following.projecting import PAGE_EVENTS, Projected
+from projections.models.catalogue import ANEW, ApiKey, Generation, ModelVersion, Terms
+from projections.models.machines import Catalogue, Compile
+from projections.models.ranges import BucketRange
+from projections.reading.answers import SubjectSnapshot
+from projections.reading.health import Finding, StoreHealth, Swept
+from projections.registers.erasure import Order
+from projections.safekeeping.seals import Seal
 from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore

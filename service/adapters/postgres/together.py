@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from domain.buckets import bucket_of
-from projections.answers import SubjectSnapshot
 from projections.asking import Ref
-from projections.changes import Row
-from projections.log import SubjectKey
-from projections.questions import Head
-from projections.subjects import Identity, Profile, ProfileRow, identity_of, profile_of
+from projections.events.log import SubjectKey
+from projections.reading.answers import SubjectSnapshot
+from projections.rows.changes import Row
+from projections.rows.questions import Head
+from projections.subjects.profiles import Identity, Profile, ProfileRow, identity_of, profile_of
 from service.adapters.postgres import asking, lookups, views, waiting
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link, is_storable

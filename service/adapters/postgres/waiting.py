@@ -9,9 +9,9 @@ from sqlalchemy import Select, Table, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
 from projections.asking import Ref
-from projections.changes import Row
-from projections.history import LoggedEvent, logged
-from projections.questions import AskBacklog, AskEvents, AskNewest
+from projections.events.history import LoggedEvent, logged
+from projections.rows.changes import Row
+from projections.rows.questions import AskBacklog, AskEvents, AskNewest
 from service.adapters.embedded.rows import NEWEST_LOOKED_AT
 from service.adapters.postgres.compiled import (
     WHOLE,

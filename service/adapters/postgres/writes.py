@@ -25,9 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from projections.changes import EVENT_COLUMNS
-from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS
-from projections.subjects import (
+from projections.rows.changes import EVENT_COLUMNS
+from projections.rows.records import RECORD_COLUMNS, RETRACTION_COLUMNS
+from projections.subjects.profiles import (
     DATED_COLUMNS,
     NAME_COLUMNS,
     PROFILE_COLUMNS,

@@ -1,6 +1,6 @@
 """The tables of who may do what, and of what was done: registers, whose rows are never folded.
 
-The shapes of their rows are those of `projections.access`, field by field.
+The shapes of their rows are those of `projections.registers.access`, field by field.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 
 from projections.asking import Ref
-from projections.changes import Row
-from projections.restoring import Cluster
-from projections.subjects import identity_of
+from projections.rows.changes import Row
+from projections.safekeeping.restoring import Cluster
+from projections.subjects.profiles import identity_of
 from service.adapters.sql import (
     access,
     consumed,

@@ -31,8 +31,8 @@ from sqlalchemy import (
 )
 
 from domain.transitions import ACTIVATION_RULE
-from projections.boards import Moment
-from projections.subjects import DAY
+from projections.reading.boards import Moment
+from projections.subjects.profiles import DAY
 from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import stage_counts, stages, transitions
 

@@ -1,4 +1,4 @@
-"""The table of consumed offsets: a register, whose rows are those of `projections.consumed`."""
+"""The table of consumed offsets: a register of the rows of `projections.registers.consumed`."""
 
 from __future__ import annotations
 

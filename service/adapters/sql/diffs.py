@@ -19,9 +19,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.changes import Row
-from projections.diffs import Restaged
-from projections.log import SubjectKey
+from projections.events.log import SubjectKey
+from projections.rebuilding.diffs import Restaged
+from projections.rows.changes import Row
 from service.adapters.sql.compiled import limited
 from service.adapters.sql.tables import profiles, stages
 

@@ -1,4 +1,4 @@
-"""The tables of erasures: registers, whose rows are those of `projections.erasure`.
+"""The tables of erasures: registers, whose rows are those of `projections.registers.erasure`.
 
 `erasing` is the log's only door: while a row names a subject, what is private in its events may be
 reduced, each event once. The transaction that puts the row there takes it away again.

@@ -1,4 +1,4 @@
-"""The table of imports: a register, field by field `projections.imports.ImportJob`."""
+"""The table of imports: a register, field by field `projections.registers.imports.ImportJob`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of published feeds: a register, whose rows are those of `projections.published`."""
+"""The table of published feeds: a register of the rows of `projections.registers.published`."""
 
 from __future__ import annotations
 

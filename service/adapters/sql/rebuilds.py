@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import PrimaryKeyConstraint, Select, Table, Text, literal_column, select
 
-from projections.catalogue import Generation
-from projections.changes import Row
-from projections.ranges import BucketRange, joined
+from projections.models.catalogue import Generation
+from projections.models.ranges import BucketRange, joined
+from projections.rows.changes import Row
 from service.adapters.sql.columns import NARROW, WIDE, metadata, number, words
 from service.adapters.sql.small import generation_of
 from service.adapters.sql.tables import generations

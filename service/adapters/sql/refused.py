@@ -1,4 +1,4 @@
-"""The table of rejected events: a register, whose rows are those of `projections.rejected`."""
+"""The table of rejected events: a register of the rows of `projections.registers.rejected`."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from projections.changes import Row
-from projections.registers import AskEntries, Register
+from projections.registers.register import AskEntries, Register
+from projections.rows.changes import Row
 from service.adapters.sql.compiled import limited
 from service.adapters.sql.declared import metadata
 

@@ -19,8 +19,8 @@ from sqlalchemy import (
     select,
 )
 
-from projections.changes import EVENT_COLUMNS
-from projections.seals import Seal
+from projections.rows.changes import EVENT_COLUMNS
+from projections.safekeeping.seals import Seal
 from service.adapters.sql.columns import NARROW, WIDE, metadata, number, octets
 from service.adapters.sql.erased import erased_events
 from service.adapters.sql.tables import event_keys, events, subjects

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from projections.catalogue import ApiKey, Generation, ModelVersion
-from projections.changes import Row
+from projections.models.catalogue import ApiKey, Generation, ModelVersion
+from projections.rows.changes import Row
 from service.adapters.sql.tables import api_keys, generations, model_versions
 
 _GENERATION = tuple(generations.c.keys())

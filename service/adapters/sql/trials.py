@@ -1,4 +1,4 @@
-"""The tables of backtests: registers, field by field those of `projections.trials`."""
+"""The tables of backtests: registers, field by field those of `projections.backtesting.trials`."""
 
 from __future__ import annotations
 

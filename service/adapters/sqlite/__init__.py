@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from projections.log import SubjectKey
-from projections.machines import Compile, compile_document
+from projections.events.log import SubjectKey
+from projections.models.machines import Compile, compile_document
 from service.adapters.runners import ThreadRunner
 from service.adapters.sqlite.archive import SqliteArchive, back_up
 from service.adapters.sqlite.connections import Readers, open_writer

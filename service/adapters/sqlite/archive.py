@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import bindparam, insert, select
 
-from projections.changes import Row
+from projections.rows.changes import Row
 from service.adapters.sql.archived import KEPT, Section, rows_of, sections, table_of
 from service.adapters.sql.compiled import for_sqlite, limited
 from service.adapters.sqlite.connections import open_reader, translated

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from projections.boards import Moment, Span
+from projections.reading.boards import Moment, Span
 from service.adapters.sql import boards
 from service.adapters.sql.boards import Asked, Listed
 from service.adapters.sql.compiled import CrossJoin, text_and_names

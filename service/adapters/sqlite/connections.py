@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from projections.lists import trait_matches
+from projections.reading.lists import trait_matches
 from service.ports import StoreDamaged, StoreUnavailable
 
 BUSY_SECONDS = 5

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Integer, bindparam, select
 
 from projections.asking import Ref
-from projections.changes import ErasedRows, Row
-from projections.questions import AskTexts
+from projections.rows.changes import ErasedRows, Row
+from projections.rows.questions import AskTexts
 from service.adapters.sql import sealed
 from service.adapters.sql.compiled import CrossJoin, for_sqlite
 from service.adapters.sql.tables import (

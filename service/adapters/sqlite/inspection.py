@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ClauseElement, ColumnElement, Select, Table, func, literal_column, select
 
-from projections.health import Finding
+from projections.reading.health import Finding
 from service.adapters.sql.compiled import CrossJoin, for_sqlite
 from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import (

@@ -16,8 +16,8 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.answers import CustomerQuery
-from projections.subjects import DAY
+from projections.reading.answers import CustomerQuery
+from projections.subjects.profiles import DAY
 from service.adapters.sql.compiled import CrossJoin, limited, text_and_names
 from service.adapters.sql.tables import profiles, stages
 from service.adapters.sqlite.lookups import item, listed

@@ -25,9 +25,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.history import HISTORY_COLUMNS
-from projections.records import RECORD_COLUMNS
-from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
+from projections.events.history import HISTORY_COLUMNS
+from projections.rows.records import RECORD_COLUMNS
+from projections.subjects.profiles import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.erased import erasures
 from service.adapters.sql.tables import (

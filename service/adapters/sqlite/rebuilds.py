@@ -6,8 +6,8 @@ import sqlite3
 
 from sqlalchemy import Integer, bindparam, delete
 
-from projections.catalogue import Generation
-from projections.ranges import Built
+from projections.models.catalogue import Generation
+from projections.models.ranges import Built
 from service.adapters.sql.compiled import for_sqlite
 from service.adapters.sql.rebuilds import (
     built_ranges,

@@ -6,8 +6,8 @@ import sqlite3
 from functools import cache
 from typing import Any
 
-from projections.changes import Row
-from projections.registers import AskEntries, AskFirsts, Register, WriteEntries
+from projections.registers.register import AskEntries, AskFirsts, Register, WriteEntries
+from projections.rows.changes import Row
 from service.adapters.sql.compiled import for_sqlite
 from service.adapters.sql.registers import Form, bound_by, key_names, selected, table_of
 from service.adapters.sqlite import writes

@@ -19,7 +19,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.ranges import BucketRange
+from projections.models.ranges import BucketRange
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import parked, stage_counts, stages, transitions

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from projections.asking import GiveTurn, Question, Ref
-from projections.catalogue import ApiKey, Generation, ModelVersion
-from projections.changes import Changes, LogRows, Row
-from projections.history import HISTORY_COLUMNS, LoggedEvent, logged
-from projections.questions import (
+from projections.events.history import HISTORY_COLUMNS, LoggedEvent, logged
+from projections.models.catalogue import ApiKey, Generation, ModelVersion
+from projections.models.ranges import BucketRange, Built
+from projections.registers.register import AskEntries, AskFirsts, WriteEntries
+from projections.rows.changes import Changes, LogRows, Row
+from projections.rows.questions import (
     AskBacklog,
     AskBucketLoads,
     AskDue,
@@ -41,11 +43,9 @@ from projections.questions import (
     WriteErased,
     WriteLog,
 )
-from projections.ranges import BucketRange, Built
-from projections.records import RecordRow
-from projections.registers import AskEntries, AskFirsts, WriteEntries
-from projections.seals import Seal
-from projections.subjects import Identity, Profile, Snapshot, identity_of, profile_of
+from projections.rows.records import RecordRow
+from projections.safekeeping.seals import Seal
+from projections.subjects.profiles import Identity, Profile, Snapshot, identity_of, profile_of
 from service.adapters.sql.small import key_row, version_row
 from service.adapters.sqlite import erased, lookups, rebuilds, removals, sealed, waiting, writes
 from service.adapters.sqlite.connections import BUSY_SECONDS, translated

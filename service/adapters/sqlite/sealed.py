@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import ColumnElement, Integer, bindparam, insert
 
-from projections.changes import Row
-from projections.seals import Seal
+from projections.rows.changes import Row
+from projections.safekeeping.seals import Seal
 from service.adapters.sql import sealed
 from service.adapters.sql.compiled import for_sqlite, limited
 from service.adapters.sqlite.statements import statement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from projections.catalogue import ModelVersion
+from projections.models.catalogue import ModelVersion
 from service.adapters.sql.small import version_of
 from service.adapters.sqlite import views
 from service.adapters.sqlite.statements import statement

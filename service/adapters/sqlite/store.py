@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from projections.answers import SubjectSnapshot
-from projections.log import SubjectKey
-from projections.machines import Catalogue, Compile, compile_document
+from projections.events.log import SubjectKey
+from projections.models.machines import Catalogue, Compile, compile_document
+from projections.reading.answers import SubjectSnapshot
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.embedded.wholes import Asked

@@ -19,9 +19,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from projections.changes import EVENT_COLUMNS
-from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS, STAY_COLUMNS
-from projections.subjects import NAME_COLUMNS, PROFILE_COLUMNS
+from projections.rows.changes import EVENT_COLUMNS
+from projections.rows.records import RECORD_COLUMNS, RETRACTION_COLUMNS, STAY_COLUMNS
+from projections.subjects.profiles import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.sql import diffs
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.tables import (

@@ -10,9 +10,9 @@ from sqlalchemy import Select, Table, bindparam, delete, func, insert, literal_c
 from sqlalchemy.dialects import sqlite
 
 from projections.asking import Ref
-from projections.changes import Changes, LogRows, Row
-from projections.history import LoggedEvent, logged
-from projections.questions import AskBacklog, AskEvents, AskNewest
+from projections.events.history import LoggedEvent, logged
+from projections.rows.changes import Changes, LogRows, Row
+from projections.rows.questions import AskBacklog, AskEvents, AskNewest
 from service.adapters.embedded.rows import NEWEST_LOOKED_AT
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
 from service.adapters.sql.tables import account_events, events, subjects

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, func, insert, tuple_, update
 from sqlalchemy.dialects import sqlite
 
-from projections.changes import EVENT_COLUMNS
-from projections.records import RECORD_COLUMNS, RETRACTION_COLUMNS
-from projections.subjects import (
+from projections.rows.changes import EVENT_COLUMNS
+from projections.rows.records import RECORD_COLUMNS, RETRACTION_COLUMNS
+from projections.subjects.profiles import (
     DATED_COLUMNS,
     NAME_COLUMNS,
     PROFILE_COLUMNS,

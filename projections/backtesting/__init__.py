@@ -1,0 +1,1 @@
+"""A candidate model tried on history, without a trace in it."""

@@ -1,0 +1,1 @@
+"""A person forgotten: in the log, in the projections, and beside them."""

@@ -1,0 +1,1 @@
+"""Events as they are kept: offered, stored, decoded, and in the order of the fold."""

@@ -1,0 +1,1 @@
+"""From admitted events to profiles, standings and records; again where history changed."""

@@ -1,0 +1,1 @@
+"""What comes after an append: batches folded later, deadlines that fell due."""

@@ -1,0 +1,1 @@
+"""Models as the store keeps them: documents, generations, ranges, compiled machines."""

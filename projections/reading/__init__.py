@@ -1,0 +1,1 @@
+"""What may be asked: subjects, lists, boards, and the condition of the store."""

@@ -1,0 +1,1 @@
+"""New generations out of history, and what they change."""

@@ -1,0 +1,179 @@
+"""A stretch: the histories of a range of buckets folded while everybody else goes on.
+
+What is read is compared at the end with what is there by then, under the lock; who has changed
+meanwhile is folded again. So nobody waits for the folding, and nothing is missed. Most subjects are
+plain: their history is their own events as the index has them, with nothing to join or leave out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from domain.events import Event
+from projections.asking import Ref
+from projections.events.payloads import decoder
+from projections.folding.folder import FOLD_FAILURES
+from projections.rebuilding.building import learned, retold
+from projections.rows.changes import Row
+from projections.rows.records import Projection, StayKey, begun_row, content_of, stay_key
+from projections.subjects.profiles import DAY
+from projections.subjects.standings import with_standing
+
+if TYPE_CHECKING:
+    from domain.machine import State
+    from domain.transitions import Transition
+
+RANGE_COLUMNS = (
+    "subject_id",
+    "position",
+    "effective_at",
+    "type",
+    "event_id",
+    "recorded_at",
+    "payload",
+    "api_format",
+    "source",
+    "occurred_at",
+)
+"""What is read of an event: the last two where versions need the origin, payloads as they need."""
+
+_RECORDED_AT = RANGE_COLUMNS.index("recorded_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A canonical subject as it was when its range was read.
+
+    Attributes:
+        customer: What its events say of whom they were sent for.
+        members: The subjects whose histories it unites.
+        is_plain: Whether its history is its own events, in order, but for those never folded.
+        version: Another one as soon as its row has changed.
+    """
+
+    ref: Ref
+    customer: str
+    members: Sequence[Ref]
+    is_plain: bool
+    due_at: int | None
+    settled_at: int
+    states: bytes
+    version: int
+
+
+class Stretch:
+    """What a range came to.
+
+    Attributes:
+        projection: What it is folded for.
+        seen: Who was there when it was read.
+        records: Rows of `transitions`, until they are taken away to be written.
+        stages: Rows of `stages`, likewise.
+        standings: due_at, settled_at, states, bucket, subject_id; what profiles become.
+        failed: Those that cannot be folded.
+        events: How many were folded.
+    """
+
+    def __init__(self, projection: Projection, kept: frozenset[int], now: int) -> None:
+        """Fold for *projection* up to *now*; standings of other generations than *kept* go."""
+        self.records: list[Row] = []
+        self.stages: list[Row] = []
+        self.standings: dict[Ref, Row] = {}
+        self.failed: set[Ref] = set()
+        self.seen: dict[Ref, Seen] = {}
+        self.events = 0
+        self._places: dict[Ref, tuple[str, int]] = {}
+        self._stays: Counter[StayKey] = Counter()
+        self._stays_of: dict[Ref, list[StayKey]] = {}
+        self.projection = projection
+        self._kept = kept
+        self._now = now
+
+    def take(self, seen: Seen, events: Sequence[Event], recorded_at: Sequence[int]) -> None:
+        """Fold a whole history: what counts of it, in fold order, and when each was recorded."""
+        try:
+            state, recorded = retold(self.projection, events, self._now)
+        except FOLD_FAILURES:
+            self.failed.add(seen.ref)
+            return
+        self.events += len(events)
+        self._stand(seen, state, len(recorded))
+        if recorded:
+            self._record(seen.ref, recorded, events, recorded_at)
+
+    def take_rows(self, seen: Seen, rows: Iterable[Row]) -> None:
+        """Fold the history of a plain subject: rows of `RANGE_COLUMNS`, in fold order.
+
+        Rows of types that are never folded are not among them.
+        """
+        found = list(rows)
+        self.take(seen, _events(found, seen.customer), [row[_RECORDED_AT] for row in found])
+
+    def counts(self, without: Iterable[Ref]) -> list[Row]:
+        """Return what is to be added to `stage_counts`, all but *without*."""
+        left = set(without)
+        counted = Counter(place for ref, place in self._places.items() if ref not in left)
+        return [(self.projection.generation, *place, count) for place, count in counted.items()]
+
+    def stay_counts(self, without: Iterable[Ref]) -> list[Row]:
+        """Return what is to be added to `stay_counts`, all but *without*."""
+        counted = Counter(self._stays)
+        for ref in without:
+            counted.subtract(self._stays_of.get(ref, ()))
+        return [(*key, count) for key, count in counted.items() if count]
+
+    def _stand(self, seen: Seen, state: State, count: int) -> None:
+        machine, generation = self.projection.machine, self.projection.generation
+        due = machine.next_deadline(state)
+        if due is None or (seen.due_at is not None and seen.due_at < due):
+            due = seen.due_at
+        states = with_standing(
+            seen.states, self._kept, (generation, count, count, machine.encode(state))
+        )
+        bucket, subject_id = seen.ref
+        settled_at = max(seen.settled_at, state.at)
+        self.standings[seen.ref] = (due, settled_at, states, bucket, subject_id)
+        stage = state.stage_id
+        if stage is not None:
+            place = (stage, state.entered_at, state.sequence, state.cycle)
+            self.stages.append((bucket, generation, subject_id, *place))
+            self._places[seen.ref] = (stage, state.entered_at // DAY)
+
+    def _record(
+        self,
+        ref: Ref,
+        recorded: Sequence[Transition],
+        events: Sequence[Event],
+        recorded_at: Sequence[int],
+    ) -> None:
+        known = learned(recorded, events, recorded_at)
+        generation = self.projection.generation
+        contents = [content_of(one) for one in recorded]
+        for number, (one, content) in enumerate(zip(recorded, contents, strict=True), start=1):
+            key = (ref[0], generation, ref[1], number)
+            self.records.append(begun_row(key, content, *known[one.position]))
+        ended = [stay_key(generation, content) for content in contents]
+        stays = self._stays_of[ref] = [key for key in ended if key is not None]
+        self._stays.update(stays)
+
+
+def _events(rows: Sequence[Row], customer: str) -> list[Event]:
+    """Return the events of *rows*; every event of the log passes here, so columns go by number."""
+    found: list[Event] = []
+    for _, position, at, event_type, event_id, _, payload, form, source, occurred in rows:
+        event = Event(position, at, event_type, event_id, source, occurred, customer, payload)
+        event.decode = _unread if form is None else decoder(form)
+        found.append(event)
+    return found
+
+
+def _unread(_payload: str | bytes) -> NoReturn:
+    """Refuse to tell properties of an event of which `Needs` say that no version reads them.
+
+    Raises:
+        AssertionError: Always; it is our own mistake, and no stage may rest on it.
+    """
+    raise AssertionError("properties: expected them to be read of no event of this type")

@@ -1,0 +1,1 @@
+"""Registers: what stands beside the log, and nothing is folded from."""

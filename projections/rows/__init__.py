@@ -1,0 +1,1 @@
+"""What scripts and stores say to each other: questions, and rows to write."""

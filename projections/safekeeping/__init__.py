@@ -1,0 +1,1 @@
+"""What proves that nothing was lost or changed, and brings it back."""

@@ -1,0 +1,1 @@
+"""Who there is: names, profiles, who is joined to whom, and where each stands."""
