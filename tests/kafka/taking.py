@@ -19,6 +19,7 @@ from service.bootstrap import assemble, close, taking_in
 from service.ports import Store, StoredEvent
 from service.services import Services
 from service.settings import Settings
+from tests.servers.kafka import Broker
 
 WAIT_SECONDS_MAX = 120
 LOOK_SECONDS = 0.05
@@ -26,9 +27,20 @@ SESSION_SECONDS = 6.0
 _numbers = itertools.count(1)
 
 
+async def any_topic(broker: Broker, partitions: int = 1) -> str:
+    """Make a topic that has at least so many partitions, and return its name."""
+    if not broker.is_mock:
+        return await topic_of(broker.address, partitions)
+    name = _new_name()
+    async with AIOKafkaProducer(bootstrap_servers=broker.address) as producer:
+        found = await producer.partitions_for(name)
+    assert len(found) >= partitions
+    return name
+
+
 async def topic_of(address: str, partitions: int = 1) -> str:
     """Make a topic that nobody else uses and return its name."""
-    name = f"stagefold.test.{os.getpid()}.{os.urandom(3).hex()}.{next(_numbers)}"
+    name = _new_name()
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
     await admin.start()
     try:
@@ -36,6 +48,10 @@ async def topic_of(address: str, partitions: int = 1) -> str:
     finally:
         await admin.close()
     return name
+
+
+def _new_name() -> str:
+    return f"stagefold.test.{os.getpid()}.{os.urandom(3).hex()}.{next(_numbers)}"
 
 
 def event(number: int, **members: object) -> bytes:

@@ -84,6 +84,8 @@ class Broker:
         folder: Where its data are, if it is ours; beside them the certificates of a secured one.
         login: host:port to log in at, over TLS, as `NAME`.
         mutual: host:port for clients with a certificate.
+        is_mock: Whether it only imitates one: it makes topics of four partitions when asked for
+            them, and none otherwise.
     """
 
     address: str
@@ -91,6 +93,7 @@ class Broker:
     jars: Path | None = None
     login: str = ""
     mutual: str = ""
+    is_mock: bool = False
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
