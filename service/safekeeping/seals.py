@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 SEAL_AFTER = HOUR
 """So long an event may wait for a full range before it is sealed with what there is."""
 
-EVENTS_AT_ONCE = 1_000
+EVENTS_AT_ONCE = 250
+"""Reading and hashing a page keeps whoever else uses the loop waiting, some two milliseconds."""
+
 _SUBJECT = slice(SEALABLE_COLUMNS.index("bucket"), SEALABLE_COLUMNS.index("subject_id") + 1)
 _SALT = SEALABLE_COLUMNS.index("salt")
 _RECORDED_AT = SEALABLE_COLUMNS.index("recorded_at")

@@ -16,7 +16,7 @@ import pytest
 from projections.reading.answers import CustomerQuery
 from projections.registers.register import Register
 from projections.webhooks.rows import DELIVERIES, DUE, LANES, MESSAGE_IDS, MESSAGES, WAITING
-from service.adapters.postgres import boards, lookups, registers, removals, views, writes
+from service.adapters.postgres import boards, lookups, registers, removals, sealed, views, writes
 from service.adapters.postgres.connections import WRITER_SETTINGS
 from service.adapters.postgres.listing import listing
 from service.adapters.sql.declared import metadata
@@ -30,6 +30,13 @@ Plan = dict[str, Any]
 GROWING = {name for name, table in metadata.tables.items() if "bucket" in table.c} - {"parked"}
 FROM_ONE_END = {"glance", "head", "turn"}
 """Statements that read one row from the end of an index, so need no condition on it."""
+
+MANY_EVENTS = """
+INSERT INTO events
+SELECT n, 1, 1, 'default', 'visited', 'id-' || n, 'api', NULL, n, n, n, 0, 0, 'stagefold', NULL,
+  NULL, repeat('x', 300)
+FROM generate_series(1, 20000) AS n
+"""
 
 
 def statements() -> Iterator[tuple[str, str]]:
@@ -112,6 +119,21 @@ async def test_what_is_removed_is_looked_up_bucket_by_bucket(name: str, operator
     ]
     assert len(conditions) == 2
     assert all("(bucket = " in condition for condition in conditions)
+
+
+async def test_a_page_to_be_sealed_is_read_in_order_and_no_further(operator: Operator) -> None:
+    """Where it was sorted, each page looked up all that was left of its range."""
+    async with operator.transaction():
+        await operator.execute(MANY_EVENTS)
+        await operator.execute(sealed.BY_KEY)
+        await operator.execute(f"PREPARE asked AS {sealed.sealable_page()}")
+
+        plan = await operator.fetchval("EXPLAIN (FORMAT JSON) EXECUTE asked(0, 10000, 1000)")
+
+    found = list(nodes(json.loads(plan)[0]["Plan"]))
+    assert not [node for node in found if "Sort" in node["Node Type"]]
+    (log,) = (node for node in found if node.get("Relation Name") == "events")
+    assert log["Index Name"] == "events_pkey"
 
 
 def nodes(plan: Plan) -> Iterator[Plan]:

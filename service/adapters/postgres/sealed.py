@@ -10,12 +10,17 @@ from service.adapters.postgres.compiled import for_postgres, number, statement
 from service.adapters.postgres.connections import Link
 from service.adapters.sql import sealed
 
-_BY_KEY = """
+BY_KEY = """
+SET LOCAL enable_bitmapscan = off;
 SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off;
-SET LOCAL enable_seqscan = off
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_sort = off
 """
-"""A page looks its rows up by key, whatever the statistics of the tables say."""
+"""A page is read in order of position and its rows are looked up by key, whatever statistics say.
+
+Sorted, each page of a range would look up all of what is left of it.
+"""
 
 
 def seals(link: Link, write: Callable[[], str], position: int, limit: int) -> list[Seal]:
@@ -25,8 +30,8 @@ def seals(link: Link, write: Callable[[], str], position: int, limit: int) -> li
 
 def sealable(link: Link, after: int, end: int, limit: int) -> list[Row]:
     """Return events to be sealed."""
-    link.execute(_BY_KEY)
-    return [tuple(row) for row in link.rows(statement(_sealable), after, end, limit)]
+    link.execute(BY_KEY)
+    return [tuple(row) for row in link.rows(statement(sealable_page), after, end, limit)]
 
 
 def add(link: Link, seal: Seal, salts: Sequence[Row]) -> None:
@@ -48,6 +53,7 @@ def seals_before() -> str:
     return for_postgres(found, "before", "limit")
 
 
-def _sealable() -> str:
+def sealable_page() -> str:
+    """Return the statement for one page of events to be sealed, run under `BY_KEY`."""
     found = sealed.sealable(number("after"), number("end")).limit(number("limit"))
     return for_postgres(found, "after", "end", "limit")
