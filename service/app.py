@@ -12,35 +12,21 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from service.bootstrap import build, close
-from service.http import (
-    admin,
-    audit,
-    backtests,
-    compat,
-    customers,
-    deliveries,
-    documents,
-    erasures,
-    event_schemas,
-    health,
-    imports,
-    log,
-    models,
-    problems,
-    rebuilds,
-    rejected,
-    seals,
-    stream,
-    subjects,
-    tenants,
-    usage,
-    webhooks,
-)
-from service.http.edge import Edge, Gate
-from service.http.events_in import PATH, post_events
-from service.http.managed import Managed
-from service.http.short_way import ShortWay, plain_read
-from service.http.subjects import KeyOf
+from service.http import problems
+from service.http.describing import documents
+from service.http.events import compat, event_schemas, imports, log, rejected
+from service.http.events.events_in import PATH, post_events
+from service.http.layers import health
+from service.http.layers.edge import Edge, Gate
+from service.http.layers.managed import Managed
+from service.http.management import admin, audit, seals, tenants, usage
+from service.http.models import backtests, rebuilds
+from service.http.models import model as models
+from service.http.subjects import customers, erasures
+from service.http.subjects import subject as subjects
+from service.http.subjects.short_way import ShortWay, plain_read
+from service.http.subjects.subject import KeyOf
+from service.http.telling import deliveries, stream, webhooks
 from service.loops import start_loops
 from service.pages import routes as pages
 from service.ports import SubjectKey

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from service.app import create_app
-from service.http import asyncapi
-from service.http.openapi import as_committed, document
+from service.http.describing import asyncapi
+from service.http.describing.openapi import as_committed, document
 
 PATH = Path(__file__).parent.parent / "openapi" / "openapi.json"
 ASYNC_PATH = PATH.with_name("asyncapi.json")

@@ -24,8 +24,8 @@ from service import logs
 from service.app import create_app
 from service.bootstrap import build, close
 from service.errors import Problem
-from service.http.edge import LINES_TYPES
-from service.http.entrance import Entrance
+from service.http.layers.edge import LINES_TYPES
+from service.http.layers.entrance import Entrance
 from service.http.problems import KINDS, MEDIA_TYPE, document
 from service.intake.rejections import IMPORTS_ROUTE
 from service.loops import start_loops

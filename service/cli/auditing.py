@@ -35,7 +35,7 @@ def audit_log(
     """Tell every management call, the newest first."""
     from projections.registers.access import AUDIT_LOG
     from projections.registers.register import AskEntries, found
-    from service.http.answers import audit_entry_of, instant
+    from service.http.answers.values import audit_entry_of, instant
 
     wanted = {"actor": actor, "action": action}
     asked = AskEntries(

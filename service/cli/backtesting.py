@@ -45,7 +45,7 @@ def backtest(
     It is compared with the active version: who would stand in which stage. Nothing is stored,
     nothing is announced.
     """
-    from service.http.backtests import backtest_of, change_of
+    from service.http.models.backtests import backtest_of, change_of
     from service.modelling.backtests import Order
 
     if not 0 < sample <= 1:

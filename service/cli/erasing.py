@@ -55,7 +55,7 @@ def erase(
     of all of them, those of the past included. Nothing brings them back.
     """
     from projections.registers.erasure import ErasureRefused
-    from service.http.erasures import erased_of
+    from service.http.subjects.erasures import erased_of
     from service.ports import SubjectKey
 
     settings = settings_now()
@@ -104,7 +104,7 @@ def erasures(*, tenant: TenantOption = "default", as_json: Json = False) -> None
 
     Keep the JSON beside your backups: customer erase-again needs it after going back to one.
     """
-    from service.http.erasures import erasure_of
+    from service.http.subjects.erasures import erasure_of
 
     settings = settings_now()
     require_database(settings)
@@ -153,7 +153,7 @@ def _read(file: Path) -> list[Erasure]:
     Raises:
         CommandError: It is no such list.
     """
-    from service.http.erasures import erasure_from
+    from service.http.subjects.erasures import erasure_from
 
     try:
         return [erasure_from(each) for each in json.loads(file.read_text())["data"]]

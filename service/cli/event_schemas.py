@@ -133,7 +133,7 @@ def _schema_in(file: Path) -> str:
 
 
 def _print(found: list[EventSchema], *, as_json: bool) -> None:
-    from service.http.answers import encoded, event_schema_of, instant
+    from service.http.answers.values import encoded, event_schema_of, instant
 
     if as_json:
         print_json_text(encoded({"data": [event_schema_of(each) for each in found]}))

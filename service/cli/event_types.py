@@ -18,7 +18,7 @@ def event_types(
     as_json: Json = False,
 ) -> None:
     """Tell the event types seen so far."""
-    from service.http.answers import event_type_of, instant
+    from service.http.answers.values import event_type_of, instant
 
     settings = settings_now()
     require_database(settings)

@@ -30,8 +30,8 @@ EndpointId = Annotated[str, typer.Argument(help="Id of the endpoint, we_….")]
 @guarded("stagefold webhooks list", "stagefold webhooks list --json")
 def list_endpoints(tenant: Tenant = "default", as_json: Json = False) -> None:
     """Show the endpoints."""
-    from service.http.answers import encoded
-    from service.http.webhooks import endpoint_of
+    from service.http.answers.values import encoded
+    from service.http.telling.webhooks import endpoint_of
     from service.webhooks.terms import terms_of
 
     require_database(settings_now())
@@ -60,8 +60,8 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make an endpoint and show its secret."""
-    from service.http.answers import encoded
-    from service.http.webhooks import endpoint_of
+    from service.http.answers.values import encoded
+    from service.http.telling.webhooks import endpoint_of
     from service.webhooks.terms import Terms
 
     terms = Terms(url, description, tuple(types or ["*"]))
@@ -106,8 +106,8 @@ def deliveries(
     as_json: Json = False,
 ) -> None:
     """Show deliveries, newest first."""
-    from service.http.answers import encoded
-    from service.http.deliveries import delivery_of
+    from service.http.answers.values import encoded
+    from service.http.telling.deliveries import delivery_of
     from service.webhooks.deliveries import DeliveryQuery, delivery_id, is_held
 
     require_database(settings_now())

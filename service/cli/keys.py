@@ -93,7 +93,7 @@ def adopt(
 ) -> None:
     """Take a write key that clients have already, from standard input."""
     from service.access.keys import Terms
-    from service.http.answers import api_key_of
+    from service.http.answers.values import api_key_of
 
     existing = sys.stdin.readline().strip()
     scopes, terms = ("events:write",), Terms()
@@ -120,7 +120,7 @@ async def _make(
 
 
 def _show_secret(key: ApiKey, token: str, said: str, *, as_json: bool) -> None:
-    from service.http.answers import api_key_of
+    from service.http.answers.values import api_key_of
 
     if as_json:
         print_json({**api_key_of(key), "key": token})
@@ -164,7 +164,7 @@ def _expiry(text: str | None) -> int | None:
 )
 def list_keys(tenant: TenantOption = "default", as_json: Json = False) -> None:
     """List the API keys, revoked ones too."""
-    from service.http.answers import api_key_of, instant
+    from service.http.answers.values import api_key_of, instant
 
     async def ask(services: Services) -> list[ApiKey]:
         return await services.store.keys(tenant)
@@ -202,7 +202,7 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Change the secret of an API key; the new one is shown this once."""
-    from service.http.answers import instant
+    from service.http.answers.values import instant
 
     length = _overlap(overlap)
     settings = settings_now()
@@ -230,7 +230,7 @@ def revoke(key_id: KeyId, tenant: TenantOption = "default", as_json: Json = Fals
 
     Running servers may take it for 30 more seconds.
     """
-    from service.http.answers import api_key_of
+    from service.http.answers.values import api_key_of
 
     settings = settings_now()
     require_database(settings)

@@ -211,7 +211,7 @@ def put_model(
 
     Nobody sees it until it is activated. A document that is stored already makes no new version.
     """
-    from service.http.answers import model_version_of
+    from service.http.answers.values import model_version_of
 
     async def put(services: Services) -> ModelVersion:
         await require_tenant(services, tenant)
@@ -237,7 +237,7 @@ def list_versions(
     The newest first, each with how far it has come: draft, validated, backtested, active, standby
     or retired.
     """
-    from service.http.answers import model_version_of
+    from service.http.answers.values import model_version_of
 
     async def ask(services: Services) -> list[dict[str, object]]:
         await services.catalogue.find(tenant, key)
@@ -276,7 +276,7 @@ def publish(file: ModelFile, tenant: Tenant = "default", as_json: Json = False) 
     A document that is stored already makes no new version. Readers see the old version until the
     new one has caught up.
     """
-    from service.http.answers import instant, model_version_of
+    from service.http.answers.values import instant, model_version_of
 
     async def put(services: Services) -> ModelVersion:
         await require_tenant(services, tenant)

@@ -103,7 +103,7 @@ def start(
 
 def _fold(begin: Callable[[Services], Awaitable[Generation]], *, as_json: bool) -> None:
     """Run the rebuild that *begin* begins to its end, and tell how it ended."""
-    from service.http.answers import rebuild_of
+    from service.http.answers.values import rebuild_of
 
     settings = settings_now()
     require_database(settings)
@@ -165,7 +165,7 @@ def outdated(*, as_json: Json = False) -> None:
     tenants are folded, one after the other, each with its rate and time left; each is without
     answers until its rebuild is done.
     """
-    from service.http.answers import rebuild_of
+    from service.http.answers.values import rebuild_of
 
     settings = settings_now()
     require_database(settings)
@@ -209,7 +209,7 @@ def status(
     The newest first, with rate and time left.
     """
     from service.errors import Problem
-    from service.http.answers import rebuild_of
+    from service.http.answers.values import rebuild_of
 
     settings = settings_now()
     require_database(settings)
@@ -248,7 +248,7 @@ def cancel(*, rebuild: RebuildId, tenant: Tenant = "default", as_json: Json = Fa
 
     Whichever process runs it; readers go on with what they see.
     """
-    from service.http.answers import rebuild_of
+    from service.http.answers.values import rebuild_of
 
     settings = settings_now()
     require_database(settings)
@@ -271,7 +271,7 @@ def diff(*, rebuild: RebuildId, tenant: Tenant = "default", as_json: Json = Fals
 
     How many stand in which stage before and after, and the first of those who stand elsewhere.
     """
-    from service.http.rebuilds import diff_of
+    from service.http.models.rebuilds import diff_of
 
     async def look(services: Services) -> Diff:
         return await services.rebuilds.diff(tenant, rebuild, limit=SHOWN)
@@ -300,7 +300,7 @@ def put_to_use(*, rebuild: RebuildId, tenant: Tenant = "default", as_json: Json 
 
     It was begun with --no-activate; nothing is announced.
     """
-    from service.http.answers import rebuild_of
+    from service.http.answers.values import rebuild_of
 
     async def take_over(services: Services) -> dict[str, object]:
         found = await services.rebuilds.activate(tenant, rebuild)

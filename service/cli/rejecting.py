@@ -45,8 +45,8 @@ def list_rejected(
     as_json: Json = False,
 ) -> None:
     """Show events that were refused, newest first."""
-    from service.http.answers import encoded
-    from service.http.rejected import rejected_of
+    from service.http.answers.values import encoded
+    from service.http.events.rejected import rejected_of
 
     require_database(settings_now())
     query = _query(tenant, code, source, limit)
@@ -62,7 +62,7 @@ def list_rejected(
 
 
 def _line(one: RejectedEvent) -> tuple[str, ...]:
-    from service.http.answers import instant
+    from service.http.answers.values import instant
     from service.intake.rejections import id_of
 
     text = one.text[:_TEXT_SHOWN].decode("utf-8", "replace")
@@ -82,8 +82,8 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Send refused events through the door again, oldest first."""
-    from service.http.answers import encoded
-    from service.http.rejected import retried_of
+    from service.http.answers.values import encoded
+    from service.http.events.rejected import retried_of
 
     require_database(settings_now())
     numbers, query = _numbers(ids or []), _query(tenant, code, source, limit)

@@ -9,7 +9,7 @@ from domain.instants import format_instant
 from domain.machine.explain import ClauseValue, RuleExplanation
 from domain.transitions import INITIAL_RULE
 from service.cli.subjects import Life
-from service.http.answers import encoded, explanation_of, instant, subject_of
+from service.http.answers.values import encoded, explanation_of, instant, subject_of
 from service.language.speaker import Language
 from service.standing import Standing
 

@@ -22,7 +22,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a tenant; its first admin key is shown this once."""
-    from service.http.answers import api_key_of, tenant_of
+    from service.http.answers.values import api_key_of, tenant_of
 
     tenant, key, token = use(lambda services: services.tenants.create(tenant_id, name or tenant_id))
     if as_json:
@@ -36,7 +36,7 @@ def create(
 @guarded("stagefold tenants list")
 def list_tenants(as_json: Json = False) -> None:
     """List the tenants, the operator's own first."""
-    from service.http.answers import instant, tenant_of
+    from service.http.answers.values import instant, tenant_of
 
     settings = settings_now()
     require_database(settings)

@@ -72,7 +72,7 @@ def seal(as_json: Json = False) -> None:
     A server seals by itself; this is for an anchor of now. Keep it where whoever could change the
     database cannot reach it.
     """
-    from service.http.seals import seal_of
+    from service.http.management.seals import seal_of
     from service.loops import sealer_of
     from service.safekeeping.seals import anchor_of
 

@@ -218,7 +218,7 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
         message = "there is nothing at this path; /openapi.json lists what there is"
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        from service.http.operations import methods_at  # noqa: PLC0415 -- loads every schema
+        from service.http.schemas.operations import methods_at  # noqa: PLC0415 -- loads every schema
 
         headers["Allow"] = ", ".join(methods_at(request.url.path)) or headers.get("Allow", "")
         message = f"{request.method} is not allowed here; this takes {headers['Allow']}"

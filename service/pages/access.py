@@ -19,7 +19,7 @@ from starlette.responses import Response
 from domain.instants import HOUR, SECOND
 from service.access.keys import DEFAULT_TENANT, Principal
 from service.errors import Problem
-from service.http.addresses import address_of
+from service.http.requests.addresses import address_of
 from service.services import Services
 
 SCOPE = "customers:read"

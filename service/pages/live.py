@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access.keys import Principal
-from service.http.event_stream import EventStream
+from service.http.answers.event_stream import EventStream
 from service.live.frames import Place
 from service.live.stream import Reader
 from service.live.wishes import Wish

@@ -77,7 +77,7 @@ class Reference:
 
 def reference_of(app: FastAPI) -> Reference:
     """Return the description of the API of *app*."""
-    from service.http.openapi import document  # noqa: PLC0415 -- loads every schema
+    from service.http.describing.openapi import document  # noqa: PLC0415 -- loads every schema
 
     found: Json = document(app)
     operations = list(_operations(found))

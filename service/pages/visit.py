@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service.access.keys import Principal
 from service.errors import Problem
-from service.http.cursors import Cursors
+from service.http.requests.cursors import Cursors
 from service.language.speaker import CODES, Language, language_of
 from service.pages import access
 from service.pages.catalogue import ModelLabel, labels

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from service.access.keys import SCOPES, id_of, new_token
-from service.http.operations import OPERATIONS
+from service.http.schemas.operations import OPERATIONS
 from tests.http.conftest import ADMIN_KEY, Api, SeededRandomness, did
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ import pytest
 
 from projections.registers.access import AUDIT_LOG, AuditEntry
 from projections.registers.register import entries
-from service.http.operations import OPERATIONS, is_managed
+from service.http.schemas.operations import OPERATIONS, is_managed
 from tests.http.conftest import Api, did
 from tests.http.test_access import BODIES, NAMES
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.http.schemas import Listed
-from service.http.schemas_of_models import BacktestOut, ChangeOut, RollbackOut
+from service.http.schemas.answers import Listed
+from service.http.schemas.models import BacktestOut, ChangeOut, RollbackOut
 from tests.http.conftest import SHOP, Api, did
 
 pytestmark = pytest.mark.anyio

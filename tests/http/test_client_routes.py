@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from service.http.compat_schema import BATCHES_AT, CALLS_AT, CAPTURES_AT, CAPTURES_V1_AT
+from service.http.schemas.compat import BATCHES_AT, CALLS_AT, CAPTURES_AT, CAPTURES_V1_AT
 from tests.http.conftest import ADMIN_KEY, Api
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from service.door.bounds import Bounds
 from service.door.events import Door, Refused
 from service.door.strict import is_plain, read
 from service.errors import Problem
-from service.http.events_schema import EventIn
+from service.http.schemas.events import EventIn
 from service.ports import NewEvent
 from tests.http.builders import BOUNDS, NOW, origin
 

@@ -9,7 +9,7 @@ import pytest
 
 from projections.events.log import Receipt, Submission
 from service.adapters.embedded.store import EmbeddedStore
-from service.http.operations import OPERATIONS
+from service.http.schemas.operations import OPERATIONS
 from service.services import Services
 from service.workers.follower import Follower
 from tests.http.conftest import Api, did

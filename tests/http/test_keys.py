@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from service import logs
-from service.http.addresses import address_of
+from service.http.requests.addresses import address_of
 from service.settings import Settings
 from tests.http.conftest import Api, MakeApi, did
 

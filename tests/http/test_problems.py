@@ -11,10 +11,10 @@ import pytest
 from starlette.requests import Request
 
 from service.app import create_app
-from service.http import openapi
-from service.http.edge import SECURITY_HEADERS
-from service.http.operations import OPERATIONS
+from service.http.describing import openapi
+from service.http.layers.edge import SECURITY_HEADERS
 from service.http.problems import KINDS
+from service.http.schemas.operations import OPERATIONS
 from service.openapi import PATH
 from service.ports import StoreUnavailable
 from tests.http.conftest import Api, did
@@ -95,7 +95,7 @@ async def test_an_unforeseen_error_tells_nothing_but_its_id(
     def fail(_request: Request) -> None:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr("service.http.requests.services_of", fail)
+    monkeypatch.setattr("service.http.requests.calls.services_of", fail)
 
     answer = await api.get("/v1/limits")
 

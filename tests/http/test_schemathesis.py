@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from service.http.operations import OPERATIONS
+from service.http.schemas.operations import OPERATIONS
 from tests.http.conftest import did
 from tests.http.serving import ADMIN_KEY, ANSWER_SECONDS_MAX, PATIENT, serving
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from service.app import create_app
-from service.http import compat_schema, openapi
+from service.http.describing import openapi
+from service.http.schemas import compat as compat_schema
 from tests.http.conftest import Api
 from tests.http.test_access import NAMES
 

@@ -11,8 +11,8 @@ import jsonschema
 
 from service.door.bounds import Bounds
 from service.door.events import Door, Origin
-from service.http import asyncapi
-from service.http.openapi import as_committed
+from service.http.describing import asyncapi
+from service.http.describing.openapi import as_committed
 from service.openapi import ASYNC_PATH
 from service.ports import NewEvent
 

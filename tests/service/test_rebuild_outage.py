@@ -14,7 +14,7 @@ from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.memory.readings import MemoryReadings
 from service.adapters.memory.rows import MemoryRows
 from service.adapters.runners import DirectRunner
-from service.http.rebuilds import diff_of
+from service.http.models.rebuilds import diff_of
 from service.leases import Alone
 from service.modelling.rebuilds import Rebuilds
 from service.ports import Generation, StoreUnavailable

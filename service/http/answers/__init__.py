@@ -1,0 +1,1 @@
+"""Answers: how values are told, and answers that do not end."""

@@ -1,0 +1,1 @@
+"""The API about itself: OpenAPI, AsyncAPI, and a page for each code."""

@@ -1,0 +1,148 @@
+"""The AsyncAPI document: what the topics hold, for programs. Spec: AsyncAPI 3.1.0.
+
+It tells of the topics by their default names; the settings choose others. An event of ours is
+described by the same schema as in the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from service.http.describing.asyncapi_out import TOPIC, messages_out, schemas_out
+from service.http.schemas.events import EventIn
+from service.settings import Settings
+
+Json = dict[str, Any]
+
+_SCHEMAS = "#/components/schemas/"
+_MESSAGES = "#/components/messages/"
+_ABOUT = """\
+Records of the topics of events are taken in, each once. An event says itself whom it is about; the
+key only chooses the partition, best by the customer. What cannot be read is kept as a rejected
+event. To the topics of transitions is written what webhooks tell, at least once, by the same ids.
+"""
+_TEXT: Json = {"type": "string", "minLength": 1}
+_ATTRIBUTES: Json = {
+    "specversion": {"type": "string", "const": "1.0"},
+    "id": _TEXT,
+    "source": {**_TEXT, "format": "uri-reference"},
+    "type": {**_TEXT, "description": "The type of the event."},
+    "subject": {**_TEXT, "description": "The customer."},
+    "partitionkey": {**_TEXT, "description": "The customer, if there is no subject."},
+    "anonymousid": {**_TEXT, "description": "Somebody not yet known by name."},
+    "accountid": {**_TEXT, "description": "The company that the customer acted for."},
+    "time": {"type": "string", "format": "date-time"},
+    "datacontenttype": _TEXT,
+}
+_REQUIRED = ("specversion", "id", "source", "type")
+_SAID: Json = {"id": "o-1", "source": "/shop", "specversion": "1.0", "type": "order_completed"}
+_SAID |= {"subject": "user-1", "time": "2026-03-01T12:00:00Z"}
+_DATA: Json = {"amount": 39.95}
+
+
+def document(version: str) -> Json:
+    """Return the AsyncAPI document of this *version*."""
+    (topic, _), *_ = Settings().kafka_topics
+    messages, told = _messages(), messages_out()
+    return {
+        "asyncapi": "3.1.0",
+        "info": {
+            "title": "stagefold",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "events": {
+                "address": topic,
+                "title": "Events in",
+                "description": "What happened; one event to a record.",
+                "messages": {name: {"$ref": _MESSAGES + name} for name in messages},
+                "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
+            },
+            "transitions": {
+                "address": TOPIC,
+                "title": "Transitions out",
+                "description": "What has become of customers and accounts, in order for each.",
+                "messages": {name: {"$ref": _MESSAGES + name} for name in told},
+                "bindings": {"kafka": {"topic": TOPIC, "bindingVersion": "0.5.0"}},
+            },
+        },
+        "operations": {
+            "takeEvents": {
+                "action": "receive",
+                "channel": {"$ref": "#/channels/events"},
+                "summary": "Take events in, each record once.",
+                "messages": [{"$ref": f"#/channels/events/messages/{name}"} for name in messages],
+            },
+            "tellTransitions": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/transitions"},
+                "summary": "Tell of transitions, at least once.",
+                "messages": [{"$ref": f"#/channels/transitions/messages/{name}"} for name in told],
+            },
+        },
+        "components": {
+            "messages": {**messages, **told},
+            "schemas": {**_schemas(), **schemas_out()},
+        },
+    }
+
+
+def _messages() -> Json:
+    native = EventIn.model_json_schema()["examples"][0]
+    structured = {**_SAID, "data": _DATA}
+    headers = {f"ce_{name}": value for name, value in _SAID.items()}
+    return {
+        "event": _message("An event of ours", "Event", "application/json", {"payload": native}),
+        "cloudEvent": _message(
+            "A structured CloudEvent",
+            "CloudEvent",
+            "application/cloudevents+json",
+            {"payload": structured},
+        ),
+        "binaryCloudEvent": {
+            **_message(
+                "A binary CloudEvent",
+                "Data",
+                "application/json",
+                {"headers": {**headers, "content-type": "application/json"}, "payload": _DATA},
+            ),
+            "headers": {"$ref": f"{_SCHEMAS}Attributes"},
+        },
+    }
+
+
+def _message(title: str, schema: str, content_type: str, example: Json) -> Json:
+    key = {"type": "string", "description": "Chooses the partition; best the customer."}
+    return {
+        "title": title,
+        "contentType": content_type,
+        "payload": {"$ref": _SCHEMAS + schema},
+        "examples": [example],
+        "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _schemas() -> Json:
+    _, defined = models_json_schema([(EventIn, "validation")], ref_template=_SCHEMAS + "{model}")
+    found: Json = defined["$defs"]
+    found["Event"] = found.pop("EventIn")
+    found["CloudEvent"] = {
+        "type": "object",
+        "required": list(_REQUIRED),
+        "properties": {**_ATTRIBUTES, "data": {}, "data_base64": {"type": "string"}},
+    }
+    found["Attributes"] = {
+        "type": "object",
+        "required": [f"ce_{name}" for name in _REQUIRED],
+        "properties": {
+            "content-type": _TEXT,
+            **{f"ce_{name}": schema for name, schema in _ATTRIBUTES.items()},
+        },
+    }
+    found["Data"] = {"description": "The event's properties, if an object."}
+    return found

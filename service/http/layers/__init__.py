@@ -1,0 +1,1 @@
+"""What every request passes, and what answers before there is anything to answer with."""

@@ -1,0 +1,1 @@
+"""Models: versions, boards, rebuilds and backtests."""

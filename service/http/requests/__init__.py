@@ -1,0 +1,1 @@
+"""Requests: who calls, with which parameters and body."""

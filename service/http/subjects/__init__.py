@@ -1,0 +1,1 @@
+"""Customers and accounts: where each stands, and how it came there; lists of them."""
