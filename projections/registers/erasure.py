@@ -20,10 +20,11 @@ from domain.buckets import bucket_of
 from domain.events import ACCOUNT_TRAITS, ALIAS, ERASE, IDENTIFY, STAGE_SET, UNALIAS, VOID
 from domain.facts import Facts, reduced
 from domain.machine.upcasting import FIRST_VERSION, schema_version
-from projections.asking import Ref
+from projections.asking import Ref, Script
 from projections.events.log import SubjectKey
 from projections.events.payloads import decoder
-from projections.registers.register import Register
+from projections.reading.answers import Page
+from projections.registers.register import AskEntries, Register, paged
 
 ErasureMode = Literal["anonymise", "purge"]
 MODES: Final[tuple[ErasureMode, ...]] = ("anonymise", "purge")
@@ -142,6 +143,11 @@ ERASED_KEYS = Register("erased_keys", ErasedKey, key=2)
 ERASED_BUCKETS = Register("erased_buckets", ErasedBucket, key=1)
 OPENINGS = Register("erasing", Opening, key=2)
 UNFINISHED = Register("erasures_unfinished", Unfinished, key=2)
+
+
+def erasures_of(tenant: str, *, after: int, limit: int) -> Script[Page[Erasure]]:
+    """Return the tenant's erasures behind position *after*, oldest first."""
+    return (yield from paged(ERASURES, AskEntries(ERASURES, (tenant,), (after,), limit)))
 
 
 class ErasureRefused(Exception):  # noqa: N818 -- it names what happened

@@ -7,10 +7,11 @@ answers. So whoever has something small to keep writes a value and a script, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, TypeVar
 
 from projections.asking import Question, Script, ask
+from projections.reading.answers import Page
 from projections.rows.changes import Row
 
 Value = TypeVar("Value")
@@ -100,6 +101,14 @@ def found(register: Register[Value], asked: AskEntries) -> Script[list[Value]]:
     """Return the values of *register* that *asked* is about."""
     rows = yield from ask(asked)
     return [register.value(row) for row in rows]
+
+
+def paged(register: Register[Value], asked: AskEntries) -> Script[Page[Value]]:
+    """Return a page of the values that *asked* is about; the next one begins behind its end."""
+    rows = yield from ask(replace(asked, limit=asked.limit + 1))
+    shown = rows[: asked.limit]
+    rest = shown[-1][len(asked.prefix) : register.key] if len(rows) > asked.limit else None
+    return Page(tuple(map(register.value, shown)), rest)
 
 
 def entry(register: Register[Value], *key: object) -> Script[Value | None]:

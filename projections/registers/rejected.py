@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from projections.asking import Script, ask
 from projections.reading.answers import Page
-from projections.registers.register import AskEntries, Register, WriteEntries, entry, put
+from projections.registers.register import AskEntries, Register, WriteEntries, entry, paged, put
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +122,13 @@ def listed(query: RejectedQuery) -> Script[Page[RejectedEvent]]:
         REJECTED,
         (query.tenant,),
         after=() if query.after is None else (query.after,),
-        limit=query.limit + 1,
+        limit=query.limit,
         newest_first=query.newest_first,
         equal=(*query.equal, *settled),
         since=query.since,
         until=query.until,
     )
-    rows = yield from ask(asked)
-    found = tuple(REJECTED.value(row) for row in rows[: query.limit])
-    return Page(found, (found[-1].number,) if len(rows) > query.limit else None)
+    return (yield from paged(REJECTED, asked))
 
 
 def numbered(tenant: str, numbers: Sequence[int]) -> Script[list[RejectedEvent]]:

@@ -108,7 +108,7 @@ def erasures(*, tenant: TenantOption = "default", as_json: Json = False) -> None
 
     settings = settings_now()
     require_database(settings)
-    found = use(lambda services: services.erasing.erasures(tenant), settings=settings)
+    found = use(lambda services: services.erasing.every_erasure(tenant), settings=settings)
     rows = [erasure_of(each) for each in found]
     if as_json:
         print_json({"data": rows})

@@ -182,11 +182,16 @@ class Intake:
         return await self._appender.append(Submission(events, companion=companion))
 
     async def append(self, events: Sequence[NewEvent], *, atomic: bool = False) -> list[Receipt]:
-        """Return the receipts of *events* that need no judging, because we made them."""
+        """Return the receipts of *events* that need no judging, because we made them.
+
+        Those of the past cost nothing of the key's quota: a file was let in as a whole, waits its
+        turn in the log, and would keep out for hours what happens now.
+        """
         if not events:
             return []
         first = events[0]
-        self._charge(first.key_id, len(events))
+        if not first.historical:
+            self._charge(first.key_id, len(events))
         receipts = await self._append(events, atomic=atomic)
         self._count(first.tenant, first.key_id, (each.status for each in receipts))
         return receipts

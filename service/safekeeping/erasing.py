@@ -15,16 +15,16 @@ import structlog
 
 from domain.instants import DAY, MINUTE, format_instant
 from projections.registers.erasure import (
-    ERASURES,
     UNFINISHED,
     Erasure,
     ErasureMode,
     Order,
     Unfinished,
+    erasures_of,
     is_erased_name,
     mode_of,
 )
-from projections.registers.register import AskEntries, entries, found
+from projections.registers.register import entries
 from projections.webhooks.erasing import forget_at_last, tell_and_forget
 from service import notes
 from service.webhooks import terms
@@ -32,7 +32,7 @@ from service.webhooks.news import Told
 
 if TYPE_CHECKING:
     from projections.erasing.erase import Erased
-    from service.ports import Clock, Randomness, Store, SubjectKey
+    from service.ports import Clock, Page, Randomness, Store, SubjectKey
     from service.progress import Progress
     from service.webhooks.fan_out import FanOut
 
@@ -46,7 +46,7 @@ SECRET_OCTETS = 32
 TARGET = "/v1/customers/{erased}"
 """What the audit log says instead of a name."""
 
-ERASURES_MAX = 100_000
+PAGE = 1_000
 _log = structlog.get_logger("stagefold.erasing")
 
 
@@ -87,10 +87,19 @@ class Erasing:
         await self.finish()
         return erased
 
-    async def erasures(self, tenant: str) -> list[Erasure]:
-        """Return the tenant's erasures, oldest first."""
-        asked = AskEntries(ERASURES, (tenant,), limit=ERASURES_MAX)
-        return await self._store.look(found(ERASURES, asked))
+    async def erasures(self, tenant: str, *, after: int, limit: int) -> Page[Erasure]:
+        """Return the tenant's erasures behind position *after*, oldest first."""
+        return await self._store.look(erasures_of(tenant, after=after, limit=limit))
+
+    async def every_erasure(self, tenant: str) -> list[Erasure]:
+        """Return all of the tenant's erasures, oldest first."""
+        listed: list[Erasure] = []
+        after: int | None = 0
+        while after is not None:
+            page = await self.erasures(tenant, after=after, limit=PAGE)
+            listed += page.rows
+            after = None if page.next_after is None else int(page.next_after[0])
+        return listed
 
     async def repeat(self, listed: Sequence[Erasure]) -> int:
         """Erase again whom *listed* erased, where they stand as they stood; return how many.

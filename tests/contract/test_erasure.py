@@ -12,7 +12,13 @@ import pytest
 from projections.erasing.erase import Erased
 from projections.events.log import SubjectKey, Submission
 from projections.reading.answers import BoardQuery, CustomerQuery
-from projections.registers.erasure import ERASED_PREFIX, ErasureMode, ErasureRefused, Order
+from projections.registers.erasure import (
+    ERASED_PREFIX,
+    ErasureMode,
+    ErasureRefused,
+    Order,
+    erasures_of,
+)
 from service.ports import Store
 from tests.builders import at
 from tests.contract.saying import (
@@ -281,3 +287,17 @@ async def test_a_model_that_reads_ids_of_events_refuses_to_anonymise(store: Stor
 
     assert await everything_said(store) == before
     assert (await erase(store, "purge")).erasure.events == 1
+
+
+async def test_the_list_of_erasures_is_read_in_pages(store: Store) -> None:
+    await fill(store)
+    for number, name in enumerate(("ann", "bob")):
+        await store.erase(order("purge", SubjectKey.of_customer(name), number), LATER)
+
+    first = await store.look(erasures_of(TENANT, after=0, limit=1))
+    rest = await store.look(erasures_of(TENANT, after=first.rows[0].position, limit=1))
+
+    assert first.next_after == (first.rows[0].position,)
+    assert rest.next_after is None
+    assert first.rows[0].position < rest.rows[0].position
+    assert (await store.look(erasures_of("another", after=0, limit=1))).rows == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from service.http.erasures import PARTS
 from tests.http.conftest import Api, did
 
 pytestmark = pytest.mark.anyio
@@ -115,3 +116,22 @@ async def test_the_audit_log_says_that_somebody_was_erased_and_not_who(api: Api)
         "/v1/customers/{erased}",
         f"/v1/customers/{token}/aliases",
     ]
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+async def test_a_part_of_a_customer_cannot_be_erased(api: Api, part: str) -> None:
+    await api.send(did("ordered", f"ann/{part}", "2026-02-01T00:00:00Z"))
+
+    answer = await api.client.delete(f"{ANN}/{part}")
+
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"]
+
+
+async def test_every_part_of_a_customer_is_known(api: Api) -> None:
+    begin = "/v1/customers/{subject_id}/"
+
+    paths = (await api.get("/openapi.json")).json()["paths"]
+
+    parts = {path.removeprefix(begin) for path in paths if path.startswith(begin)}
+    assert {each.partition("/")[0] for each in parts} == PARTS

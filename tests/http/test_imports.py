@@ -74,6 +74,17 @@ async def stored(api: Api) -> list[dict[str, Any]]:
     return rows
 
 
+async def test_the_lines_of_a_file_cost_nothing_of_the_quota_of_the_key(spooling: Api) -> None:
+    """What happens now is let in beside it, however long the file is."""
+    key = await spooling.key("events:import", "events:write", events_per_second=5)
+    sent = await spooling.client.post("/v1/imports", content=lines(50), headers={**LINES, **key})
+    await taken_in(spooling, sent)
+
+    answer = await spooling.send(did("ordered", "now", "2026-03-01T00:00:00Z"), headers=key)
+
+    assert answer.status_code == 200, answer.text
+
+
 async def test_a_file_of_lines_gets_in_as_the_past(spooling: Api, tmp_path: Path) -> None:
     sent = await spooling.client.post("/v1/imports", content=lines(10), headers=LINES)
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from domain.instants import format_instant, parse_instant
 from projections.erasing.erase import Erased
@@ -21,10 +23,6 @@ from service.http.requests.strict_route import StrictRoute
 from service.http.subjects.subject import SubjectId
 from service.ports import SubjectKey
 
-router = APIRouter(
-    tags=["customers"], dependencies=[Depends(only_known_parameters)], route_class=StrictRoute
-)
-
 Mode = Annotated[
     Literal["anonymise", "purge"],
     Query(
@@ -32,6 +30,25 @@ Mode = Annotated[
         " takes the customer out of lists, boards and funnels of now and then as well."
     ),
 ]
+
+
+PARTS = frozenset({"aliases", "events", "explain", "stages", "timeline", "transitions"})
+"""What may stand behind a customer's id: such a path means that part, never a customer."""
+
+
+class WholeCustomer(StrictRoute):
+    """A route to a customer whose id may hold slashes, that leaves paths to its parts alone."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return what a route does, and no match where the path ends with the name of a part."""
+        match, found = super().matches(scope)
+        last = scope["path"].rpartition("/")[2]
+        return (Match.NONE, {}) if match is Match.FULL and last in PARTS else (match, found)
+
+
+router = APIRouter(
+    tags=["customers"], dependencies=[Depends(only_known_parameters)], route_class=WholeCustomer
+)
 
 
 @router.delete("/v1/customers/{subject_id:path}", summary="Forget a customer")
@@ -57,11 +74,8 @@ async def erasures(*, call: MayAdminister, limit: Limit = 50, cursor: Cursor = N
     cursors = call.cursors()
     begun = cursors.read(cursor)
     after = int(begun[0]) if begun else 0
-    every = await call.services.erasing.erasures(call.tenant)
-    behind = [one for one in every if one.position > after]
-    page = behind[:limit]
-    following = (page[-1].position,) if len(behind) > limit else None
-    return answer(listed([erasure_of(one) for one in page], cursors.write(following)))
+    page = await call.services.erasing.erasures(call.tenant, after=after, limit=limit)
+    return answer(listed([erasure_of(one) for one in page.rows], cursors.write(page.next_after)))
 
 
 def erased_of(erased: Erased) -> Members:
