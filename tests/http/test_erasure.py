@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.http.erasures import PARTS
+from service.http.subjects.erasures import PARTS
 from tests.http.conftest import Api, did
 
 pytestmark = pytest.mark.anyio
