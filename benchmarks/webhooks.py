@@ -26,7 +26,7 @@ import httpx
 
 from benchmarks.figures import Figure, ratio, say
 from benchmarks.serving import taking
-from projections.asking import Script
+from projections.asking import EVERYBODY, Script
 from projections.registers.register import entries, put
 from projections.webhooks.lanes import Claimed, Parcel, Room, Settled, claim, enqueue, settle
 from projections.webhooks.rows import ENDPOINTS, WAITING, Attempt, Endpoint, Message
@@ -88,7 +88,7 @@ async def delivered(store: Store, count: int) -> float:
     """Return deliveries per second until all that wait are delivered."""
     courier = Courier(store, SystemClock(), SystemRandomness(), GuardedClient(HERE), Alone())
     start = time.perf_counter()
-    while await store.look(_left()):
+    while await store.look(_left(), of=EVERYBODY):
         await courier.round()
     rate = count / (time.perf_counter() - start)
     await courier.close()

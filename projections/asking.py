@@ -8,13 +8,25 @@ connection that blocks and one that is awaited.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeAlias, TypeVar
+from enum import Enum
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
 
 Ref: TypeAlias = tuple[int, int]
 """Where a subject's rows are: its bucket and its number."""
+
+
+class Everybody(Enum):
+    """What stands in place of a tenant where rows of all of them are meant, or of none."""
+
+    EVERYBODY = "everybody"
+
+
+EVERYBODY: Final = Everybody.EVERYBODY
+Whose: TypeAlias = str | Literal[Everybody.EVERYBODY]
+"""On whose behalf rows are read: a tenant, or everybody; whoever reads has to say so."""
 
 
 class Question(Generic[Answer]):

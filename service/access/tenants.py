@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from projections.asking import EVERYBODY
 from projections.registers.access import TENANTS, Tenant, add_tenant
 from projections.registers.register import entries, entry
 from service import notes
@@ -44,9 +45,11 @@ class Tenants:
 
     async def all(self) -> list[Tenant]:
         """Return every tenant by id, the operator's own first."""
-        return [_OPERATORS, *await self._store.look(entries(TENANTS))]
+        return [_OPERATORS, *await self._store.look(entries(TENANTS), of=EVERYBODY)]
 
     async def exists(self, tenant_id: str) -> bool:
         """Whether there is a tenant of that id."""
         asked = entry(TENANTS, tenant_id)
-        return tenant_id == DEFAULT_TENANT or await self._store.look(asked) is not None
+        return (
+            tenant_id == DEFAULT_TENANT or await self._store.look(asked, of=EVERYBODY) is not None
+        )

@@ -49,7 +49,7 @@ def audit_log(
     )
 
     async def ask(services: Services) -> list[AuditEntry]:
-        return await services.store.look(found(AUDIT_LOG, asked))
+        return await services.store.look(found(AUDIT_LOG, asked), of=tenant)
 
     settings = settings_now()
     require_database(settings)

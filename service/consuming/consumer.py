@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from projections.asking import EVERYBODY
 from projections.registers.consumed import Intake as Companion
 from projections.registers.consumed import OffsetTaken, Stretch, consumed
 from service.consuming.figures import ConsumerFigures
@@ -136,7 +137,7 @@ class Consumer:
 
     async def _stored(self, places: Sequence[Place]) -> dict[Place, int]:
         stored = {
-            topic: await self._store.look(consumed(topic))
+            topic: await self._store.look(consumed(topic), of=EVERYBODY)
             for topic in sorted({place.topic for place in places})
         }
         return {

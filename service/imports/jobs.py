@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from domain.instants import DAY, SECOND
+from projections.asking import EVERYBODY
 from projections.registers import imports
 from projections.registers.imports import ImportJob, ImportStatus
 from service.door.events import Origin, Refused
@@ -176,7 +177,7 @@ class Imports:
             StoreUnavailable: It stands where it stood; the next round goes on.
         """
         await self._give_up_old_uploads()
-        for job in await self._store.look(imports.with_status("running")):
+        for job in await self._store.look(imports.with_status("running"), of=EVERYBODY):
             if spool.size_of(Path(job.path)) is None:
                 continue
             self._holder = self._holder or self._randomness.token(12).hex()
@@ -231,14 +232,14 @@ class Imports:
 
     async def _give_up_old_uploads(self) -> None:
         until = self._clock.now() - UPLOAD_DAYS_MAX * DAY
-        for job in await self._store.look(imports.with_status("uploading")):
+        for job in await self._store.look(imports.with_status("uploading"), of=EVERYBODY):
             if job.created_at < until:
                 message = f"its file did not come to its end within {UPLOAD_DAYS_MAX} days"
                 await self._end(job, "failed", message)
 
     async def close(self) -> None:
         """Let another process, or the next one, go on at once."""
-        for job in await self._store.look(imports.with_status("running")):
+        for job in await self._store.look(imports.with_status("running"), of=EVERYBODY):
             if self._holder and job.holder == self._holder:
                 await self._store.keep(imports.let_go(job))
 
@@ -246,7 +247,7 @@ class Imports:
 
     async def of_tenant(self, tenant: str) -> list[ImportJob]:
         """Return the tenant's imports, the newest first."""
-        return await self._store.look(imports.of_tenant(tenant))
+        return await self._store.look(imports.of_tenant(tenant), of=tenant)
 
     async def find(self, tenant: str, name: str) -> ImportJob:
         """Return the import with that id.
@@ -254,7 +255,7 @@ class Imports:
         Raises:
             Problem: `import_not_found`.
         """
-        job = await self._store.look(imports.find(tenant, name))
+        job = await self._store.look(imports.find(tenant, name), of=tenant)
         if job is None:
             raise Problem("import_not_found", f"there is no import {name[:40]!a}")
         return job

@@ -66,7 +66,7 @@ class EventSchemas:
 
     async def _read(self, tenant: str) -> _Known:
         by_type: dict[str, dict[int, EventSchema]] = {}
-        for each in await self._store.look(entries(EVENT_SCHEMAS, tenant)):
+        for each in await self._store.look(entries(EVENT_SCHEMAS, tenant), of=tenant):
             by_type.setdefault(each.type, {})[each.version] = each
         rules = {name: _Rule(versions) for name, versions in by_type.items()}
         if len(self._known) >= _TENANTS_MAX:
@@ -92,13 +92,15 @@ class EventSchemas:
 
     async def find(self, tenant: str, event_type: str, version: int) -> EventSchema | None:
         """Return the schema of that version, if there is one."""
-        found = await self._store.look(entries(EVENT_SCHEMAS, tenant, event_type, version))
+        found = await self._store.look(
+            entries(EVENT_SCHEMAS, tenant, event_type, version), of=tenant
+        )
         return found[0] if found else None
 
     async def all(self, tenant: str, event_type: str | None = None) -> list[EventSchema]:
         """Return the schemas by type and version, or those of one type."""
         key = (tenant,) if event_type is None else (tenant, event_type)
-        return await self._store.look(entries(EVENT_SCHEMAS, *key))
+        return await self._store.look(entries(EVENT_SCHEMAS, *key), of=tenant)
 
     async def remove(
         self, tenant: str, event_type: str, version: int | None = None

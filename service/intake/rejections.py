@@ -142,11 +142,11 @@ class Rejections:
 
     async def page(self, query: RejectedQuery) -> Page[RejectedEvent]:
         """Return what meets *query*."""
-        return await self._store.look(listed(query))
+        return await self._store.look(listed(query), of=query.tenant)
 
     async def numbered(self, tenant: str, numbers: Sequence[int]) -> list[RejectedEvent]:
         """Return the tenant's rejected events with those *numbers*, as far as they exist."""
-        return await self._store.look(numbered(tenant, numbers))
+        return await self._store.look(numbered(tenant, numbers), of=tenant)
 
     async def retry(self, events: Sequence[RejectedEvent]) -> list[Retried]:
         """Return what became of *events*, sent through the door again in their order.

@@ -20,6 +20,7 @@ from domain.instants import SECOND
 from domain.lineage import of_one
 from domain.machine import compile_model
 from domain.model import Model
+from projections.asking import EVERYBODY
 from projections.backtesting import trials
 from projections.backtesting.backtest import CHANGES_MAX, Change, Tally, Trial, change_of
 from projections.backtesting.trials import Backtest, BacktestStatus
@@ -147,7 +148,7 @@ class Backtests:
             StoreUnavailable: The job stands where it stood; the next round goes on.
         """
         async with self._turn:
-            if not await self._store.look(trials.running()):
+            if not await self._store.look(trials.running(), of=EVERYBODY):
                 return await self._store.keep(trials.forget(ROWS_FORGOTTEN_AT_ONCE)) > 1
             now = self._clock.now()
             self._holder = self._holder or self._randomness.token(12).hex()
@@ -213,7 +214,7 @@ class Backtests:
 
     async def of_model(self, tenant: str, key: str) -> list[Backtest]:
         """Return the jobs for that model, the newest first."""
-        found = await self._store.look(trials.of_tenant(tenant))
+        found = await self._store.look(trials.of_tenant(tenant), of=tenant)
         return [job for job in found if job.model == key]
 
     async def find(self, tenant: str, key: str, name: str) -> Backtest:
@@ -222,7 +223,7 @@ class Backtests:
         Raises:
             Problem: `backtest_not_found`.
         """
-        job = await self._store.look(trials.find(tenant, name))
+        job = await self._store.look(trials.find(tenant, name), of=tenant)
         if job is None or job.model != key:
             raise Problem("backtest_not_found", f"there is no backtest {name[:40]!a} here")
         return job
@@ -238,14 +239,14 @@ class Backtests:
     ) -> tuple[list[Change], int | None]:
         """Return those who change behind number *after*, and where to go on; None at the end."""
         script = trials.changes_of(job, after=after, limit=limit + 1, old=old, new=new)
-        rows = await self._store.look(script)
+        rows = await self._store.look(script, of=job.tenant)
         following = rows[limit - 1].number if len(rows) > limit else None
         return [change_of(row.change) for row in rows[:limit]], following
 
     async def settle(self, job: Backtest) -> Backtest:
         """Return *job* at its end, whoever carries it on."""
         while True:
-            found = await self._store.look(trials.find(job.tenant, job.id))
+            found = await self._store.look(trials.find(job.tenant, job.id), of=job.tenant)
             if found is None or found.status != "running":
                 return found or job
             self.nudge()
@@ -255,7 +256,7 @@ class Backtests:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS if await self._is_held(job) else 0)
 
     async def _is_held(self, job: Backtest) -> bool:
-        found = await self._store.look(trials.find(job.tenant, job.id))
+        found = await self._store.look(trials.find(job.tenant, job.id), of=job.tenant)
         return found is not None and found.holder not in (None, self._holder)
 
     async def cancel(self, job: Backtest) -> Backtest:

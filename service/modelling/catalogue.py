@@ -118,7 +118,7 @@ class Catalogue:
             created_by=author,
             validated_at=now if draft.is_valid else None,
             backtested_at=trials.tried_at(
-                await self._store.look(trials.of_tenant(tenant)), model.key, model.hash
+                await self._store.look(trials.of_tenant(tenant), of=tenant), model.key, model.hash
             ),
         )
         if notes.pending() is not None:

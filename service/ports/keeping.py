@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from projections.asking import Ref, Script
+from projections.asking import Ref, Script, Whose
 from projections.models.catalogue import ApiKey
 from projections.rows.changes import Row
 from projections.safekeeping.seals import ALWAYS, Seal
@@ -53,8 +53,11 @@ class KeepsKeys(Protocol):
 class KeepsRegisters(Protocol):
     """Small values by key (`projections.registers.register`)."""
 
-    async def look(self, script: Script[Result]) -> Result:
-        """Return the outcome of *script*, which only asks for entries; all are of one moment."""
+    async def look(self, script: Script[Result], *, of: Whose) -> Result:
+        """Return the outcome of *script*, which only asks for entries; all are of one moment.
+
+        *of* says on whose behalf: what is asked for a tenant may find nothing of another's.
+        """
         ...
 
     async def keep(self, script: Script[Result]) -> Result:

@@ -142,7 +142,7 @@ class Publisher:
     async def _begun(self) -> _UnderWay | None:
         """Return the next page, on its way; None where there is none."""
         what = self._what
-        at = await self._store.look(published(what.topic, what.tenant))
+        at = await self._store.look(published(what.topic, what.tenant), of=what.tenant)
         if at is None and what.at_end:
             at = (await self._store.positions()).feed
             await self._advance(expected=None, upto=at)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from domain.instants import DAY, MINUTE, format_instant
+from projections.asking import EVERYBODY
 from projections.registers.erasure import (
     UNFINISHED,
     Erasure,
@@ -89,7 +90,7 @@ class Erasing:
 
     async def erasures(self, tenant: str, *, after: int, limit: int) -> Page[Erasure]:
         """Return the tenant's erasures behind position *after*, oldest first."""
-        return await self._store.look(erasures_of(tenant, after=after, limit=limit))
+        return await self._store.look(erasures_of(tenant, after=after, limit=limit), of=tenant)
 
     async def every_erasure(self, tenant: str) -> list[Erasure]:
         """Return all of the tenant's erasures, oldest first."""
@@ -129,7 +130,7 @@ class Erasing:
 
     async def finish(self) -> int:
         """Remove what can be removed by now; return how many erasures are still unfinished."""
-        unfinished = await self._store.look(entries(UNFINISHED))
+        unfinished = await self._store.look(entries(UNFINISHED), of=EVERYBODY)
         left = 0
         for one in unfinished:
             left += not await self._finish(one)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from domain.instants import SECOND
-from projections.asking import Script
+from projections.asking import EVERYBODY, Script
 from projections.registers.register import entries
 from projections.webhooks.lanes import Claimed, Room, claim, is_due, release, renew, settle
 from projections.webhooks.rows import CONDITIONS, ENDPOINTS, Condition, Endpoint, Lane
@@ -175,9 +175,9 @@ class Courier:
         if now - self._known_at < KNOWN_SECONDS:
             return
         self._known_at = now
-        found = await self._store.look(entries(ENDPOINTS))
+        found = await self._store.look(entries(ENDPOINTS), of=EVERYBODY)
         self._targets = {one.id: Target.of(one) for one in found if one.state == "enabled"}
-        for condition in await self._store.look(entries(CONDITIONS)):
+        for condition in await self._store.look(entries(CONDITIONS), of=EVERYBODY):
             if condition.endpoint not in self._conditions:
                 self._remember(condition)
         await self._signers.renew()
@@ -203,7 +203,7 @@ class Courier:
             for lane in self._current.values()
             if lane.next_at - now < self._lease * RENEWED_BELOW
         ]
-        if not ended and not old and not await self._store.look(is_due(rooms, now)):
+        if not ended and not old and not await self._store.look(is_due(rooms, now), of=EVERYBODY):
             return []
         if old:
             for lane in await self._store.carry(renew(old, now + self._lease)):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from domain.instants import DAY
-from projections.asking import Script, ask
+from projections.asking import EVERYBODY, Script, ask
 from projections.reading.answers import Page
 from projections.registers.register import AskEntries, entries, entry, firsts, put, remove
 from projections.webhooks.lanes import hasten, let_wait
@@ -76,7 +76,7 @@ class Deliveries:
 
     async def page(self, query: DeliveryQuery) -> tuple[Page[Delivery], frozenset[str]]:
         """Return deliveries, and which of their endpoints are enabled: others' are held."""
-        found, enabled = await self._store.look(_page(query))
+        found, enabled = await self._store.look(_page(query), of=query.tenant)
         rows = tuple(found[: query.limit])
         following = (rows[-1].number,) if len(found) > query.limit else None
         return Page(rows, following), enabled
@@ -95,7 +95,7 @@ class Deliveries:
             message = yield from entry(MESSAGES, tenant, found.message)
             return found, message, is_held(found, (yield from _enabled(tenant)))
 
-        found = await self._store.look(look())
+        found = await self._store.look(look(), of=tenant)
         if found is None:
             raise Problem("delivery_not_found", f"there is no delivery {text[:40]!a}")
         return found
@@ -108,7 +108,7 @@ class Deliveries:
         """
         found, *_ = await self.find(tenant, text)
         asked = entries(ATTEMPTS, tenant, found.number, limit=ATTEMPTS_SHOWN)
-        return await self._store.look(asked)
+        return await self._store.look(asked, of=tenant)
 
     async def attempts_of(
         self, tenant: str, endpoint_id: str, *, after: tuple[int, int] | None, limit: int
@@ -127,7 +127,7 @@ class Deliveries:
             rows = yield from ask(asked)
             return [ATTEMPTS.value(row) for row in rows]
 
-        found = await self._store.look(look())
+        found = await self._store.look(look(), of=tenant)
         rows = tuple(found[:limit])
         last = rows[-1] if rows else None
         more = last is not None and len(found) > limit
@@ -141,7 +141,7 @@ class Deliveries:
         """
         found, message, _ = await self.find(tenant, text)
         wanted = entry(ENDPOINTS, tenant, found.endpoint)
-        has_endpoint = await self._store.look(wanted) is not None
+        has_endpoint = await self._store.look(wanted, of=tenant) is not None
         if not has_endpoint or message is None:
             gone = "message" if has_endpoint else "endpoint"
             raise Problem("delivery_refused", f"its {gone} is gone; expected one that is there")
@@ -152,7 +152,7 @@ class Deliveries:
     async def forget_old(self) -> bool:
         """Remove some of what has been kept long enough; return whether more waits."""
         until = self._clock.now() - self._kept
-        endpoints = await self._store.look(entries(ENDPOINTS))
+        endpoints = await self._store.look(entries(ENDPOINTS), of=EVERYBODY)
         more = False
         for tenant in sorted({one.tenant for one in endpoints}):
             more |= await self._store.carry(_forget(tenant, until))

@@ -117,7 +117,7 @@ class Endpoints:
 
     async def all(self, tenant: str) -> list[Endpoint]:
         """Return the tenant's endpoints."""
-        return await self._store.look(entries(ENDPOINTS, tenant))
+        return await self._store.look(entries(ENDPOINTS, tenant), of=tenant)
 
     async def find(self, tenant: str, endpoint_id: str) -> Standing:
         """Return an endpoint and how it fares.
@@ -130,7 +130,7 @@ class Endpoints:
             found = yield from entry(ENDPOINTS, tenant, endpoint_id)
             return found, (yield from entry(CONDITIONS, endpoint_id))
 
-        found, fares = await self._store.look(look())
+        found, fares = await self._store.look(look(), of=tenant)
         if found is None:
             raise Problem("endpoint_not_found", f"there is no endpoint {endpoint_id[:60]!a}")
         return Standing(found, terms_of(found.terms), fares or Condition(endpoint_id))

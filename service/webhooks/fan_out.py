@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from projections.asking import Script
+from projections.asking import EVERYBODY, Script
 from projections.models.catalogue import Generation
 from projections.registers.register import entries, firsts
 from projections.webhooks.counting import advance, reached
@@ -53,7 +53,7 @@ class FanOut:
         news = asyncio.ensure_future(self._progress.changed(timeout_seconds=WAIT_SECONDS))
         await asyncio.sleep(0)  # it listens from now on
         try:
-            endpoints = await self._store.look(entries(ENDPOINTS))
+            endpoints = await self._store.look(entries(ENDPOINTS), of=EVERYBODY)
             if not endpoints:  # appends are told to those who asked, and cost others nothing
                 await asyncio.sleep(WAIT_SECONDS)
             elif not await self._pages(endpoints):
@@ -64,7 +64,7 @@ class FanOut:
 
     async def pages(self) -> bool:
         """Read a page for each tenant that has endpoints; return whether more waits."""
-        return await self._pages(await self._store.look(entries(ENDPOINTS)))
+        return await self._pages(await self._store.look(entries(ENDPOINTS), of=EVERYBODY))
 
     async def _pages(self, endpoints: Sequence[Endpoint]) -> bool:
         more = False
@@ -75,7 +75,7 @@ class FanOut:
 
     async def parcels(self, told: Told) -> list[Parcel] | None:
         """Return *told* for each endpoint that asked for it; None where the tenant has none."""
-        wants = _by_tenant(await self._store.look(entries(ENDPOINTS, told.tenant)))
+        wants = _by_tenant(await self._store.look(entries(ENDPOINTS, told.tenant), of=told.tenant))
         return self._parcels([told], wants[told.tenant]) if wants else None
 
     def wake(self) -> None:
@@ -84,13 +84,15 @@ class FanOut:
 
     async def page(self, tenant: str) -> bool:
         """Put in what one page of the feed means; return whether more waits."""
-        after = await self._store.look(reached(feed_of(tenant)))
+        after = await self._store.look(reached(feed_of(tenant)), of=EVERYBODY)
         page = await self.feed.page(tenant, after)
         if not page.pieces:
             return False
         told = [one for piece in page.pieces for one in await self.feed.told(piece)]
         # Read behind the page: whoever was there when its records were written is among them.
-        wants = _by_tenant(await self._store.look(entries(ENDPOINTS, tenant))).get(tenant, ())
+        wants = _by_tenant(await self._store.look(entries(ENDPOINTS, tenant), of=tenant)).get(
+            tenant, ()
+        )
         parcels = self._parcels(told, wants)
 
         taking = _take(feed_of(tenant), after, page.upto, parcels, self._clock.now())

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from domain.instants import SECOND
-from projections.asking import Script
+from projections.asking import EVERYBODY, Script
 from projections.registers.register import entries, firsts
 from projections.webhooks.rows import CONDITIONS, DUE, ENDPOINTS, WAITING, Condition, Endpoint
 from service.ports import Clock, Store
@@ -67,7 +67,7 @@ class HookFigures(Collector):
             StoreUnavailable: Nobody can tell now.
         """
         now = self._clock.now()
-        self._backlog, self._now = await self._store.look(_backlog(now)), now
+        self._backlog, self._now = await self._store.look(_backlog(now), of=EVERYBODY), now
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics as they stand."""

@@ -9,6 +9,7 @@ from importlib.metadata import version
 import msgspec
 
 from domain.instants import SECOND
+from projections.asking import EVERYBODY
 from projections.registers.register import entries
 from projections.webhooks.rows import PUBLISHED_KEYS, Endpoint, PublishedKey
 from projections.webhooks.rows import Message as Stored
@@ -52,7 +53,7 @@ class Signers:
 
     async def renew(self) -> None:
         """Learn which keys are published."""
-        self._keys = await self._store.look(entries(PUBLISHED_KEYS))
+        self._keys = await self._store.look(entries(PUBLISHED_KEYS), of=EVERYBODY)
 
     def of(self, endpoint: Endpoint, terms: Terms, now: int) -> list[Signer]:
         """Return what signs a message to *endpoint* at *now*."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from projections.asking import Script
+from projections.asking import EVERYBODY, Script
 from projections.registers.register import entries, put
 from projections.webhooks.rows import PUBLISHED_KEYS, PublishedKey
 from service.errors import Place
@@ -31,7 +31,7 @@ class PublishedKeys:
     async def live(self) -> list[PublishedKey]:
         """Return the keys that sign now, in the order of their making."""
         now = self._clock.now()
-        found = await self._store.look(entries(PUBLISHED_KEYS))
+        found = await self._store.look(entries(PUBLISHED_KEYS), of=EVERYBODY)
         return sorted((one for one in found if _is_live(one, now)), key=lambda one: one.created_at)
 
     async def ensure(self) -> None:

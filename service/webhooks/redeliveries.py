@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC
 
 from domain.instants import parse_date_or_instant
-from projections.asking import Script, ask
+from projections.asking import EVERYBODY, Script, ask
 from projections.registers.register import AskEntries, entries, entry, put
 from projections.webhooks.lanes import Parcel, enqueue
 from projections.webhooks.rows import (
@@ -59,7 +59,7 @@ class Redeliveries:
 
     async def all(self, tenant: str, endpoint_id: str) -> list[Redelivery]:
         """Return the jobs of an endpoint, newest first."""
-        found = await self._store.look(entries(REDELIVERIES, tenant, endpoint_id))
+        found = await self._store.look(entries(REDELIVERIES, tenant, endpoint_id), of=tenant)
         return sorted(found, key=lambda one: one.created_at, reverse=True)
 
     async def find(self, tenant: str, endpoint_id: str, job_id: str) -> Redelivery:
@@ -69,7 +69,7 @@ class Redeliveries:
             Problem: `redelivery_not_found`.
         """
         wanted = entry(REDELIVERIES, tenant, endpoint_id, job_id)
-        found = await self._store.look(wanted)
+        found = await self._store.look(wanted, of=tenant)
         if found is None:
             raise Problem("redelivery_not_found", f"there is no redelivery {job_id[:40]!a}")
         return found
@@ -86,11 +86,11 @@ class Redeliveries:
             rows = yield from ask(asked)
             return REDELIVERIES.value(rows[0]) if rows else None
 
-        job = await self._store.look(look())
+        job = await self._store.look(look(), of=EVERYBODY)
         if job is None:
             return False
         wanted = entry(ENDPOINTS, job.tenant, job.endpoint)
-        endpoint = await self._store.look(wanted)
+        endpoint = await self._store.look(wanted, of=job.tenant)
         if endpoint is None:
             await self._store.carry(put(REDELIVERIES, self._ended(job, "canceled")))
         elif job.stage == "kept":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from domain.instants import DAY
+from projections.asking import EVERYBODY
 from projections.events.log import Receipt, Submission
 from projections.registers.consumed import Intake, OffsetTaken, Stretch, consumed
 from projections.registers.rejected import RejectedEvent, RejectedQuery, listed
@@ -33,7 +34,7 @@ async def test_events_and_the_offset_behind_them_are_written_together(store: Sto
     (receipts,) = await store.append([offered], LATER)
 
     assert [each.position for each in receipts] == [1, 2]
-    assert await store.look(consumed("visits")) == {0: 7}
+    assert await store.look(consumed("visits"), of=EVERYBODY) == {0: 7}
 
 
 async def test_who_reads_from_an_old_offset_stores_nothing(store: Store) -> None:
@@ -44,7 +45,7 @@ async def test_who_reads_from_an_old_offset_stores_nothing(store: Store) -> None
         await store.append([Submission([sent("e2")], companion=intake(None, 9))], LATER)
 
     assert (await store.positions()).head == 1
-    assert await store.look(consumed("visits")) == {0: 7}
+    assert await store.look(consumed("visits"), of=EVERYBODY) == {0: 7}
 
 
 async def test_records_that_were_no_events_move_the_offset_too(store: Store) -> None:
@@ -53,8 +54,8 @@ async def test_records_that_were_no_events_move_the_offset_too(store: Store) -> 
     await store.append([Submission([], companion=companion)], LATER)
 
     assert (await store.positions()).head == 0
-    assert await store.look(consumed("visits")) == {0: 1}
-    kept = await store.look(listed(RejectedQuery("default", is_settled=None)))
+    assert await store.look(consumed("visits"), of=EVERYBODY) == {0: 1}
+    kept = await store.look(listed(RejectedQuery("default", is_settled=None)), of=EVERYBODY)
     assert [each.text for each in kept.rows] == [FIRST.text]
 
 
@@ -78,5 +79,5 @@ async def test_partitions_are_apart(store: Store) -> None:
         companion = Intake([Stretch("visits", partition, None, 5)], nobody, DAY)
         await store.append([Submission([sent(f"e{partition}")], companion=companion)], LATER)
 
-    assert await store.look(consumed("visits")) == {0: 5, 1: 5}
-    assert await store.look(consumed("orders")) == {}
+    assert await store.look(consumed("visits"), of=EVERYBODY) == {0: 5, 1: 5}
+    assert await store.look(consumed("orders"), of=EVERYBODY) == {}

@@ -294,10 +294,10 @@ async def test_the_list_of_erasures_is_read_in_pages(store: Store) -> None:
     for number, name in enumerate(("ann", "bob")):
         await store.erase(order("purge", SubjectKey.of_customer(name), number), LATER)
 
-    first = await store.look(erasures_of(TENANT, after=0, limit=1))
-    rest = await store.look(erasures_of(TENANT, after=first.rows[0].position, limit=1))
+    first = await store.look(erasures_of(TENANT, after=0, limit=1), of=TENANT)
+    rest = await store.look(erasures_of(TENANT, after=first.rows[0].position, limit=1), of=TENANT)
 
     assert first.next_after == (first.rows[0].position,)
     assert rest.next_after is None
     assert first.rows[0].position < rest.rows[0].position
-    assert (await store.look(erasures_of("another", after=0, limit=1))).rows == ()
+    assert (await store.look(erasures_of("another", after=0, limit=1), of="another")).rows == ()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domain.instants import SECOND
+from projections.asking import EVERYBODY
 from projections.registers import imports
 from projections.registers.imports import ImportJob
 from service.ports import Store
@@ -45,7 +46,7 @@ async def test_the_oldest_that_ended_are_forgotten(store: Store) -> None:
         await begun(store, job)
         await store.keep(imports.end(job, "done", 9, None))
 
-    found = await store.look(imports.of_tenant("default"))
+    found = await store.look(imports.of_tenant("default"), of=EVERYBODY)
 
     assert [each.id for each in found] == ["imp_4", "imp_3", "imp_2"]
 
@@ -73,7 +74,7 @@ async def test_who_lost_an_import_writes_nothing_more(store: Store) -> None:
     fair = await store.keep(imports.carry_on(second, replace(second, border=9)))
 
     assert (late, fair) == (False, True)
-    found = await store.look(imports.find("default", "imp_1"))
+    found = await store.look(imports.find("default", "imp_1"), of=EVERYBODY)
     assert found == replace(second, border=9)
 
 
@@ -104,6 +105,6 @@ async def test_what_is_running_is_found_oldest_first_over_all_tenants(store: Sto
     for job in jobs[:2]:
         await store.keep(imports.received(job, 1, is_whole=True))
 
-    found = await store.look(imports.with_status("running"))
+    found = await store.look(imports.with_status("running"), of=EVERYBODY)
 
     assert [(each.tenant, each.id) for each in found] == [("other", "imp_1"), ("default", "imp_2")]

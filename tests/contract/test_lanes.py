@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from projections.asking import EVERYBODY
 from projections.registers.register import entries
 from projections.webhooks.lanes import (
     Claimed,
@@ -69,8 +70,8 @@ async def test_the_next_of_a_lane_follows_when_the_one_before_is_settled(store: 
 
     assert [first.message.id, second.message.id] == ["tr_0", "tr_1"]
     for register in (LANES, DUE, WAITING):
-        assert await store.look(entries(register)) == []
-    statuses = [one.status for one in await store.look(entries(DELIVERIES))]
+        assert await store.look(entries(register), of=EVERYBODY) == []
+    statuses = [one.status for one in await store.look(entries(DELIVERIES), of=EVERYBODY)]
     assert statuses == ["delivered", "delivered"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from projections.asking import EVERYBODY
 from projections.registers.published import Published, publish_on, published
 from service.ports import Store
 from tests.contract.saying import LATER
@@ -14,13 +15,13 @@ FIVE = Published("transitions", "default", 5, LATER)
 
 
 async def test_a_feed_is_published_up_to_where_it_was_written_down(store: Store) -> None:
-    assert await store.look(published("transitions", "default")) is None
+    assert await store.look(published("transitions", "default"), of=EVERYBODY) is None
 
     assert await store.carry(publish_on(FIVE, expected=None))
 
-    assert await store.look(published("transitions", "default")) == 5
-    assert await store.look(published("transitions", "acme")) is None
-    assert await store.look(published("others", "default")) is None
+    assert await store.look(published("transitions", "default"), of=EVERYBODY) == 5
+    assert await store.look(published("transitions", "acme"), of=EVERYBODY) is None
+    assert await store.look(published("others", "default"), of=EVERYBODY) is None
 
 
 async def test_who_does_not_know_where_it_stands_moves_nothing(store: Store) -> None:
@@ -32,4 +33,4 @@ async def test_who_does_not_know_where_it_stands_moves_nothing(store: Store) -> 
     known = await store.carry(publish_on(nine, expected=5))
 
     assert (late, early, known) == (False, False, True)
-    assert await store.look(published("transitions", "default")) == 9
+    assert await store.look(published("transitions", "default"), of=EVERYBODY) == 9

@@ -8,7 +8,7 @@ from dataclasses import astuple, replace
 import pytest
 
 from domain.instants import DAY, HOUR
-from projections.asking import Script, ask
+from projections.asking import EVERYBODY, Script, ask
 from projections.registers.access import (
     AUDIT_LOG,
     KEPT_ANSWERS,
@@ -41,18 +41,18 @@ async def test_a_tenant_is_added_once(store: Store) -> None:
     second = await store.keep(add_tenant(Tenant("acme", "Somebody else", 2)))
 
     assert (first, second) == (True, False)
-    assert await store.look(entries(TENANTS)) == [Tenant("acme", "Acme", 1)]
+    assert await store.look(entries(TENANTS), of=EVERYBODY) == [Tenant("acme", "Acme", 1)]
 
 
 async def test_entries_come_in_the_order_of_their_keys(store: Store) -> None:
     used = [Usage("b", 1, "k"), Usage("a", 10, "k"), Usage("a", 2, "z"), Usage("a", 2, "Z")]
     await store.keep(put(USAGE, *used))
 
-    assert await store.look(entries(USAGE)) == [used[3], used[2], used[1], used[0]]
-    assert await store.look(entries(USAGE, "a", 2)) == [used[3], used[2]]
+    assert await store.look(entries(USAGE), of=EVERYBODY) == [used[3], used[2], used[1], used[0]]
+    assert await store.look(entries(USAGE, "a", 2), of=EVERYBODY) == [used[3], used[2]]
     known, unknown = entry(USAGE, "b", 1, "k"), entry(USAGE, "b", 2, "k")
-    assert await store.look(known) == used[0]
-    assert await store.look(unknown) is None
+    assert await store.look(known, of=EVERYBODY) == used[0]
+    assert await store.look(unknown, of=EVERYBODY) is None
 
 
 async def test_an_entry_takes_the_place_of_the_one_with_its_key(store: Store) -> None:
@@ -60,14 +60,14 @@ async def test_an_entry_takes_the_place_of_the_one_with_its_key(store: Store) ->
     await store.keep(put(USAGE, Usage("a", 1, "k", 7, 8, 9)))
     await store.keep(remove(USAGE, Usage("a", 2, "k"), Usage("a", 3, "never-there")))
 
-    assert await store.look(entries(USAGE)) == [Usage("a", 1, "k", 7, 8, 9)]
+    assert await store.look(entries(USAGE), of=EVERYBODY) == [Usage("a", 1, "k", 7, 8, 9)]
 
 
 async def test_usage_adds_up(store: Store) -> None:
     await store.keep(add_usage((Usage("a", 1, "k", 1, 2, 3, 4),)))
     await store.keep(add_usage((Usage("a", 1, "k", 10, 20, 30, 40), Usage("a", 2, "k", 1))))
 
-    assert await store.look(entries(USAGE)) == [
+    assert await store.look(entries(USAGE), of=EVERYBODY) == [
         Usage("a", 1, "k", 11, 22, 33, 44),
         Usage("a", 2, "k", 1),
     ]
@@ -79,8 +79,8 @@ async def test_usage_is_read_from_its_newest_day_for_one_key_in_parts(store: Sto
         USAGE, ("a",), newest_first=True, equal=(("key_id", "k"),), since=1, until=4, limit=2
     )
 
-    first = await store.look(ask(asked))
-    second = await store.look(ask(replace(asked, after=first[-1][1:3])))
+    first = await store.look(ask(asked), of=EVERYBODY)
+    second = await store.look(ask(replace(asked, after=first[-1][1:3])), of=EVERYBODY)
 
     assert [row[1] for row in first] == [3, 2]
     assert [row[1] for row in second] == [1]
@@ -90,7 +90,7 @@ async def test_calls_are_numbered_without_a_hole_per_tenant(store: Store) -> Non
     await asyncio.gather(*(store.keep(write_down(CALL)) for _ in range(5)))
     other = await store.keep(write_down(replace(CALL, tenant="other")))
 
-    log = await store.look(entries(AUDIT_LOG, "default"))
+    log = await store.look(entries(AUDIT_LOG, "default"), of=EVERYBODY)
     assert [each.number for each in log] == [1, 2, 3, 4, 5]
     assert other.number == 1
 
@@ -106,7 +106,7 @@ async def test_the_audit_log_is_read_from_either_end_and_by_what_it_says(store: 
     tenant = ("default",)
 
     async def numbers(**asked: object) -> list[int]:
-        return await store.look(_page(AskEntries(AUDIT_LOG, tenant, **asked)))  # type: ignore[arg-type]  # the fields of a question
+        return await store.look(_page(AskEntries(AUDIT_LOG, tenant, **asked)), of=EVERYBODY)  # type: ignore[arg-type]  # the fields of a question
 
     assert await numbers(newest_first=True, limit=3) == [4, 3, 2]
     assert await numbers(newest_first=True, after=(3,), limit=3) == [2, 1]
@@ -148,7 +148,7 @@ async def test_a_claim_ends_by_release_by_age_and_is_swept_away(store: Store) ->
     assert (released, stale) == ("fresh", "fresh")
     assert await store.keep(forget_answers(HOUR, 10)) == 0
     assert await store.keep(forget_answers(DAY, 10)) == 1
-    assert await store.look(entries(KEPT_ANSWERS)) == []
+    assert await store.look(entries(KEPT_ANSWERS), of=EVERYBODY) == []
 
 
 async def test_registers_of_two_stores_are_two(open_store: OpenStore) -> None:
@@ -156,7 +156,7 @@ async def test_registers_of_two_stores_are_two(open_store: OpenStore) -> None:
 
     await one.keep(add_tenant(Tenant("acme", "Acme", 1)))
 
-    assert await other.look(entries(TENANTS)) == []
+    assert await other.look(entries(TENANTS), of=EVERYBODY) == []
 
 
 KEY = ApiKey("AAAAAAAA", "default", "ci", bytes(32), ("admin",), created_at=1)
@@ -171,7 +171,7 @@ async def test_a_change_and_its_note_are_one(store: Store) -> None:
         await store.keep(add_tenant(Tenant("acme", "Acme", 1)))
     await store.revoke_key("default", KEY.id, 2)
 
-    (noted,) = await store.look(entries(AUDIT_LOG, "default"))
+    (noted,) = await store.look(entries(AUDIT_LOG, "default"), of=EVERYBODY)
     assert (noted.number, noted.action, noted.outcome) == (1, CALL.action, "done")
 
 
@@ -186,7 +186,7 @@ async def test_a_change_that_fails_leaves_no_note_and_a_note_that_fails_no_chang
         await store.keep(broken())
 
     assert not note.is_written
-    assert await store.look(entries(AUDIT_LOG)) == []
+    assert await store.look(entries(AUDIT_LOG), of=EVERYBODY) == []
 
 
 async def test_a_call_that_finds_nothing_to_change_is_not_noted_as_a_change(store: Store) -> None:
@@ -226,7 +226,7 @@ async def test_the_first_entries_under_several_keys_are_found_at_once(store: Sto
     used = [Usage(tenant, day, "k") for tenant in "abc" for day in (3, 1, 2)]
     await store.carry(put(USAGE, *used))
 
-    two = await store.look(firsts(USAGE, [("c",), ("a",), ("z",)], each=2))
+    two = await store.look(firsts(USAGE, [("c",), ("a",), ("z",)], each=2), of=EVERYBODY)
     whole = await store.carry(firsts(USAGE, [("b", 2, "k"), ("b", 9, "k")]))
 
     assert sorted(two, key=astuple) == [
@@ -243,5 +243,5 @@ async def test_what_is_carried_is_of_one_transaction(store: Store, adapter: str)
     with pytest.raises(LookupError):
         await store.carry(failing())
 
-    left = await store.look(entries(USAGE))
+    left = await store.look(entries(USAGE), of=EVERYBODY)
     assert (left == []) or adapter == "memory"  # which nobody looks at in the middle of a script

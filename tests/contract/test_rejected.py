@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from domain.instants import DAY
+from projections.asking import EVERYBODY
 from projections.registers.rejected import (
     RejectedEvent,
     RejectedQuery,
@@ -45,22 +46,24 @@ ALL = RejectedQuery("default", is_settled=None)
 
 async def numbers(store: Store, query: RejectedQuery) -> list[int]:
     """Return the numbers of what meets *query*."""
-    return [one.number for one in (await store.look(listed(query))).rows]
+    return [one.number for one in (await store.look(listed(query), of=EVERYBODY)).rows]
 
 
 async def test_a_rejected_event_is_kept_as_it_was_sent(store: Store) -> None:
     await store.keep(keep([FIRST]))
 
-    assert (await store.look(listed(ALL))).rows == (replace(FIRST, number=DAY),)
-    assert await store.look(numbered("default", [DAY, 7])) == [replace(FIRST, number=DAY)]
-    assert await store.look(numbered("other", [DAY])) == []
+    assert (await store.look(listed(ALL), of=EVERYBODY)).rows == (replace(FIRST, number=DAY),)
+    assert await store.look(numbered("default", [DAY, 7]), of=EVERYBODY) == [
+        replace(FIRST, number=DAY)
+    ]
+    assert await store.look(numbered("other", [DAY]), of=EVERYBODY) == []
 
 
 async def test_the_same_text_again_is_counted(store: Store) -> None:
     await store.keep(keep([FIRST, SECOND]))
     await store.keep(keep([replace(FIRST, received_at=2 * DAY, last_at=2 * DAY, code="other")]))
 
-    found = (await store.look(listed(replace(ALL, newest_first=False)))).rows[0]
+    found = (await store.look(listed(replace(ALL, newest_first=False)), of=EVERYBODY)).rows[0]
     assert (found.number, found.received_at, found.last_at) == (DAY, DAY, 2 * DAY)
     assert (found.times, found.code) == (2, "other")
 
@@ -76,7 +79,7 @@ async def test_numbers_differ_where_instants_do_not(store: Store) -> None:
 async def test_the_list_is_filtered_and_cut_into_pages(store: Store) -> None:
     await store.keep(keep([FIRST, SECOND, replace(SECOND, digest="d3", key_id="k")]))
 
-    page = await store.look(listed(replace(ALL, limit=2)))
+    page = await store.look(listed(replace(ALL, limit=2)), of=EVERYBODY)
     assert page.next_after == (DAY + 5,)
     assert await numbers(store, replace(ALL, limit=2, after=DAY + 5)) == [DAY]
     assert await numbers(store, replace(ALL, equal=(("code", "bad_instant"),))) == [
@@ -93,12 +96,12 @@ async def test_the_list_is_filtered_and_cut_into_pages(store: Store) -> None:
 
 async def test_what_the_log_has_by_now_is_settled(store: Store) -> None:
     await store.keep(keep([FIRST, SECOND]))
-    kept = (await store.look(numbered("default", [DAY])))[0]
+    kept = (await store.look(numbered("default", [DAY]), of=EVERYBODY))[0]
     done = replace(kept, is_settled=1, outcome="accepted", position=3)
     await store.keep(rewrite([done, replace(done, number=99)]))
 
     assert await numbers(store, replace(ALL, is_settled=False)) == [DAY + 5]
-    assert (await store.look(listed(replace(ALL, is_settled=True)))).rows == (done,)
+    assert (await store.look(listed(replace(ALL, is_settled=True)), of=EVERYBODY)).rows == (done,)
 
 
 async def test_what_is_old_is_forgotten_in_parts(store: Store) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from projections.asking import EVERYBODY
 from projections.registers.access import AUDIT_LOG, AuditEntry
 from projections.registers.register import entries
 from service.http.schemas.operations import OPERATIONS, is_managed
@@ -109,6 +110,6 @@ async def test_a_tenant_reads_its_own_calls_only(api: Api) -> None:
 async def test_an_entry_holds_no_secret(api: Api) -> None:
     made = await api.client.post("/v1/api-keys", json={"name": "x", "scopes": ["admin"]})
 
-    noted: list[AuditEntry] = await api.services.store.look(entries(AUDIT_LOG))
+    noted: list[AuditEntry] = await api.services.store.look(entries(AUDIT_LOG), of=EVERYBODY)
 
     assert made.json()["key"] not in repr(noted)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from projections.asking import EVERYBODY
 from projections.registers.access import KEPT_ANSWERS, KeptAnswer
 from projections.registers.register import entries
 from service.access.kept_answers import key_in
@@ -114,7 +115,7 @@ async def test_what_is_kept_holds_no_secret(api: Api) -> None:
     """Whoever reads the database reads no API key in it."""
     made = await make(api, "once")
 
-    kept: list[KeptAnswer] = await api.services.store.look(entries(KEPT_ANSWERS))
+    kept: list[KeptAnswer] = await api.services.store.look(entries(KEPT_ANSWERS), of=EVERYBODY)
 
     body = kept[0].body
     assert body is not None

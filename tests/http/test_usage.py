@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.instants import DAY
-from projections.asking import Script
+from projections.asking import EVERYBODY, Script
 from projections.registers.access import USAGE, Usage
 from projections.registers.register import entries
 from service.access.usage import WRITTEN_AT_ONCE, Uses
@@ -97,7 +97,7 @@ async def test_what_could_not_be_written_is_written_the_next_time() -> None:
     await uses.write_all()
 
     expected = Usage("default", clock.now() // DAY, "k", requests=1, events=1, rejected=1)
-    assert await store.look(entries(USAGE)) == [expected]
+    assert await store.look(entries(USAGE), of=EVERYBODY) == [expected]
 
 
 async def test_a_transaction_writes_a_bounded_number_of_counts() -> None:
@@ -107,6 +107,6 @@ async def test_a_transaction_writes_a_bounded_number_of_counts() -> None:
         uses.count_request("default", f"k{number}")
 
     assert await uses.write()
-    assert len(await store.look(entries(USAGE))) == WRITTEN_AT_ONCE
+    assert len(await store.look(entries(USAGE), of=EVERYBODY)) == WRITTEN_AT_ONCE
     assert not await uses.write()
-    assert len(await store.look(entries(USAGE))) == WRITTEN_AT_ONCE + 1
+    assert len(await store.look(entries(USAGE), of=EVERYBODY)) == WRITTEN_AT_ONCE + 1

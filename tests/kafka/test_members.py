@@ -18,6 +18,7 @@ import anyio
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from projections.asking import EVERYBODY
 from projections.registers.consumed import consumed
 from service.adapters.postgres import postgres_store
 from service.ports import Store
@@ -95,7 +96,7 @@ async def events_by_id(store: Store) -> Counter[str]:
 async def check(store: Store, topic: str, written: int) -> None:
     """Make sure that each of *written* records is one event, and that offsets say so."""
     found = await events_by_id(store)
-    offsets = await store.look(consumed(topic))
+    offsets = await store.look(consumed(topic), of=EVERYBODY)
     expected = {f"{topic}/{each}@{offset}" for each in offsets for offset in range(offsets[each])}
     assert set(found) == expected
     assert set(found.values()) <= {1}

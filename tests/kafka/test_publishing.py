@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from projections.asking import EVERYBODY
 from projections.registers.published import Published, publish_on, published
 from service.bootstrap import publishing
 from service.consuming.reading import Said, said_by
@@ -42,7 +43,7 @@ class Out:
 
     async def position(self) -> int | None:
         """Return what is written down."""
-        return await self.api.services.store.look(published(TOPIC, "default"))
+        return await self.api.services.store.look(published(TOPIC, "default"), of=EVERYBODY)
 
 
 def out_of(

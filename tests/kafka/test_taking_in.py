@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from domain.instants import format_instant
+from projections.asking import EVERYBODY
 from projections.registers.consumed import consumed
 from projections.registers.rejected import RejectedQuery
 from service.adapters.sqlite import sqlite_store
@@ -57,7 +58,7 @@ async def test_who_comes_back_goes_on_where_the_store_says(
 
     async with taking(settings, sqlite_store(path)) as services:
         await until_stored(services, 20)
-        offsets = await services.store.look(consumed(topic))
+        offsets = await services.store.look(consumed(topic), of=EVERYBODY)
         assert services.consumer is not None
         taken = services.consumer.figures.taken("accepted")
 

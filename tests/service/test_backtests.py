@@ -20,6 +20,7 @@ from domain.buckets import BUCKETS, bucket_of
 from domain.document import parse_model
 from domain.lineage import of_one
 from domain.machine import Machine, compile_model
+from projections.asking import EVERYBODY
 from projections.backtesting import trials
 from projections.backtesting.backtest import Change, Found, Tally, Trial
 from projections.events.history import SubjectHistory
@@ -288,7 +289,7 @@ async def test_another_process_goes_on_where_one_ended(store: Store) -> None:
         if not await Backtests(store, later, Standing(turn * 100)).round():
             break
 
-    done = await store.look(trials.find(TENANT, job.id))
+    done = await store.look(trials.find(TENANT, job.id), of=EVERYBODY)
     assert done is not None
     assert (done.status, done.done) == ("done", done.total)
     assert done.result == whole.found
@@ -306,7 +307,7 @@ async def test_a_process_that_lost_its_lease_writes_nothing(store: Store) -> Non
 
     written = await store.keep(trials.carry_on(slow, replace(slow, buckets_done=7), []))
 
-    found = await store.look(trials.find(TENANT, job.id))
+    found = await store.look(trials.find(TENANT, job.id), of=EVERYBODY)
     assert (early, written) == (None, False)
     assert found is not None
     assert (found.holder, found.buckets_done) == ("other", 0)

@@ -71,7 +71,7 @@ class TooMany(MemoryReadings):
 @pytest.mark.anyio
 async def test_an_activation_whose_report_takes_too_long_leaves_it_out() -> None:
     rows = MemoryRows()
-    store = EmbeddedStore(rows, lambda: nullcontext(TooMany(rows)), DirectRunner())
+    store = EmbeddedStore(rows, lambda _: nullcontext(TooMany(rows)), DirectRunner())
     await publish(store, SHOP)
     await post(store, sent("e1"), now=at(1))
     rebuilds = Rebuilds(store, Noon(), Alone())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from projections.asking import EVERYBODY
 from projections.registers.published import PUBLISHED
 from projections.registers.register import AskEntries, found
 from service.ports import Store
@@ -54,7 +55,7 @@ async def assert_published(store: Store, topic: Topic) -> None:
 
     Repeats are known by what was asserted and at which position of the log.
     """
-    (row,) = await store.look(found(PUBLISHED, AskEntries(PUBLISHED)))
+    (row,) = await store.look(found(PUBLISHED, AskEntries(PUBLISHED)), of=EVERYBODY)
     assert row.position == (await store.positions()).feed, "the topic is behind for ever"
     expected: dict[str, list[tuple[str, int]]] = {}
     feed, after, more = Feed(store), 0, True

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from domain.machine import Machine
-from projections.asking import Question
+from projections.asking import Question, Whose
 from projections.events.log import Receipt, SubjectKey, Submission
 from projections.models.machines import compile_document
 from service.adapters.embedded.rows import Readings
@@ -180,7 +180,7 @@ def compiled(document: str) -> Machine:
 def memory_store(trouble: Trouble, rows: MemoryRows) -> EmbeddedStore:
     """Return the store over *rows*, which may fail before and after each write, and at reads."""
 
-    def readings() -> AbstractContextManager[Readings]:
+    def readings(_: Whose) -> AbstractContextManager[Readings]:
         return _troubled(trouble, lambda: _plain(MemoryReadings(rows)))
 
     runner = SlowRunner(trouble, spoils_writes=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from projections.asking import EVERYBODY
 from projections.registers.register import entries
 from projections.webhooks.rows import DUE
 from tests.http.conftest import Api
@@ -65,5 +66,5 @@ class Hooked:
         endpoints = await self.api.services.hooks.endpoints.all("default")
         enabled = {one.id for one in endpoints if one.state == "enabled"}
         open_ones = {each for each in enabled if self.api.services.hooks.courier.may_send(each)}
-        due = await self.api.services.store.look(entries(DUE))
+        due = await self.api.services.store.look(entries(DUE), of=EVERYBODY)
         return any(one.next_at <= now and one.endpoint in open_ones for one in due)

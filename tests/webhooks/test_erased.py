@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from projections.asking import EVERYBODY
 from projections.registers.register import entries
 from projections.webhooks.rows import ATTEMPTS, DELIVERIES, DUE, LANES, MESSAGES, WAITING
 from tests.http.conftest import did
@@ -18,7 +19,7 @@ async def left(hooked: Hooked) -> str:
     """Return all that webhooks have written of deliveries."""
     rows = []
     for register in (MESSAGES, DELIVERIES, ATTEMPTS, WAITING, LANES, DUE):
-        rows += await hooked.api.services.store.look(entries(register))
+        rows += await hooked.api.services.store.look(entries(register), of=EVERYBODY)
     return "\n".join(map(repr, rows))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from projections.asking import EVERYBODY
 from projections.registers.register import entries
 from projections.webhooks.rows import (
     ATTEMPTS,
@@ -42,7 +43,7 @@ async def test_an_import_tells_nothing_at_all(hooked: Hooked, receiver: Receiver
     await hooked.deliver()
 
     assert receiver.types == []
-    assert await hooked.api.services.store.look(entries(MESSAGES)) == []
+    assert await hooked.api.services.store.look(entries(MESSAGES), of=EVERYBODY) == []
 
 
 async def test_an_import_that_joins_two_who_are_known_tells_nobody(
@@ -144,10 +145,17 @@ async def test_retention_leaves_nothing_behind_of_what_is_old_and_all_of_what_is
     await hooked.deliver()
 
     look = hooked.api.services.store.look
-    left = [await look(entries(each)) for each in (DELIVERIES, MESSAGES, MESSAGE_IDS, ATTEMPTS)]
+    left = [
+        await look(entries(each), of=EVERYBODY)
+        for each in (DELIVERIES, MESSAGES, MESSAGE_IDS, ATTEMPTS)
+    ]
     assert [len(each) for each in left] == [2, 1, 1, 2]
     assert {one.customer for one in left[0]} == {"new"}
-    assert [await look(entries(each)) for each in (WAITING, LANES, DUE)] == [[], [], []]
+    assert [await look(entries(each), of=EVERYBODY) for each in (WAITING, LANES, DUE)] == [
+        [],
+        [],
+        [],
+    ]
     assert [one.data["customer_id"] for one in receiver.came if one.path.endswith("/held")] == [
         "new"
     ]

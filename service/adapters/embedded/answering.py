@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from domain.events import Event
 from domain.lineage import Lineage
-from projections.asking import Question, Ref, Script, run
+from projections.asking import EVERYBODY, Question, Ref, Script, Whose, run
 from projections.events.history import HistoryPage, counting
 from projections.events.log import StoredEvent, SubjectKey
 from projections.models.catalogue import ApiKey, Generation, ModelVersion
@@ -56,7 +56,7 @@ from service.ports import Runner
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
-OpenReadings = Callable[[], AbstractContextManager[Readings]]
+OpenReadings = Callable[[Whose], AbstractContextManager[Readings]]
 
 DUE_COUNTED_MAX = 10_000
 EVERY_EVENT = 1 << 62
@@ -74,9 +74,11 @@ class Answering(ReadsSeals, ReadsDiffs):
         self._runner = runner
         self._wholes = Wholes()
 
-    async def _read(self, work: Callable[[Readings], Answer], *, quick: bool = False) -> Answer:
+    async def _read(
+        self, work: Callable[[Readings], Answer], *, of: Whose, quick: bool = False
+    ) -> Answer:
         def look() -> Answer:
-            with self._readings() as readings:
+            with self._readings(of) as readings:
                 return work(readings)
 
         return await self._runner.read(look, quick=quick)
@@ -87,7 +89,7 @@ class Answering(ReadsSeals, ReadsDiffs):
         self, tenant: str, key: SubjectKey, *, model: str | None = None
     ) -> SubjectSnapshot | None:
         return await self._read(
-            lambda readings: self._snapshot(readings, tenant, key, model), quick=True
+            lambda readings: self._snapshot(readings, tenant, key, model), of=tenant, quick=True
         )
 
     def _snapshot(
@@ -143,7 +145,7 @@ class Answering(ReadsSeals, ReadsDiffs):
                 include_retracted=include_retracted,
             )
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
     async def events(
         self,
@@ -170,7 +172,7 @@ class Answering(ReadsSeals, ReadsDiffs):
             last = found[-1] if more else None
             return Page(found, (last.effective_at, last.position) if last else None)
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
     async def history(
         self,
@@ -191,26 +193,28 @@ class Answering(ReadsSeals, ReadsDiffs):
                 return []
             return counting(readings.histories([request]).get(request.ref, []))
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
     async def histories(
         self, tenant: str, *, accounts: bool, first: int, end: int, known_at: int, limit: int
     ) -> HistoryPage:
         asked = AskProfilesIn(tenant, accounts, first, end)
-        return await self._read(lambda readings: history_page(readings, asked, limit, known_at))
+        return await self._read(
+            lambda readings: history_page(readings, asked, limit, known_at), of=tenant
+        )
 
     async def history_load(self, tenant: str, *, accounts: bool, end: int) -> int:
         asked = AskBucketLoads(tenant, accounts, 0, EVERY_EVENT)
-        loads = await self._read(lambda readings: readings.bucket_loads(asked))
+        loads = await self._read(lambda readings: readings.bucket_loads(asked), of=tenant)
         return sum(load for bucket, load in loads if bucket < end)
 
     # ------------------------------------------------------------ the log and the feed
 
     async def positions(self) -> Positions:
-        return await self._read(positions_of, quick=True)
+        return await self._read(positions_of, of=EVERYBODY, quick=True)
 
     async def position_at(self, instant: int) -> int:
-        return await self._read(lambda readings: readings.position_at(instant))
+        return await self._read(lambda readings: readings.position_at(instant), of=EVERYBODY)
 
     async def log(
         self, tenant: str, *, after: int = 0, limit: int = 100, event_type: str | None = None
@@ -220,7 +224,7 @@ class Answering(ReadsSeals, ReadsDiffs):
             found = tuple(stored_event(row) for row in rows[:limit])
             return Page(found, (found[-1].position,) if len(rows) > limit else None)
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
     async def event(self, tenant: str, position: int) -> StoredEvent | None:
         def look(readings: Readings) -> StoredEvent | None:
@@ -228,13 +232,14 @@ class Answering(ReadsSeals, ReadsDiffs):
             found = None if row is None else stored_event(row)
             return found if found is not None and found.tenant == tenant else None
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
     async def events_with_id(self, tenant: str, event_id: str) -> list[StoredEvent]:
         return await self._read(
             lambda readings: [
                 stored_event(row) for row in readings.events_with_id(tenant, event_id)
-            ]
+            ],
+            of=tenant,
         )
 
     async def feed(self, tenant: str, *, after: int = 0, limit: int = 100) -> Page[FeedRecord]:
@@ -244,7 +249,7 @@ class Answering(ReadsSeals, ReadsDiffs):
             found = tuple(self._feed_record(row, record, names) for row, record in rows[:limit])
             return Page(found, (found[-1].position,) if len(rows) > limit else None)
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
     def _feed_record(self, row: Row, record: Row, names: dict[Ref, SubjectKey]) -> FeedRecord:
         position, tenant, bucket, number, subject_id, _, kind, quiet = row
@@ -259,7 +264,7 @@ class Answering(ReadsSeals, ReadsDiffs):
         return FeedRecord(position, cast("FeedKind", kind), transition, quiet=bool(quiet))
 
     async def event_types(self, tenant: str) -> list[EventTypeCount]:
-        return await self._read(lambda readings: readings.event_types(tenant))
+        return await self._read(lambda readings: readings.event_types(tenant), of=tenant)
 
     async def customers(self, query: CustomerQuery) -> Page[CustomerRow]:
         def look(readings: Readings) -> Page[CustomerRow]:
@@ -275,19 +280,19 @@ class Answering(ReadsSeals, ReadsDiffs):
             )
             return Page(rows, lines[-1].key() if more else None)
 
-        return await self._read(look)
+        return await self._read(look, of=query.tenant)
 
     async def board(self, query: BoardQuery) -> Board:
         def look(readings: Readings) -> Board:
             return board(readings, query, self.catalogue.active(query.tenant, query.model))
 
-        return await self._read(look)
+        return await self._read(look, of=query.tenant)
 
     # ------------------------------------------------------------ models, keys, condition
 
     async def _listed(self, look: Callable[[Catalogue], Answer]) -> Answer:
         """Return what the catalogue of this moment says: another process may have changed it."""
-        return await self._read(lambda _: look(self.catalogue), quick=True)
+        return await self._read(lambda _: look(self.catalogue), of=EVERYBODY, quick=True)
 
     async def models(self, tenant: str) -> list[ModelVersion]:
         return await self._listed(lambda catalogue: catalogue.models(tenant))
@@ -306,7 +311,7 @@ class Answering(ReadsSeals, ReadsDiffs):
         return await self._listed(look)
 
     async def outdated(self) -> str | None:
-        found = await self._read(lambda _: self.catalogue.outdated)
+        found = await self._read(lambda _: self.catalogue.outdated, of=EVERYBODY)
         return told_outdated(found) if found else None
 
     async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
@@ -324,19 +329,22 @@ class Answering(ReadsSeals, ReadsDiffs):
         return found if found is not None and found.tenant == tenant else None
 
     async def keys(self, tenant: str) -> list[ApiKey]:
-        found = await self._read(lambda readings: readings.keys())
+        found = await self._read(lambda readings: readings.keys(), of=tenant)
         return [key for key in found if key.tenant == tenant]
 
     async def key(self, key_id: str) -> ApiKey | None:
-        return await self._read(lambda readings: readings.key(key_id))
+        return await self._read(lambda readings: readings.key(key_id), of=EVERYBODY)
 
-    async def look(self, script: Script[Result]) -> Result:
+    async def look(self, script: Script[Result], *, of: Whose) -> Result:
         def found(readings: Readings, asked: Question[Any]) -> list[Row]:
             if isinstance(asked, AskFirsts):
                 return readings.firsts(asked)
             return readings.entries(cast("AskEntries", asked))
 
-        return await self._read(lambda readings: run(script, lambda asked: found(readings, asked)))
+        def look(readings: Readings) -> Result:
+            return run(script, lambda asked: found(readings, asked))
+
+        return await self._read(look, of=of)
 
     async def parked(self, tenant: str, *, limit: int = 100) -> list[ParkedSubject]:
         def look(readings: Readings) -> list[ParkedSubject]:
@@ -353,7 +361,7 @@ class Answering(ReadsSeals, ReadsDiffs):
                 for row in rows
             ]
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
     def _health(self, readings: Readings, now: int) -> StoreHealth:
         due, oldest = readings.due_count(now, DUE_COUNTED_MAX)

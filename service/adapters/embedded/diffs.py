@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from projections.asking import Ref
+from projections.asking import Ref, Whose
 from projections.models.catalogue import Generation
 from projections.models.machines import Catalogue
 from projections.reading.answers import Page
@@ -25,7 +25,9 @@ class ReadsDiffs:
 
     catalogue: Catalogue
 
-    async def _read(self, work: Callable[[Readings], Answer], *, quick: bool = False) -> Answer:
+    async def _read(
+        self, work: Callable[[Readings], Answer], *, of: Whose, quick: bool = False
+    ) -> Answer:
         raise NotImplementedError
 
     async def diff(
@@ -55,7 +57,7 @@ class ReadsDiffs:
                 changes = _page(rows, limit)
             return Diff(generation, None if old is None else old.generation, as_of, matrix, changes)
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
     def _replaced(self, new: Generation) -> int:
         """Return the generation that *new* takes, or took, the place of."""

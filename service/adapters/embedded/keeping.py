@@ -9,7 +9,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import TypeVar
 
-from projections.asking import Ref, Script, run
+from projections.asking import EVERYBODY, Ref, Script, Whose, run
 from projections.models.catalogue import ApiKey
 from projections.registers.access import write_down
 from projections.rows.questions import AskHead
@@ -26,7 +26,7 @@ class Keeping(ABC):
     """The part of a store that writes keys, registers and seals."""
 
     _rows: Rows
-    _readings: Callable[[], AbstractContextManager[Readings]]
+    _readings: Callable[[Whose], AbstractContextManager[Readings]]
 
     def _noted(self, work: Callable[[], Answer]) -> Callable[[], Answer]:
         """Return *work*, which also writes down the call that it is part of, if one is pending."""
@@ -52,7 +52,7 @@ class Keeping(ABC):
         await self._write(lambda: self._create_key(key))
 
     def _create_key(self, key: ApiKey) -> None:
-        with self._readings() as readings:
+        with self._readings(EVERYBODY) as readings:
             found = readings.key(key.id)
         if found is None or found.secret_hash == key.secret_hash:
             self._rows.save_key(key)
@@ -76,7 +76,7 @@ class Keeping(ABC):
         return await self._write(rotate)
 
     def _key(self, tenant: str, key_id: str) -> ApiKey | None:
-        with self._readings() as readings:
+        with self._readings(EVERYBODY) as readings:
             found = readings.key(key_id)
         return found if found is not None and found.tenant == tenant else None
 
@@ -96,7 +96,7 @@ class Keeping(ABC):
     def _touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
         newest = dict(sorted(used, key=itemgetter(1)))
         for key_id, instant in newest.items():
-            with self._readings() as readings:
+            with self._readings(EVERYBODY) as readings:
                 found = readings.key(key_id)
             if found is not None and instant > (found.last_used_at or 0):
                 self._rows.save_key(replace(found, last_used_at=instant))
@@ -117,7 +117,7 @@ class Keeping(ABC):
     def _add_seal(self, seal: Seal, salts: Mapping[Ref, bytes], erased: int | None) -> bool:
         if erased is not None and self._rows.answer(AskHead()).erased != erased:
             return False
-        with self._readings() as readings:
+        with self._readings(EVERYBODY) as readings:
             newest = readings.seals_before(ALWAYS, 1)
         position, root = (newest[0].to_position, newest[0].root) if newest else (0, FIRST_ROOT)
         if (seal.from_position, seal.previous) != (position + 1, root):

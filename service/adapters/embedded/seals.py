@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from domain.buckets import BUCKETS
+from projections.asking import EVERYBODY, Whose
 from projections.events.history import counting
 from projections.models.machines import Catalogue
 from projections.rows.changes import Row
@@ -25,24 +26,26 @@ class ReadsSeals:
 
     catalogue: Catalogue
 
-    async def _read(self, work: Callable[[Readings], Answer], *, quick: bool = False) -> Answer:
+    async def _read(
+        self, work: Callable[[Readings], Answer], *, of: Whose, quick: bool = False
+    ) -> Answer:
         raise NotImplementedError
 
     async def seals(self, *, after: int = 0, limit: int = 100) -> list[Seal]:
-        return await self._read(lambda readings: readings.seals_behind(after, limit))
+        return await self._read(lambda readings: readings.seals_behind(after, limit), of=EVERYBODY)
 
     async def newest_seals(self, *, before: int = ALWAYS, limit: int = 100) -> list[Seal]:
-        return await self._read(lambda readings: readings.seals_before(before, limit))
+        return await self._read(lambda readings: readings.seals_before(before, limit), of=EVERYBODY)
 
     async def sealable(self, *, after: int, end: int, limit: int) -> list[Row]:
-        return await self._read(lambda readings: readings.sealable(after, end, limit))
+        return await self._read(lambda readings: readings.sealable(after, end, limit), of=EVERYBODY)
 
     async def kinds_folded(self) -> list[tuple[str, bool]]:
         def look(_: Readings) -> list[tuple[str, bool]]:
             kept = [one for one in self.catalogue.projections if one.is_active]
             return sorted({(one.tenant, one.is_account) for one in kept})
 
-        return await self._read(look)
+        return await self._read(look, of=EVERYBODY)
 
     async def compare_projections(
         self, tenant: str, *, accounts: bool, first: int, limit: int
@@ -53,7 +56,7 @@ class ReadsSeals:
             kept = [one for one in self.catalogue.active(tenant) if one.is_account is accounts]
             return _compared(readings, kept, asked, limit)
 
-        return await self._read(look)
+        return await self._read(look, of=tenant)
 
 
 def _compared(

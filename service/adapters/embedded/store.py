@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TypeVar
 
 from domain.buckets import BUCKETS
 from domain.machine import ENGINE
 from projections.appending.append import World, append
-from projections.asking import run
+from projections.asking import EVERYBODY, run
 from projections.erasing.erase import Erased, Grounds
 from projections.erasing.forgetting import erase_everywhere
 from projections.events.log import Receipt, Submission
@@ -29,11 +28,11 @@ from projections.rebuilding.building import build
 from projections.registers.erasure import Order
 from projections.rows.questions import AskHead
 from projections.subjects.residents import Residents
-from service.adapters.embedded.answering import Answering
+from service.adapters.embedded.answering import Answering, OpenReadings
 from service.adapters.embedded.clearing import Clearing
 from service.adapters.embedded.keeping import Keeping
 from service.adapters.embedded.restoring import Restoring
-from service.adapters.embedded.rows import Readings, Rows
+from service.adapters.embedded.rows import Rows
 from service.adapters.embedded.values import is_due, told_outdated
 from service.ports import (
     OutdatedFold,
@@ -44,7 +43,6 @@ from service.ports import (
 )
 
 Answer = TypeVar("Answer")
-OpenReadings = Callable[[], AbstractContextManager[Readings]]
 
 
 class EmbeddedStore(Keeping, Restoring, Answering):
@@ -66,7 +64,7 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         self._is_closed = False
         self._is_stale = False
         self.catalogue = Catalogue(compile_one)
-        with readings() as found:
+        with readings(EVERYBODY) as found:
             self.catalogue = self.catalogue.renewed(found.versions(), found.generations())
 
     # ------------------------------------------------------------ the one writer
@@ -121,28 +119,30 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         )
 
     async def project(self, limit: int = PAGE_EVENTS) -> Projected:
-        if await self._read(lambda readings: readings.head().is_level, quick=True):
+        if await self._read(lambda readings: readings.head().is_level, of=EVERYBODY, quick=True):
             return Projected(events=0, behind=0)
         return await self._write(
             lambda: run(project(self._world(0), limit), self._rows.answer), is_long=True
         )
 
     async def sweep(self, now: int, limit: int = 1_000) -> Swept:
-        if not await self._read(lambda readings: is_due(readings, now)):
+        if not await self._read(lambda readings: is_due(readings, now), of=EVERYBODY):
             return Swept(subjects=0, transitions=0, more=False)
         return await self._write(
             lambda: run(sweep(self._world(now), limit), self._rows.answer), is_long=True
         )
 
     async def retry_parked(self, now: int, limit: int = 100) -> int:
-        if not await self._read(lambda readings: readings.parked_count()):
+        if not await self._read(lambda readings: readings.parked_count(), of=EVERYBODY):
             return 0
         return await self._write(
             lambda: run(retry_parked(self._world(now), limit), self._rows.answer), is_long=True
         )
 
     async def erase(self, order: Order, now: int) -> Erased:
-        while not await self._read(lambda readings: readings.head().is_level, quick=True):
+        while not await self._read(
+            lambda readings: readings.head().is_level, of=EVERYBODY, quick=True
+        ):
             await self.project()
         erased = await self._write(lambda: self._erase(order, now), is_long=True)
         self._residents.forget()
@@ -379,10 +379,10 @@ class EmbeddedStore(Keeping, Restoring, Answering):
     # ------------------------------------------------------------ condition
 
     async def health(self, now: int) -> StoreHealth:
-        return await self._read(lambda readings: self._health(readings, now))
+        return await self._read(lambda readings: self._health(readings, now), of=EVERYBODY)
 
     async def inspect(self, *, thorough: bool = False) -> list[Finding]:
-        return await self._read(lambda readings: readings.inspect(thorough=thorough))
+        return await self._read(lambda readings: readings.inspect(thorough=thorough), of=EVERYBODY)
 
     async def close(self) -> None:
         if not self._is_closed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from projections.asking import Whose
 from projections.models.machines import Compile, compile_document
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
@@ -25,7 +26,7 @@ def memory_store(
     rows = MemoryRows()
 
     @contextmanager
-    def readings() -> Iterator[Readings]:
+    def readings(_: Whose) -> Iterator[Readings]:
         yield MemoryReadings(rows)
 
     return EmbeddedStore(rows, readings, runner or DirectRunner(), compile_one=compile_one)

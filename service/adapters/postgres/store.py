@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from functools import cache, partial
 from typing import TypeVar
 
-from projections.asking import Ref, Script, run
+from projections.asking import EVERYBODY, Ref, Script, Whose, run
 from projections.erasing.erase import Erased
 from projections.events.log import Receipt, SubjectKey, Submission
 from projections.following.projecting import PAGE_EVENTS, Projected
@@ -88,7 +88,7 @@ class PostgresStore(Answering):
             if None not in before:
                 return before
             changed = [one for one, found in zip(wanted, before, strict=True) if found is None]
-            with self._level_readings(changed) as readings:
+            with self._level_readings(EVERYBODY, changed) as readings:
                 anew = [self._snapshot(readings, one.tenant, one.key, one.model) for one in changed]
             others = iter(anew)
             return [found or next(others) for found in before]
@@ -113,7 +113,7 @@ class PostgresStore(Answering):
         ]
 
     @contextmanager
-    def _level_readings(self, wanted: Sequence[Wanted] = ()) -> Iterator[Readings]:
+    def _level_readings(self, _: Whose, wanted: Sequence[Wanted] = ()) -> Iterator[Readings]:
         """Lend readings of one moment, with the catalogue of the same moment.
 
         What is to be known about *wanted* is looked up at once.
@@ -145,11 +145,11 @@ class PostgresStore(Answering):
     # ------------------------------------------------------------ what the catalogue answers
 
     async def generations(self, tenant: str, *, limit: int = 100) -> list[Generation]:
-        found = await self._read(lambda readings: readings.generations())
+        found = await self._read(lambda readings: readings.generations(), of=tenant)
         return [one for one in reversed(found) if one.tenant == tenant][:limit]
 
     async def generations_under_way(self) -> list[Generation]:
-        found = await self._read(lambda readings: readings.generations())
+        found = await self._read(lambda readings: readings.generations(), of=EVERYBODY)
         return [one for one in found if one.is_under_way]
 
     async def generation(self, tenant: str, generation: int) -> Generation | None:
@@ -272,10 +272,10 @@ class PostgresStore(Answering):
     # ------------------------------------------------------------ condition
 
     async def health(self, now: int) -> StoreHealth:
-        return await self._read(lambda readings: self._health(readings, now))
+        return await self._read(lambda readings: self._health(readings, now), of=EVERYBODY)
 
     async def inspect(self, *, thorough: bool = False) -> list[Finding]:
-        return await self._read(lambda readings: readings.inspect(thorough=thorough))
+        return await self._read(lambda readings: readings.inspect(thorough=thorough), of=EVERYBODY)
 
     async def close(self) -> None:
         await self._writing.close()

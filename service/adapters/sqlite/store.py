@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
+from projections.asking import Whose
 from projections.events.log import SubjectKey
 from projections.models.machines import Catalogue, Compile, compile_document
 from projections.reading.answers import SubjectSnapshot
@@ -70,7 +71,7 @@ class SqliteStore(EmbeddedStore):
         self._written_by = found
 
     @contextmanager
-    def _level_readings(self) -> Iterator[Readings]:
+    def _level_readings(self, _: Whose) -> Iterator[Readings]:
         """Lend readings of one moment, with the catalogue of the same moment.
 
         Another process may have changed it: a command beside a server activates a model.

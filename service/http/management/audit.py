@@ -47,7 +47,7 @@ async def audit_log(
         since=None if since is None else instant_of("since", since),
         until=None if until is None else instant_of("until", until),
     )
-    page = await call.services.store.look(found(AUDIT_LOG, asked))
+    page = await call.services.store.look(found(AUDIT_LOG, asked), of=call.tenant)
     following = (page[limit - 1].number,) if len(page) > limit else None
     rows = [audit_entry_of(each) for each in page[:limit]]
     return answer(listed(rows, cursors.write(following)))

@@ -46,7 +46,7 @@ async def usage(
         since=None if first is None else first // DAY,
         until=None if end is None else -(-end // DAY),
     )
-    page = await call.services.store.look(found(USAGE, asked))
+    page = await call.services.store.look(found(USAGE, asked), of=call.tenant)
     last = page[limit - 1] if len(page) > limit else None
     following = None if last is None else (last.day, last.key_id)
     return answer(listed([usage_of(each) for each in page[:limit]], cursors.write(following)))

@@ -291,7 +291,9 @@ async def get_secret(*, call: MayManageWebhooks, endpoint_id: EndpointId) -> Res
 async def get_stats(*, call: MayManageWebhooks, endpoint_id: EndpointId) -> Response:
     """Return what it has taken, what waits, and whether it is left alone."""
     standing = await _standing(call, endpoint_id)
-    lanes = await call.services.store.look(entries(LANES, endpoint_id, limit=LANES_COUNTED))
+    lanes = await call.services.store.look(
+        entries(LANES, endpoint_id, limit=LANES_COUNTED), of=call.tenant
+    )
     one = standing.condition
     breaker = Breaker(one.failures, one.failing_since, one.rests, one.until)
     members: Members = {
