@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import ParamSpec
 
 import typer
@@ -23,6 +24,12 @@ P = ParamSpec("P")
 AS_JSON = "as_json"
 """Name of the parameter that every command's `--json` sets."""
 
+TENANT = "tenant"
+"""Name of the parameter that every command's `--tenant` sets."""
+
+acted_for: ContextVar[str | None] = ContextVar("acted_for", default=None)
+"""The tenant that the command which is running was told to act for; None for the operator's."""
+
 
 def guarded(*examples: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Return a decorator that ends every error of a command in a message and an exit code.
@@ -33,8 +40,13 @@ def guarded(*examples: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
     def decorate(command: Callable[P, None]) -> Callable[P, None]:
         @functools.wraps(command)
         def run(*args: P.args, **kwargs: P.kwargs) -> None:
-            with _edge(as_json=bool(kwargs.get(AS_JSON))):
-                command(*args, **kwargs)
+            tenant = kwargs.get(TENANT)
+            token = acted_for.set(tenant if isinstance(tenant, str) else None)
+            try:
+                with _edge(as_json=bool(kwargs.get(AS_JSON))):
+                    command(*args, **kwargs)
+            finally:
+                acted_for.reset(token)
 
         # The sign \b keeps the lines of a paragraph apart in help.
         lines = "".join(f"\n  {example}" for example in examples)

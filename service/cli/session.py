@@ -11,6 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from service.cli.edge import acted_for
 from service.cli.exits import CommandError, Exit
 from service.settings import Settings
 
@@ -130,7 +131,11 @@ def use(
 
 
 def _note(services: Services) -> Note:
-    """Return the note of this command: what it changes is written down with it."""
+    """Return the note of this command: what it changes is written down with it.
+
+    It belongs to the tenant that was acted for: there whoever answers for the tenant finds it, and
+    there a name in it is forgotten with the person.
+    """
     import getpass
 
     from projections.registers.access import AuditEntry
@@ -143,7 +148,7 @@ def _note(services: Services) -> Note:
         user = "unknown"
     return Note(
         AuditEntry(
-            tenant=DEFAULT_TENANT,
+            tenant=acted_for.get() or DEFAULT_TENANT,
             number=0,
             at=services.clock.now(),
             actor=f"cli:{user}",
