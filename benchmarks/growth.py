@@ -17,6 +17,7 @@ import random
 import resource
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -109,12 +110,18 @@ async def measure(database: Path, count: int, customers: int) -> None:
     for _ in range(PARTS):
         costs.append(await append_all(store, list(islice(coming, share)), now))
         held.append(resident_mebibytes())
+        tell_part(len(costs) * share, costs[-1], held[-1])
     await store.close()
     early, late = statistics.median(costs[EARLY]), statistics.median(costs[LATE])
     what = f"SQLite: cost per event, {count:,} events in the log ÷ a tenth of them"
     detail = f"{late:.0f} and {early:.0f} us of CPU"
     say(Figure("P11", what, late / early, 1.15, detail, at_most=True))
     tell_memory(state_bytes(database), held, customers)
+
+
+def tell_part(events: int, cost: float, held: float) -> None:
+    """Tell on standard error how far the run has come: the long form takes an hour."""
+    sys.stderr.write(f"{events:,} events: {cost:.0f} us of CPU each, {held:.0f} MiB\n")
 
 
 def tell_memory(sizes: list[int], held: list[float], customers: int) -> None:
