@@ -96,7 +96,8 @@ def begin(
     else:
         folder.replace_state(profile, projection, projection.machine.initial(), state)
         recorded_at = {row.event.position: row.recorded_at for row in history}
-        known = learned(recorded, events, [recorded_at[event.position] for event in events])
+        positions = [event.position for event in events]
+        known = learned(recorded, positions, [recorded_at[position] for position in positions])
         told = [(content_of(one), *known[one.position]) for one in recorded]
         folder.begin_records(profile, projection, told)
     folder.finish(profile)
@@ -117,18 +118,20 @@ def retold(
 
 
 def learned(
-    recorded: Sequence[Transition], events: Sequence[Event], recorded_at: Sequence[int]
+    recorded: Sequence[Transition], positions: Sequence[int], recorded_at: Sequence[int]
 ) -> dict[int, tuple[int, int]]:
     """Return from which position and instant on what followed from an event could be known.
 
     That is when the newest was recorded of the event and those before it in fold order; told for
-    the events that *recorded* followed from.
+    the events that *recorded* followed from. Where nothing came late, that is the event itself.
     """
+    if sorted(positions) == positions:
+        known = dict(zip(positions, recorded_at, strict=True))
+        return {one.position: (one.position, known[one.position]) for one in recorded}
     wanted = {one.position for one in recorded}
     found: dict[int, tuple[int, int]] = {}
     newest = (0, 0)
-    for event, at in zip(events, recorded_at, strict=True):
-        position = event.position
+    for position, at in zip(positions, recorded_at, strict=True):
         if position > newest[0]:
             newest = (position, at)
         if position in wanted:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from domain.events import Event
+from domain.events import NOT_FOLDED, Event
 from projections.asking import Ref
 from projections.events.payloads import decoder
 from projections.folding.folder import FOLD_FAILURES
@@ -33,14 +33,15 @@ RANGE_COLUMNS = (
     "type",
     "event_id",
     "recorded_at",
-    "payload",
-    "api_format",
-    "source",
-    "occurred_at",
 )
-"""What is read of an event: the last two where versions need the origin, payloads as they need."""
+"""What is read of every event; then its content where versions read that of its type, else None."""
 
+ORIGIN_COLUMNS = ("source", "occurred_at")
+"""What is read beside it where versions look at the origin."""
+
+_TYPE = RANGE_COLUMNS.index("type")
 _RECORDED_AT = RANGE_COLUMNS.index("recorded_at")
+_UNREAD = "unread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Stretch:
         self.projection = projection
         self._kept = kept
         self._now = now
+        self._told = _events_and_origins if projection.lineage.needs.origin else _events
 
     def take(self, seen: Seen, events: Sequence[Event], recorded_at: Sequence[int]) -> None:
         """Fold a whole history: what counts of it, in fold order, and when each was recorded."""
@@ -102,15 +104,13 @@ class Stretch:
         self.events += len(events)
         self._stand(seen, state, len(recorded))
         if recorded:
-            self._record(seen.ref, recorded, events, recorded_at)
+            self._record(seen.ref, recorded, [event.position for event in events], recorded_at)
 
     def take_rows(self, seen: Seen, rows: Iterable[Row]) -> None:
-        """Fold the history of a plain subject: rows of `RANGE_COLUMNS`, in fold order.
-
-        Rows of types that are never folded are not among them.
-        """
-        found = list(rows)
-        self.take(seen, _events(found, seen.customer), [row[_RECORDED_AT] for row in found])
+        """Fold the history of a plain subject: rows of `RANGE_COLUMNS` and more, in fold order."""
+        found = [row for row in rows if row[_TYPE] not in NOT_FOLDED]
+        events = self._told(found, seen.customer)
+        self.take(seen, events, [row[_RECORDED_AT] for row in found])
 
     def counts(self, without: Iterable[Ref]) -> list[Row]:
         """Return what is to be added to `stage_counts`, all but *without*."""
@@ -146,10 +146,10 @@ class Stretch:
         self,
         ref: Ref,
         recorded: Sequence[Transition],
-        events: Sequence[Event],
+        positions: Sequence[int],
         recorded_at: Sequence[int],
     ) -> None:
-        known = learned(recorded, events, recorded_at)
+        known = learned(recorded, positions, recorded_at)
         generation = self.projection.generation
         contents = [content_of(one) for one in recorded]
         for number, (one, content) in enumerate(zip(recorded, contents, strict=True), start=1):
@@ -162,12 +162,28 @@ class Stretch:
 
 def _events(rows: Sequence[Row], customer: str) -> list[Event]:
     """Return the events of *rows*; every event of the log passes here, so columns go by number."""
+    return [
+        Event(position, at, name, event_id, "", 0, customer, _UNREAD, _unread)
+        if content is None
+        else _read(Event(position, at, name, event_id, "", 0, customer), content)
+        for _, position, at, name, event_id, _, content in rows
+    ]
+
+
+def _events_and_origins(rows: Sequence[Row], customer: str) -> list[Event]:
+    """Return the events of *rows* that end with `ORIGIN_COLUMNS`."""
     found: list[Event] = []
-    for _, position, at, event_type, event_id, _, payload, form, source, occurred in rows:
-        event = Event(position, at, event_type, event_id, source, occurred, customer, payload)
-        event.decode = _unread if form is None else decoder(form)
-        found.append(event)
+    for _, position, at, name, event_id, _, content, source, occurred_at in rows:
+        event = Event(position, at, name, event_id, source, occurred_at, customer, _UNREAD, _unread)
+        found.append(event if content is None else _read(event, content))
     return found
+
+
+def _read(event: Event, content: str) -> Event:
+    """Return *event* with its content: the format that it came in, a blank, its text."""
+    form, _, event.text = content.partition(" ")
+    event.decode = decoder(form)
+    return event
 
 
 def _unread(_payload: str | bytes) -> NoReturn:

@@ -16,7 +16,16 @@ import pytest
 from projections.reading.answers import CustomerQuery
 from projections.registers.register import Register
 from projections.webhooks.rows import DELIVERIES, DUE, LANES, MESSAGE_IDS, MESSAGES, WAITING
-from service.adapters.postgres import boards, lookups, registers, removals, sealed, views, writes
+from service.adapters.postgres import (
+    boards,
+    lookups,
+    ranges,
+    registers,
+    removals,
+    sealed,
+    views,
+    writes,
+)
 from service.adapters.postgres.connections import WRITER_SETTINGS
 from service.adapters.postgres.listing import listing
 from service.adapters.sql.declared import metadata
@@ -37,6 +46,12 @@ SELECT n, 1, 1, 'default', 'visited', 'id-' || n, 'api', NULL, n, n, n, 0, 0, 's
   NULL, repeat('x', 300)
 FROM generate_series(1, 20000) AS n
 """
+
+VACUUMED = """
+ANALYZE events;
+UPDATE pg_class SET relallvisible = relpages WHERE relname = 'events'
+"""
+"""What the planner goes by where every row of the log is visible to everybody."""
 
 
 def statements() -> Iterator[tuple[str, str]]:
@@ -134,6 +149,22 @@ async def test_a_page_to_be_sealed_is_read_in_order_and_no_further(operator: Ope
     assert not [node for node in found if "Sort" in node["Node Type"]]
     (log,) = (node for node in found if node.get("Relation Name") == "events")
     assert log["Index Name"] == "events_pkey"
+
+
+async def test_a_range_is_rebuilt_from_the_index_alone(operator: Operator) -> None:
+    """Rows of one subject lie far apart; only contents that versions read are looked up."""
+    for setting, value in WRITER_SETTINGS.items():
+        await operator.execute(f"SET {setting} = '{value}'")
+    async with operator.transaction():
+        await operator.execute(MANY_EVENTS)
+        await operator.execute(VACUUMED)
+        await operator.execute(f"PREPARE asked AS {ranges.events_in_order()}")
+
+        plan = await operator.fetchval("EXPLAIN (FORMAT JSON) EXECUTE asked('{}', 1, 2, 20000)")
+
+    found = list(nodes(json.loads(plan)[0]["Plan"]))
+    assert [node["Node Type"] for node in found] == ["Index Only Scan", "Index Scan"]
+    assert [node["Index Name"] for node in found] == ["events_fold", "events_pkey"]
 
 
 def nodes(plan: Plan) -> Iterator[Plan]:

@@ -196,14 +196,15 @@ class Database:
         self.limits = limits
         self._is_closed = False
         self._writing = _engine(url, WRITER_SETTINGS, limits, size=1, seconds=limits.write)
+        self._migrating = _engine(url, WRITER_SETTINGS, limits, size=1, seconds=_PATIENT_SECONDS)
         self._reading = _engine(
             url, READER_SETTINGS, limits, size=limits.readers, seconds=limits.read
         )
 
     @property
     def engine(self) -> AsyncEngine:
-        """What migrations run on."""
-        return self._writing
+        """What migrations run on: an index on a long log takes minutes."""
+        return self._migrating
 
     @contextmanager
     def writing(self, begin: str) -> Iterator[Link]:
@@ -290,8 +291,8 @@ class Database:
     def close(self) -> None:
         """Close every connection that is not lent."""
         self._is_closed = True
-        await_(self._writing.dispose())
-        await_(self._reading.dispose())
+        for engine in (self._writing, self._reading, self._migrating):
+            await_(engine.dispose())
 
 
 def is_storable(text: str) -> bool:

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     Boolean,
+    ColumnElement,
+    FromClause,
+    Select,
     Text,
-    all_,
     any_,
     bindparam,
     case,
@@ -25,7 +28,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.util.concurrency import await_
 
-from domain.events import NOT_FOLDED
 from domain.machine.needs import Needs
 from projections.appending.append import World
 from projections.asking import Ref, run
@@ -34,7 +36,7 @@ from projections.models.catalogue import Generation
 from projections.models.machines import FOLDED, Catalogue
 from projections.models.ranges import BucketRange, Built
 from projections.rebuilding.building import build_some
-from projections.rebuilding.stretches import RANGE_COLUMNS, Seen, Stretch
+from projections.rebuilding.stretches import ORIGIN_COLUMNS, RANGE_COLUMNS, Seen, Stretch
 from projections.rows.changes import Row
 from projections.rows.questions import HistoryOf
 from projections.rows.records import RECORD_COLUMNS, Projection
@@ -218,10 +220,8 @@ class _Reading:
         """Yield the events of the range in fold order, some at a time."""
         if not plain:
             return
-        needs = self._projection.lineage.needs
-        bound = bound_to(needs, self._range, self._projected)
-        driver = self._link.driver
-        cursor = await_(driver.cursor(statement(events_in_order), *bound))
+        sql, bound = asked_by(self._projection.lineage.needs, self._range, self._projected)
+        cursor = await_(self._link.driver.cursor(sql, *bound))
         while True:
             page = await_(cursor.fetch(EVENTS_AT_ONCE))
             yield page
@@ -287,37 +287,46 @@ def _versions_now() -> str:
 
 
 def events_in_order() -> str:
-    """Return the statement for the events of a range as the index `events_fold` has them.
+    """Return the statement for the events of a range, read from the index `events_fold` alone.
 
-    Only what versions need: `RANGE_COLUMNS`, payloads of some types, the origin or not.
+    Rows of the log lie where they were appended, those of one subject far apart: to visit each
+    takes several times what the index does. Only contents that versions need are looked up.
     """
-    every, origin = (bindparam(name, type_=Boolean) for name in ("every", "origin"))
-    needed = or_(every, events.c.type == any_(bindparam("types", type_=ARRAY(Text))))
-    found = select(
-        *columns(events, *RANGE_COLUMNS[:6]),
-        case((needed, events.c.payload), else_=literal_column("'unread'")),
-        case((needed, events.c.api_format)),
-        case((origin, events.c.source), else_=literal_column("''")),
-        case((origin, events.c.occurred_at), else_=literal_column("0")),
-    ).where(
+    sent = events.alias("sent")
+    content = select(_content(sent)).where(sent.c.position == events.c.position)
+    found = select(*columns(events, *RANGE_COLUMNS), case((_is_read(), content.scalar_subquery())))
+    return for_postgres(_in_order(found), "types", "first", "end", "known_at")
+
+
+def whole_events_in_order() -> str:
+    """Return the statement for versions that look at the origin, or read properties of any type."""
+    every = bindparam("every", type_=Boolean)
+    needed = case((or_(every, _is_read()), _content(events)))
+    found = select(*columns(events, *RANGE_COLUMNS), needed, *columns(events, *ORIGIN_COLUMNS))
+    return for_postgres(_in_order(found), "every", "types", "first", "end", "known_at")
+
+
+def _is_read() -> ColumnElement[bool]:
+    return events.c.type == any_(bindparam("types", type_=ARRAY(Text)))
+
+
+def _content(table: FromClause) -> ColumnElement[str]:
+    """Return the format of an event and its payload, as `stretches` takes them apart."""
+    return table.c.api_format + literal_column("' '", Text) + table.c.payload
+
+
+def _in_order(found: Select[Any]) -> Select[Any]:
+    return found.where(
         events.c.bucket >= number("first"),
         events.c.bucket < number("end"),
         events.c.position <= number("known_at"),
-        events.c.type != all_(bindparam("never", type_=ARRAY(Text))),
-    )
-    found = found.order_by(*columns(events, *REF, "effective_at", "position"))
-    return for_postgres(found, "every", "types", "origin", "first", "end", "known_at", "never")
+    ).order_by(*columns(events, *REF, "effective_at", "position"))
 
 
-def bound_to(needs: Needs, found: BucketRange, known_at: int) -> tuple[object, ...]:
-    """Return what `events_in_order` is asked for a range as it is known at a position."""
+def asked_by(needs: Needs, found: BucketRange, known_at: int) -> tuple[str, tuple[object, ...]]:
+    """Return the statement for the events of a range up to a position, and what is bound."""
     types = needs.properties_of
-    return (
-        types is None,
-        sorted(types or ()),
-        needs.origin,
-        found.first,
-        found.end,
-        known_at,
-        sorted(NOT_FOLDED),
-    )
+    bound = (sorted(types or ()), found.first, found.end, known_at)
+    if types is not None and not needs.origin:
+        return statement(events_in_order), bound
+    return statement(whole_events_in_order), (types is None, *bound)
