@@ -257,7 +257,7 @@ def taking_in(services: Services, records: RecordLog) -> Services:
 
 
 def publishing(services: Services, open_topic: Callable[[str], Topic]) -> Services:
-    """Return *services* with what writes the feed to topics; it is not started."""
+    """Return *services* with what writes to topics; it is not started."""
     publishers = publishers_of(
         services.settings,
         open_topic,
@@ -282,7 +282,7 @@ def _beside_kafka(services: Services) -> Services:
 
     if settings.kafka_topics:
         services = taking_in(services, KafkaRecords(settings))
-    if settings.kafka_transitions_topics:
+    if settings.kafka_transitions_topics or settings.kafka_rejected_topics:
         services = publishing(services, partial(KafkaTopic, settings))
     return services
 

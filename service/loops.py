@@ -58,7 +58,7 @@ def _start_shared(services: Services) -> None:
     if services.consumer is not None:
         _each(services, "kafka", services.consumer.round, _WORK_PAUSE_SECONDS)
     for publisher in services.publishers:  # each holds a lease of its own
-        _each(services, "kafka-transitions", publisher.round, _WORK_PAUSE_SECONDS)
+        _each(services, publisher.name, publisher.round, _WORK_PAUSE_SECONDS)
     _each(services, "rebuild", services.rebuilds.round, _WORK_PAUSE_SECONDS)
     _each(services, "backtest", services.backtests.round, _WORK_PAUSE_SECONDS)
     _each(services, "imports", services.imports.round, _WORK_PAUSE_SECONDS)

@@ -245,6 +245,9 @@ class Settings:
     kafka_transitions_start: str = _setting(
         _one_of("earliest", "latest"), "earliest", "Where a topic is begun for the first time."
     )
+    kafka_rejected_topics: tuple[tuple[str, str], ...] = _setting(
+        _topics, (), "Topics to write refused events to, each =tenant or not; none: nowhere."
+    )
     kafka_group: str = _setting(_text, "stagefold", "Consumer group of all processes.")
     kafka_member: str = _setting(
         _text, "", "Name of this process in the group, so that its partitions wait for it."

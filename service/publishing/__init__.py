@@ -1,1 +1,1 @@
-"""The feed goes out to topics of others: at least once, in order for each customer."""
+"""What is told and what was refused goes out to topics: at least once, in order by key."""

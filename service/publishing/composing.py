@@ -13,8 +13,11 @@ from service.progress import Progress
 from service.publishing.figures import AllPublished
 from service.publishing.octets import RecordFormat
 from service.publishing.publisher import Publication, Publisher
+from service.publishing.refusals import Refusals
+from service.publishing.source import Source
 from service.publishing.topic import Topic
-from service.settings import Settings
+from service.publishing.transitions import Transitions
+from service.settings import Settings, SettingsError
 
 
 def publishers_of(
@@ -27,19 +30,48 @@ def publishers_of(
     progress: Progress,
     metrics: Metrics,
 ) -> tuple[Publisher, ...]:
-    """Return what writes the feeds of *store* to the topics that the settings name."""
+    """Return what writes *store* to the topics that the settings name.
+
+    Raises:
+        SettingsError: A topic is named for two things.
+    """
+    _check(settings)
+
+    def publisher(what: Publication, source: Source) -> Publisher:
+        topic = open_topic(what.topic)
+        return Publisher(what, source, topic, store, clock, leases=leases, progress=progress)
+
     form = cast("RecordFormat", settings.kafka_transitions_format)  # checked where it is read
     at_end = settings.kafka_transitions_start == "latest"
     publishers = tuple(
-        Publisher(
-            Publication(topic, tenant or DEFAULT_TENANT, form, at_end=at_end),
-            open_topic(topic),
-            store,
-            clock,
-            leases=leases,
-            progress=progress,
+        publisher(
+            Publication(topic, tenant or DEFAULT_TENANT, at_end=at_end),
+            Transitions(store, clock, tenant or DEFAULT_TENANT, form),
         )
         for topic, tenant in settings.kafka_transitions_topics
+    ) + tuple(
+        publisher(
+            Publication(topic, tenant or DEFAULT_TENANT, name="kafka-rejected"),
+            Refusals(store, tenant or DEFAULT_TENANT),
+        )
+        for topic, tenant in settings.kafka_rejected_topics
     )
     metrics.tell_of(AllPublished([each.figures for each in publishers]))
     return publishers
+
+
+def _check(settings: Settings) -> None:
+    """Raise an error where refusals would be read again, or mixed with something else."""
+    rejected = {topic for topic, _ in settings.kafka_rejected_topics}
+    others = {
+        "STAGEFOLD_KAFKA_TOPICS": settings.kafka_topics,
+        "STAGEFOLD_KAFKA_TRANSITIONS_TOPICS": settings.kafka_transitions_topics,
+    }
+    problems = [
+        f"STAGEFOLD_KAFKA_REJECTED_TOPICS: expected other topics than {variable}, found {topic}"
+        for variable, topics in others.items()
+        for topic, _ in topics
+        if topic in rejected
+    ]
+    if problems:
+        raise SettingsError(tuple(problems))

@@ -14,8 +14,8 @@ class PublisherFigures:
 
     Attributes:
         topic: Its name.
-        lag: Records of the feed that are not there yet, at most; another tenant's may be among
-            them. None in a process that does not write.
+        lag: Records that are not there yet, at most; another tenant's may be among them. None in a
+            process that does not write.
         fenced: Pages that another process had written already.
         trouble: Why nothing is written now; None where something may be.
     """
@@ -55,7 +55,7 @@ class AllPublished(Collector):
         )
         lag = GaugeMetricFamily(
             "stagefold_kafka_published_lag_records",
-            "Records of the feed that are not in the topic yet.",
+            "Records that are not in the topic yet.",
             labels=("topic",),
         )
         for one in self._figures:

@@ -1,7 +1,7 @@
-"""The publisher: writes the feed of a tenant to a topic, at least once and in order for each key.
+"""The publisher: writes what a source holds to a topic, at least once and in order for each key.
 
-The feed is dense and written with the events it follows from, so it is the outbox: nothing is lost
-while the topic is away, and appends do not notice. How far it has come is moved only when all of a
+The source is written with the events it follows from, so it is the outbox: nothing is lost while
+the topic is away, and appends do not notice. How far it has come is moved only when all of a
 page is kept there. A process that dies in between leaves a page that is written again, by the same
 ids. One process writes at a time, by a lease; where two do for a moment, each writes a whole part
 of the same order, so whoever drops repeated ids still sees that order.
@@ -10,7 +10,6 @@ of the same order, so whoever drops repeated ids still sees that order.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,9 +20,8 @@ from service.leases import Leases
 from service.ports import Clock, Store
 from service.progress import Progress
 from service.publishing.figures import PublisherFigures
-from service.publishing.octets import RecordFormat, record_of
+from service.publishing.source import Batch, Source
 from service.publishing.topic import Topic, TopicUnavailable
-from service.webhooks.feed import Feed
 
 WAIT_SECONDS = 0.5
 """How long at most what another process wrote waits to be found."""
@@ -44,16 +42,16 @@ class Publication:
 
     Attributes:
         topic: Name of the topic.
-        tenant: Whose feed.
-        form: How a record carries its CloudEvent.
-        at_end: Whether a topic that is written for the first time begins behind what the feed
-            holds by then.
+        tenant: Whose things.
+        at_end: Whether a topic that is written for the first time begins behind what there is by
+            then.
+        name: Of the work, for people.
     """
 
     topic: str
     tenant: str
-    form: RecordFormat = "binary"
     at_end: bool = False
+    name: str = "kafka-transitions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,7 @@ class _UnderWay:
 
     writing: asyncio.Task[None]
     expected: int | None
-    upto: int
-    more: bool
-    types: Counter[str]
+    batch: Batch
 
 
 class Publisher:
@@ -73,6 +69,7 @@ class Publisher:
     def __init__(
         self,
         what: Publication,
+        source: Source,
         topic: Topic,
         store: Store,
         clock: Clock,
@@ -81,17 +78,18 @@ class Publisher:
         progress: Progress,
         slice_seconds: float = SLICE_SECONDS,
     ) -> None:
-        """Write *what* it says to *topic*; nothing is read yet."""
+        """Write *source* to *topic* as *what* says; nothing is read yet."""
         self._slice_seconds = slice_seconds
         self._what = what
         self._topic = topic
+        self._source = source
         self._store = store
-        self._feed = Feed(store)
         self._clock = clock
         self._leases = leases
         self._progress = progress
         self._under_way: _UnderWay | None = None
         self._troubles = 0
+        self.name = what.name
         self.figures = PublisherFigures(what.topic)
 
     async def round(self) -> bool:
@@ -144,19 +142,15 @@ class Publisher:
         what = self._what
         at = await self._store.look(published(what.topic, what.tenant), of=what.tenant)
         if at is None and what.at_end:
-            at = (await self._store.positions()).feed
+            at = await self._source.end()
             await self._advance(expected=None, upto=at)
-        page = await self._feed.page(what.tenant, at or 0)
-        if not page.pieces:
+        batch = await self._source.batch(at or 0)
+        if batch is None:
             self.figures.lag, self.figures.trouble = 0, None
             return None
         await self._note_lag(at or 0)
-        now = self._clock.now()
-        told = [one for piece in page.pieces for one in await self._feed.told(piece)]
-        records = [record_of(one.message(now), what.form) for one in told]
-        writing = asyncio.ensure_future(self._topic.write(records))
-        types = Counter(one.type for one in told)
-        return _UnderWay(writing, at, page.upto, page.more, types)
+        writing = asyncio.ensure_future(self._topic.write(batch.records))
+        return _UnderWay(writing, at, batch)
 
     async def _gone_on(self, page: _UnderWay) -> bool:
         """Wait a while for *page* to be kept, and then say so; return whether more waits."""
@@ -171,18 +165,18 @@ class Publisher:
             self._under_way = None
             raise
         # Where this fails, the page stays under way and is written down by the next round.
-        is_ours = await self._advance(expected=page.expected, upto=page.upto)
+        is_ours = await self._advance(expected=page.expected, upto=page.batch.upto)
         self._under_way = None
         self._troubles = self.figures.lag = 0
-        if page.more:
-            await self._note_lag(page.upto)
+        if page.batch.more:
+            await self._note_lag(page.batch.upto)
         self.figures.trouble = None
         if is_ours:
-            self.figures.written.update(page.types)
-        return page.more
+            self.figures.written.update(page.batch.types)
+        return page.batch.more
 
     async def _advance(self, *, expected: int | None, upto: int) -> bool:
-        """Write down that the feed is there up to *upto*; tell whether nobody else has."""
+        """Write down that all up to *upto* is there; tell whether nobody else has."""
         what = self._what
         now = Published(what.topic, what.tenant, upto, self._clock.now())
         is_ours = await self._store.carry(publish_on(now, expected=expected))
@@ -192,7 +186,7 @@ class Publisher:
         return is_ours
 
     async def _note_lag(self, reached: int) -> None:
-        self.figures.lag = max(0, (await self._store.positions()).feed - reached)
+        self.figures.lag = await self._source.behind(reached)
 
     # ------------------------------------------------------------ trouble
 

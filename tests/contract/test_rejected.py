@@ -59,6 +59,15 @@ async def test_a_rejected_event_is_kept_as_it_was_sent(store: Store) -> None:
     assert await store.look(numbered("other", [DAY]), of=EVERYBODY) == []
 
 
+async def test_what_is_kept_later_stands_behind_whatever_its_clock_says(store: Store) -> None:
+    """So whoever reads the list from a number on passes nothing over."""
+    await store.keep(keep([replace(FIRST, received_at=DAY + 100)]))
+
+    await store.keep(keep([SECOND]))
+
+    assert await numbers(store, replace(ALL, newest_first=False)) == [DAY + 100, DAY + 101]
+
+
 async def test_the_same_text_again_is_counted(store: Store) -> None:
     await store.keep(keep([FIRST, SECOND]))
     await store.keep(keep([replace(FIRST, received_at=2 * DAY, last_at=2 * DAY, code="other")]))

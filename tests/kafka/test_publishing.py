@@ -14,8 +14,10 @@ from service.bootstrap import publishing
 from service.consuming.reading import Said, said_by
 from service.door.bounds import Bounds
 from service.leases import Alone, Leases
+from service.publishing.octets import RecordFormat
 from service.publishing.publisher import Publication, Publisher
 from service.publishing.topic import TopicUnavailable
+from service.publishing.transitions import Transitions
 from service.settings import Settings
 from tests.http.conftest import Api, MakeApi, api, did, make_api
 from tests.kafka.test_reading import Written
@@ -47,13 +49,19 @@ class Out:
 
 
 def out_of(
-    api: Api, topic: MemoryTopic | None = None, *, leases: Leases | None = None, **what: object
+    api: Api,
+    topic: MemoryTopic | None = None,
+    *,
+    leases: Leases | None = None,
+    form: RecordFormat = "binary",
+    at_end: bool = False,
 ) -> Out:
     """Return something that writes to *topic*, and waits for it for a moment only."""
     made = topic or MemoryTopic()
     services = api.services
     publisher = Publisher(
-        Publication(TOPIC, "default", **what),  # type: ignore[arg-type]  # its fields
+        Publication(TOPIC, "default", at_end=at_end),
+        Transitions(services.store, services.clock, "default", form),
         made,
         services.store,
         services.clock,
@@ -105,7 +113,7 @@ async def test_a_transition_is_a_record_of_its_customer_with_its_id(out: Out) ->
 
 
 @pytest.mark.parametrize("form", ["binary", "structured"])
-async def test_a_record_is_a_cloudevent_in_either_form(api: Api, form: str) -> None:
+async def test_a_record_is_a_cloudevent_in_either_form(api: Api, form: RecordFormat) -> None:
     """Our own consumer reads it."""
     out = out_of(api, form=form)
     await api.send(did("ordered", "日本", "2026-03-01T12:00:00Z"))

@@ -10,7 +10,13 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from service.http.describing.asyncapi_out import TOPIC, messages_out, schemas_out
+from service.http.describing.asyncapi_out import (
+    REJECTED_TOPIC,
+    TOPIC,
+    messages_out,
+    messages_refused,
+    schemas_out,
+)
 from service.http.schemas.events import EventIn
 from service.settings import Settings
 
@@ -22,6 +28,7 @@ _ABOUT = """\
 Records of the topics of events are taken in, each once. An event says itself whom it is about; the
 key only chooses the partition, best by the customer. What cannot be read is kept as a rejected
 event. To the topics of transitions is written what webhooks tell, at least once, by the same ids.
+To the topics of refused events goes what was not taken in, at least once, with the reason.
 """
 _TEXT: Json = {"type": "string", "minLength": 1}
 _ATTRIBUTES: Json = {
@@ -45,7 +52,7 @@ _DATA: Json = {"amount": 39.95}
 def document(version: str) -> Json:
     """Return the AsyncAPI document of this *version*."""
     (topic, _), *_ = Settings().kafka_topics
-    messages, told = _messages(), messages_out()
+    messages, told, refused = _messages(), messages_out(), messages_refused()
     return {
         "asyncapi": "3.1.0",
         "info": {
@@ -70,6 +77,13 @@ def document(version: str) -> Json:
                 "messages": {name: {"$ref": _MESSAGES + name} for name in told},
                 "bindings": {"kafka": {"topic": TOPIC, "bindingVersion": "0.5.0"}},
             },
+            "rejected": {
+                "address": REJECTED_TOPIC,
+                "title": "Refused events out",
+                "description": "Events that were refused and why, in order for each key.",
+                "messages": {name: {"$ref": _MESSAGES + name} for name in refused},
+                "bindings": {"kafka": {"topic": REJECTED_TOPIC, "bindingVersion": "0.5.0"}},
+            },
         },
         "operations": {
             "takeEvents": {
@@ -84,9 +98,15 @@ def document(version: str) -> Json:
                 "summary": "Tell of transitions, at least once.",
                 "messages": [{"$ref": f"#/channels/transitions/messages/{name}"} for name in told],
             },
+            "tellRefused": {
+                "action": "send",
+                "channel": {"$ref": "#/channels/rejected"},
+                "summary": "Tell of refused events, at least once.",
+                "messages": [{"$ref": f"#/channels/rejected/messages/{name}"} for name in refused],
+            },
         },
         "components": {
-            "messages": {**messages, **told},
+            "messages": {**messages, **told, **refused},
             "schemas": {**_schemas(), **schemas_out()},
         },
     }

@@ -99,7 +99,7 @@ async def readiness(services: Services) -> list[Check]:
     if services.consumer is not None:  # whose trouble keeps no request away
         checks.append(Check("kafka", ok=True, found=services.consumer.figures.told()))
     checks += [
-        Check("kafka-transitions", ok=True, found=publisher.figures.told())
+        Check(publisher.name, ok=True, found=publisher.figures.told())
         for publisher in services.publishers
     ]
     return [
