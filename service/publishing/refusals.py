@@ -38,7 +38,7 @@ class Refusals:
 
     async def batch(self, after: int) -> Batch | None:
         """Return what was refused behind number *after*, some of it at a time."""
-        page = await self._store.look(listed(self._query(after, AT_ONCE)))
+        page = await self._store.look(listed(self._query(after, AT_ONCE)), of=self._tenant)
         if not page.rows:
             return None
         records = [record_of_refusal(one) for one in page.rows]
@@ -48,12 +48,13 @@ class Refusals:
     async def end(self) -> int:
         """Return the newest number."""
         newest = RejectedQuery(self._tenant, is_settled=None, limit=1)
-        page = await self._store.look(listed(newest))
+        page = await self._store.look(listed(newest), of=self._tenant)
         return page.rows[0].number if page.rows else 0
 
     async def behind(self, after: int) -> int:
         """Return how many wait, counted up to a bound."""
-        return len((await self._store.look(listed(self._query(after, COUNTED_MAX)))).rows)
+        query = self._query(after, COUNTED_MAX)
+        return len((await self._store.look(listed(query), of=self._tenant)).rows)
 
     def _query(self, after: int, limit: int) -> RejectedQuery:
         return RejectedQuery(

@@ -6,6 +6,7 @@ described by the same schema as in the OpenAPI document.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -63,52 +64,56 @@ def document(version: str) -> Json:
         },
         "defaultContentType": "application/json",
         "channels": {
-            "events": {
-                "address": topic,
-                "title": "Events in",
-                "description": "What happened; one event to a record.",
-                "messages": {name: {"$ref": _MESSAGES + name} for name in messages},
-                "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
-            },
-            "transitions": {
-                "address": TOPIC,
-                "title": "Transitions out",
-                "description": "What has become of customers and accounts, in order for each.",
-                "messages": {name: {"$ref": _MESSAGES + name} for name in told},
-                "bindings": {"kafka": {"topic": TOPIC, "bindingVersion": "0.5.0"}},
-            },
-            "rejected": {
-                "address": REJECTED_TOPIC,
-                "title": "Refused events out",
-                "description": "Events that were refused and why, in order for each key.",
-                "messages": {name: {"$ref": _MESSAGES + name} for name in refused},
-                "bindings": {"kafka": {"topic": REJECTED_TOPIC, "bindingVersion": "0.5.0"}},
-            },
+            "events": _channel(
+                topic, "Events in", "What happened; one event to a record.", messages
+            ),
+            "transitions": _channel(
+                TOPIC,
+                "Transitions out",
+                "What has become of customers and accounts, in order for each.",
+                told,
+            ),
+            "rejected": _channel(
+                REJECTED_TOPIC,
+                "Refused events out",
+                "Events that were refused and why, in order for each key.",
+                refused,
+            ),
         },
         "operations": {
-            "takeEvents": {
-                "action": "receive",
-                "channel": {"$ref": "#/channels/events"},
-                "summary": "Take events in, each record once.",
-                "messages": [{"$ref": f"#/channels/events/messages/{name}"} for name in messages],
-            },
-            "tellTransitions": {
-                "action": "send",
-                "channel": {"$ref": "#/channels/transitions"},
-                "summary": "Tell of transitions, at least once.",
-                "messages": [{"$ref": f"#/channels/transitions/messages/{name}"} for name in told],
-            },
-            "tellRefused": {
-                "action": "send",
-                "channel": {"$ref": "#/channels/rejected"},
-                "summary": "Tell of refused events, at least once.",
-                "messages": [{"$ref": f"#/channels/rejected/messages/{name}"} for name in refused],
-            },
+            "takeEvents": _operation(
+                "receive", "events", "Take events in, each record once.", messages
+            ),
+            "tellTransitions": _operation(
+                "send", "transitions", "Tell of transitions, at least once.", told
+            ),
+            "tellRefused": _operation(
+                "send", "rejected", "Tell of refused events, at least once.", refused
+            ),
         },
         "components": {
             "messages": {**messages, **told, **refused},
             "schemas": {**_schemas(), **schemas_out()},
         },
+    }
+
+
+def _channel(topic: str, title: str, description: str, messages: Iterable[str]) -> Json:
+    return {
+        "address": topic,
+        "title": title,
+        "description": description,
+        "messages": {name: {"$ref": _MESSAGES + name} for name in messages},
+        "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _operation(action: str, channel: str, summary: str, messages: Iterable[str]) -> Json:
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "summary": summary,
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{name}"} for name in messages],
     }
 
 
