@@ -17,7 +17,7 @@ import pstats
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -40,6 +40,11 @@ SHOWN = 45
 
 async def post(app: FastAPI, body: bytes) -> None:
     """Post *body* to the events, which must be taken."""
+    await ask(app, "POST", "/v1/events", body)
+
+
+async def ask(app: FastAPI, method: str, path: str, body: bytes = b"") -> bytes:
+    """Return what *app* answers, which must be no refusal."""
     headers = {
         "host": "127.0.0.1",
         "authorization": f"Bearer {KEY}",
@@ -50,10 +55,10 @@ async def post(app: FastAPI, body: bytes) -> None:
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "POST",
+        "method": method,
         "scheme": "http",
-        "path": "/v1/events",
-        "raw_path": b"/v1/events",
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
@@ -62,6 +67,7 @@ async def post(app: FastAPI, body: bytes) -> None:
         "state": {},
     }
     status: list[int] = []
+    answer: list[bytes] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -69,11 +75,14 @@ async def post(app: FastAPI, body: bytes) -> None:
     async def send(message: Any) -> None:  # noqa: ANN401 - as ASGI has it
         if message["type"] == "http.response.start":
             status.append(message["status"])
+        else:
+            answer.append(message["body"])
 
     await app(scope, receive, send)
     if status[0] >= 300:
-        message = f"expected the batch to be taken, found {status[0]}"
+        message = f"{method} {path}: expected it to be taken, found {status[0]}"
         raise SystemExit(message)
+    return b"".join(answer)
 
 
 async def all_of(app: FastAPI, bodies: list[bytes]) -> float:
@@ -107,21 +116,19 @@ def bodies_of(count: int, size: int, prefix: str) -> list[bytes]:
     return [each.partition(b"\r\n\r\n")[2] for each in batches(count, size, prefix)]
 
 
-async def measure(store: str, url: str, arguments: argparse.Namespace) -> None:
+async def measure(app: FastAPI, name: str, arguments: argparse.Namespace) -> None:
     """Tell what an event costs."""
     size, count = arguments.size, arguments.events
-    with tempfile.TemporaryDirectory() as folder:
-        async with application(folder, url) as app:
-            await all_of(app, bodies_of(10_000, size, "warm"))
-            settle_garbage()
-            bodies = bodies_of(count, size, "load")
-            share, costs = len(bodies) // ROUNDS, []
-            with profiled(wanted=arguments.profile):
-                for at in range(0, share * ROUNDS, share):
-                    spent = await all_of(app, bodies[at : at + share])
-                    costs.append(spent / (share * size) * 1e6)
+    await all_of(app, bodies_of(10_000, size, "warm"))
+    settle_garbage()
+    bodies = bodies_of(count, size, "load")
+    share, costs = len(bodies) // ROUNDS, []
+    with profiled(wanted=arguments.profile):
+        for at in range(0, share * ROUNDS, share):
+            spent = await all_of(app, bodies[at : at + share])
+            costs.append(spent / (share * size) * 1e6)
     spread = f"{min(costs):.1f} to {max(costs):.1f} in {ROUNDS} rounds"
-    print(f"{store}: batches of {size:,}: {statistics.median(costs):.1f} us an event ({spread})")
+    print(f"{name}: batches of {size:,}: {statistics.median(costs):.1f} us an event ({spread})")
 
 
 @contextlib.contextmanager
@@ -137,6 +144,31 @@ def profiled(*, wanted: bool) -> Iterator[None]:
     pstats.Stats(profile).sort_stats("tottime").print_stats(SHOWN)
 
 
+def in_store(store: str, measured: Callable[[FastAPI, str], Awaitable[None]]) -> None:
+    """Have *measured* what is to be told of an application over a fresh *store*, named too."""
+
+    async def over(name: str, url: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            async with application(folder, url) as app:
+                await measured(app, name)
+
+    async def over_fresh(databases: Databases) -> None:
+        async with databases.fresh() as url:
+            await over("PostgreSQL", url)
+        await databases.close()
+
+    if store == "sqlite":
+        _run(over("SQLite", ""))
+        return
+    with serving(DEFAULTS) as server:
+        _run(over_fresh(Databases(server)))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(work)
+
+
 def main() -> None:
     """Tell the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -145,18 +177,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=40_000)
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
-    if arguments.store == "sqlite":
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(measure("SQLite", "", arguments))
-        return
-    with serving(DEFAULTS) as server:
-        databases = Databases(server)
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            fresh = databases.fresh()
-            url = runner.run(fresh.__aenter__())
-            runner.run(measure("PostgreSQL", url, arguments))
-            runner.run(fresh.__aexit__(None, None, None))
-        asyncio.run(databases.close())
+    in_store(arguments.store, lambda app, name: measure(app, name, arguments))
 
 
 if __name__ == "__main__":

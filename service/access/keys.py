@@ -10,14 +10,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from domain.durations import parse_duration
 from domain.instants import DAY, MINUTE, SECOND
 from service import notes
+from service.access.base62 import CHECK_LENGTH, base62, check_of
 from service.access.networks import is_within
+from service.access.recognised import Recognised
 from service.errors import Problem
 from service.ports import ApiKey, Clock, Randomness, Store
 
@@ -42,8 +43,7 @@ _REMEMBERED = 30 * SECOND
 _REMEMBERED_MAX = 10_000
 _NOTED_EVERY = MINUTE
 _TOKEN_LENGTH_MAX = 512
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_ID_LENGTH, _SECRET_LENGTH, _CHECK_LENGTH = 8, 32, 6
+_ID_LENGTH, _SECRET_LENGTH = 8, 32
 OWN_PREFIX = "sfk_"
 CHOSEN_PREFIX = "-"
 """What the ids of keys begin with that somebody else has made."""
@@ -123,9 +123,9 @@ NO_TERMS = Terms()
 
 def new_token(randomness: Randomness, key_id: str | None = None) -> str:
     """Return a new key, never seen before; with *key_id* a new secret of that key."""
-    head = f"sfk_{key_id or _base62(randomness.token(_ID_LENGTH), _ID_LENGTH)}_"
-    text = head + _base62(randomness.token(_SECRET_LENGTH), _SECRET_LENGTH)
-    return text + _check_of(text)
+    head = f"sfk_{key_id or base62(randomness.token(_ID_LENGTH), _ID_LENGTH)}_"
+    text = head + base62(randomness.token(_SECRET_LENGTH), _SECRET_LENGTH)
+    return text + check_of(text)
 
 
 def id_of(token: str) -> str | None:
@@ -137,7 +137,7 @@ def id_of(token: str) -> str | None:
         return None
     own = _is_own(token)
     if own is not None:
-        intact = token[-_CHECK_LENGTH:] == _check_of(token[:-_CHECK_LENGTH])
+        intact = token[-CHECK_LENGTH:] == check_of(token[:-CHECK_LENGTH])
         return own[1] if intact else None
     return CHOSEN_PREFIX + hash_of(token).hex()[: _ID_LENGTH - 1]
 
@@ -145,19 +145,6 @@ def id_of(token: str) -> str | None:
 def hash_of(token: str) -> bytes:
     """Return what is stored of a key."""
     return hashlib.sha256(token.encode()).digest()
-
-
-def _base62(octets: bytes, length: int) -> str:
-    """Return *length* digits; of each octet modulo 62, a bias of 0.4 bit in 190."""
-    return "".join(_DIGITS[octet % len(_DIGITS)] for octet in octets[:length])
-
-
-def _check_of(text: str) -> str:
-    number, digits = zlib.crc32(text.encode()), []
-    for _ in range(_CHECK_LENGTH):
-        number, digit = divmod(number, len(_DIGITS))
-        digits.append(_DIGITS[digit])
-    return "".join(reversed(digits))
 
 
 def overlap_of(text: str) -> int:
@@ -180,6 +167,7 @@ class KeyRing:
         self._clock = clock
         self._randomness = randomness
         self._remembered: dict[str, tuple[int, ApiKey | None]] = {}
+        self._recognised: Recognised[Principal] = Recognised()
         self._noted: dict[str, int] = {}
         self._used: dict[str, int] = {}
 
@@ -190,8 +178,12 @@ class KeyRing:
             Problem: `key_invalid`; the message does not say why, so that nobody can ask for ids.
                 `address_not_allowed` for a good key used from outside its networks.
         """
-        key_id = id_of(token)
         now, offered = self._clock.now(), hash_of(token)
+        known = self._recognised.find(offered, now)
+        if known is not None and self._is_newest(known.key):
+            self._note(known.key, now)
+            return known.principal
+        key_id = id_of(token)
         key = None if key_id is None else await self._find(key_id)
         opens = _opens(key, offered, now)
         if key is not None and not opens and self._may_be_outdated(key.id, now):
@@ -203,9 +195,21 @@ class KeyRing:
         if key.networks and address is not None and not is_within(address, key.networks):
             message = f"this key may not be used from {address[:60] or 'an unknown address'}"
             raise Problem("address_not_allowed", message)
+        self._note(key, now)
+        principal = Principal.of(key)
+        if self._is_newest(key):
+            until, _ = self._remembered[key.id]
+            self._recognised.keep(offered, key, principal, until)
+        return principal
+
+    def _note(self, key: ApiKey, now: int) -> None:
         if now - self._noted.get(key.id, 0) >= _NOTED_EVERY:
             self._noted[key.id] = self._used[key.id] = now
-        return Principal.of(key)
+
+    def _is_newest(self, key: ApiKey) -> bool:
+        """Whether *key* is as it was last looked up."""
+        found = self._remembered.get(key.id)
+        return found is not None and found[1] is key
 
     async def principal(self, key_id: str, *, address: str | None) -> Principal | None:
         """Return who speaks by a key whose secret was shown before; None if it stands no more.

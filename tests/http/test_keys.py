@@ -9,6 +9,7 @@ import httpx
 import pytest
 import structlog
 
+from domain.instants import SECOND, format_instant
 from service import logs
 from service.http.requests.addresses import address_of
 from service.settings import Settings
@@ -114,6 +115,28 @@ async def test_a_rotated_key_has_two_good_secrets_for_a_while(api: Api) -> None:
     api.clock.turn(seconds=3_600)
     assert (await api.get("/v1/customers", headers=former)).status_code == 401
     assert (await api.get("/v1/customers", headers=newest)).status_code == 200
+
+
+@pytest.mark.parametrize("ends", ["expiry", "overlap", "revocation"])
+async def test_a_secret_that_was_good_a_moment_ago_opens_nothing_once_it_ends(
+    api: Api, ends: str
+) -> None:
+    """Whoever was recognised a second before is looked at anew."""
+    begun = api.clock.now()
+    headers = await api.key("customers:read", expires_at=format_instant(begun + 11 * SECOND))
+    key_id = headers["Authorization"].split("_")[1]
+    api.clock.turn(seconds=9)
+    if ends == "overlap":
+        await api.client.post(f"/v1/api-keys/{key_id}/rotate", json={"overlap": "1s"})
+
+    before = [(await api.get("/v1/customers", headers=headers)).status_code for _ in range(3)]
+    if ends == "revocation":
+        await api.client.delete(f"/v1/api-keys/{key_id}")
+    else:
+        api.clock.turn(seconds=1 if ends == "overlap" else 2)
+    after = [(await api.get("/v1/customers", headers=headers)).status_code for _ in range(2)]
+
+    assert (before, after) == ([200] * 3, [401] * 2)
 
 
 async def test_a_secret_rotated_elsewhere_is_good_here_at_once(api: Api) -> None:

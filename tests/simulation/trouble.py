@@ -19,7 +19,8 @@ from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.memory.readings import MemoryReadings
 from service.adapters.memory.rows import MemoryRows
 from service.adapters.sqlite.connections import Readers, open_writer
-from service.adapters.sqlite.readings import Glance, SqliteReadings, glance
+from service.adapters.sqlite.glances import Glance, Glances
+from service.adapters.sqlite.readings import SqliteReadings
 from service.adapters.sqlite.rows import SqliteRows
 from service.adapters.sqlite.store import SqliteStore
 from service.ports import StoreUnavailable
@@ -145,6 +146,20 @@ class TroubledRows(SqliteRows):
         self._trouble.may_strike("it was committed, and nobody was told")
 
 
+class TroubledGlances(Glances):
+    """Looks at SQLite that fail."""
+
+    def __init__(self, trouble: Trouble, path: Path, readers: Readers) -> None:
+        """Look at the file at *path*."""
+        super().__init__(path, readers)
+        self._trouble = trouble
+
+    def at(self, tenant: str, key: SubjectKey) -> Glance | None:
+        """Look, unless it fails."""
+        self._trouble.may_strike("it could not be read")
+        return super().at(tenant, key)
+
+
 class BusyMemoryStore(EmbeddedStore):
     """A store in memory that chance keeps too busy, at times, to fold what it stores."""
 
@@ -204,12 +219,8 @@ def sqlite_store(trouble: Trouble, path: Path) -> tuple[SqliteStore, Callable[[]
 
     runner = SlowRunner(trouble, spoils_writes=False)
 
-    def look(tenant: str, key: SubjectKey) -> Glance | None:
-        trouble.may_strike("it could not be read")
-        with readers.borrowed() as connection:
-            return glance(connection, tenant, key)
-
-    store = BusySqliteStore(rows, readings, runner, glance=look, compile_one=compiled)
+    glances = TroubledGlances(trouble, path, readers)
+    store = BusySqliteStore(rows, readings, runner, glances=glances, compile_one=compiled)
     store.trouble = trouble
     return store, rows.close
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from projections.events.log import SubjectKey
 from projections.models.machines import Compile, compile_document
 from service.adapters.runners import ThreadRunner
 from service.adapters.sqlite.archive import SqliteArchive, back_up
 from service.adapters.sqlite.connections import Readers, open_writer
-from service.adapters.sqlite.readings import Glance, SqliteReadings, glance
+from service.adapters.sqlite.glances import Glances
+from service.adapters.sqlite.readings import SqliteReadings
 from service.adapters.sqlite.rows import SqliteRows
 from service.adapters.sqlite.store import SqliteStore
 from service.ports import Runner
@@ -49,8 +49,5 @@ def _opened(path: Path, runner: Runner, compile_one: Compile) -> tuple[SqliteSto
         with readers.lent() as connection:
             yield SqliteReadings(connection, path)
 
-    def look(tenant: str, key: SubjectKey) -> Glance | None:
-        with readers.borrowed() as connection:
-            return glance(connection, tenant, key)
-
-    return SqliteStore(rows, readings, runner, glance=look, compile_one=compile_one), rows
+    glances = Glances(path, readers)
+    return SqliteStore(rows, readings, runner, glances=glances, compile_one=compile_one), rows

@@ -111,6 +111,13 @@ class Readers:
         """Open none yet."""
         self._path = path
         self._idle: deque[sqlite3.Connection] = deque()
+        self._given: sqlite3.Connection | None = None
+
+    def looking(self) -> sqlite3.Connection:
+        """Return the one connection that is never lent: for looks at the thread of the loop."""
+        if self._given is None:
+            self._given = open_reader(self._path)
+        return self._given
 
     @contextmanager
     def lent(self) -> Iterator[sqlite3.Connection]:
@@ -140,5 +147,8 @@ class Readers:
 
     def close(self) -> None:
         """Close those that are not lent."""
+        if self._given is not None:
+            self._given.close()
+            self._given = None
         while self._idle:
             self._idle.pop().close()

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from domain.buckets import BUCKETS, bucket_of
 from projections.asking import Ref
@@ -44,7 +44,6 @@ from service.adapters.sqlite.rows import (
     ask,
     bucket_loads,
     head,
-    head_of,
     histories,
     identities_of,
     profiles_in,
@@ -59,28 +58,6 @@ FAR = 1 << 62
 _FEED_WIDTH = len(feed.c)
 _EVERY_BUCKET = json.dumps(list(range(BUCKETS)))
 _TENANT = PROFILE_COLUMNS.index("tenant")
-
-
-class Glance(NamedTuple):
-    """What two looks tell of a subject, outside of a transaction.
-
-    The row comes first, with where everything ends. So if *changes* is a count that was known
-    before, models and generations were those of that count at the moment of the row as well.
-    """
-
-    head: Head
-    row: ProfileRow
-    changes: int
-
-
-def glance(connection: sqlite3.Connection, tenant: str, key: SubjectKey) -> Glance | None:
-    """Return what is to be seen of whom *key* names; None for a stranger."""
-    bound = (bucket_of(tenant, key.id), tenant, key.kind, key.id)
-    rows = connection.execute(statement(lookups.glance), bound).fetchall()
-    if not rows:
-        return None
-    row, ends = rows[0], len(rows[0]) - len(PROFILE_COLUMNS)
-    return Glance(head_of(row[:ends]), row[ends:], change_count(connection))
 
 
 class SqliteReadings:

@@ -26,14 +26,14 @@ from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.embedded.wholes import Asked
 from service.adapters.sqlite.connections import BUSY_SECONDS
-from service.adapters.sqlite.readings import Glance, SqliteReadings
+from service.adapters.sqlite.glances import Glances, Unchanged
+from service.adapters.sqlite.readings import SqliteReadings
 from service.adapters.sqlite.rows import SqliteRows
 from service.ports import Runner, StoreUnavailable
 
 Answer = TypeVar("Answer")
 
 OpenSqlite = Callable[[], AbstractContextManager[SqliteReadings]]
-LookAt = Callable[[str, SubjectKey], Glance | None]
 
 BUSY_PAUSE_SECONDS = 0.02
 
@@ -47,13 +47,14 @@ class SqliteStore(EmbeddedStore):
         readings: OpenSqlite,
         runner: Runner,
         *,
-        glance: LookAt,
+        glances: Glances,
         compile_one: Compile = compile_document,
     ) -> None:
-        """Write to *rows*, read from *readings* or at a *glance*, commit where *runner* says."""
+        """Write to *rows*, read from *readings* or at *glances*, commit where *runner* says."""
         compile_once = cache(compile_one)
         self._open_readings = readings
-        self._glance = glance
+        self._glances = glances
+        self._unchanged = Unchanged()
         self._newest = (-1, Catalogue(compile_once))
         self._of_this_read: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
         super().__init__(rows, self._level_readings, runner, compile_one=compile_once)
@@ -95,15 +96,22 @@ class SqliteStore(EmbeddedStore):
     async def snapshot(
         self, tenant: str, key: SubjectKey, *, model: str | None = None
     ) -> SubjectSnapshot | None:
-        before = self._as_before(Asked(tenant, key, model))
-        return before or await super().snapshot(tenant, key, model=model)
+        asked = Asked(tenant, key, model)
+        version = self._glances.data_version()
+        told = None if version is None else self._unchanged.told(asked, version)
+        if told is not None:
+            return told
+        found = self._as_before(asked) or await super().snapshot(tenant, key, model=model)
+        if found is not None and version is not None:
+            self._unchanged.keep(asked, version, found)
+        return found
 
     def _as_before(self, asked: Asked) -> SubjectSnapshot | None:
         """Return whom *asked* names as told before, if nothing about it has changed since."""
         if not self._wholes.keeps(asked):
             return None
         known, catalogue = self._newest
-        seen = self._glance(asked.tenant, asked.key)
+        seen = self._glances.at(asked.tenant, asked.key)
         if seen is None or seen.changes != known or not seen.head.is_level:
             return None
         return self._wholes.as_before(asked, seen.row, seen.head, catalogue)

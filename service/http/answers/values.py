@@ -51,7 +51,7 @@ class Ready(Response):
         self.raw_headers = [
             (b"content-length", b"%d" % len(body)),
             _CONTENT_TYPE,
-            *((name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()),
+            *[(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
         ]
 
 

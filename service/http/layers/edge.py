@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Problem
 from service.http.problems import response
+from service.http.requests.calls import header_in
 from service.intake.rejections import IMPORTS_ROUTE
 from service.services import Services
 
@@ -90,8 +91,7 @@ class Edge:
 
 def _header(scope: Scope, name: bytes) -> str:
     """Return the first header of that name, which is in lower case; empty without one."""
-    found = next((value for key, value in scope["headers"] if key == name), b"")
-    return str(found, "latin-1")
+    return header_in(scope, name) or ""
 
 
 def _request_id(scope: Scope, services: Services) -> str:

@@ -17,10 +17,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Problem
-from service.http.answers.values import Ready
 from service.http.problems import answer_of
-from service.http.requests.calls import Call, authorize, name_route, services_of
-from service.http.subjects.subject import SUBJECT_ID_LENGTH_MAX, KeyOf, headers_of, snapshot_of
+from service.http.requests.calls import authorize, header_in, name_route, services_of
+from service.http.subjects.subject import SUBJECT_ID_LENGTH_MAX, KeyOf, unknown
 from service.http.subjects.told import Told
 from service.ports import StoreError
 
@@ -74,7 +73,7 @@ def _is_plain(scope: Scope, subject_id: str) -> bool:
         scope["method"] == "GET"
         and not scope["query_string"]
         and 0 < len(subject_id) <= SUBJECT_ID_LENGTH_MAX
-        and not any(name == b"if-none-match" for name, _ in scope["headers"])
+        and header_in(scope, b"if-none-match") is None
     )
 
 
@@ -86,10 +85,10 @@ def plain_read(prefix: str, key_of: KeyOf) -> Endpoint:
     async def whole(request: Request) -> Response:
         name_route(request, path)
         principal = await authorize(request, "customers:read")
-        call = Call(request, services_of(request), principal)
-        key = key_of(request.path_params["subject_id"])
-        found = await snapshot_of(call, key)
-        telling = told.telling((call.tenant, key), found, call.now)
-        return Ready(telling.body, headers=headers_of(found, telling.tag))
+        services, key = services_of(request), key_of(request.path_params["subject_id"])
+        found = await services.store.snapshot(principal.tenant, key)
+        if found is None:
+            raise unknown(key)
+        return told.answer((principal.tenant, key), found, services.clock.now())
 
     return whole

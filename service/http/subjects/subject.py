@@ -78,12 +78,17 @@ async def snapshot_of(call: Call, key: SubjectKey, model: str | None = None) -> 
     """
     found = await call.services.store.snapshot(call.tenant, key, model=model)
     if found is None:
-        kind = "account" if key.kind == "account" else "customer"
-        message = f"there is no {kind} {key.text[:120]!a}; no event has named it"
-        raise Problem(f"{kind}_not_found", message)
+        raise unknown(key)
     if model is not None and not found.stages:
         await call.services.catalogue.find(call.tenant, model)
     return found
+
+
+def unknown(key: SubjectKey) -> Problem:
+    """Return the refusal to tell of a stranger."""
+    kind = "account" if key.kind == "account" else "customer"
+    message = f"there is no {kind} {key.text[:120]!a}; no event has named it"
+    return Problem(f"{kind}_not_found", message)
 
 
 async def standings_of(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from service.http.answers.values import encoded, subject_of
-from service.http.subjects.subject import entity_tag
+from service.http.answers.values import Ready, encoded, subject_of
+from service.http.subjects.subject import entity_tag, headers_of
 from service.ports import StageRow, Subject, SubjectKey, SubjectSnapshot
 from service.standing import standing_now
 
@@ -23,7 +23,11 @@ Asked: TypeAlias = tuple[str, SubjectKey]
 
 
 class Telling(NamedTuple):
-    """How a subject was told, and of what it is true: *since* an instant, before *until*."""
+    """How a subject was told, and of what it is true: *since* an instant, before *until*.
+
+    Attributes:
+        applied: The position that *answer* tells.
+    """
 
     subject: Subject
     stages: tuple[StageRow, ...]
@@ -31,6 +35,8 @@ class Telling(NamedTuple):
     until: int
     body: bytes
     tag: str
+    applied: int
+    answer: Ready
 
 
 class Told:
@@ -40,17 +46,22 @@ class Told:
         """Keep nothing yet."""
         self._tellings: dict[Asked, Telling] = {}
 
-    def telling(self, asked: Asked, found: SubjectSnapshot, now: int) -> Telling:
+    def answer(self, asked: Asked, found: SubjectSnapshot, now: int) -> Ready:
         """Return how *found*, whom *asked* names, is told at *now*."""
         kept = self._tellings.get(asked)
         if (
-            kept is not None
-            and kept.subject is found.subject
-            and kept.stages is found.stages
-            and kept.since <= now < kept.until
+            kept is None
+            or kept.subject is not found.subject
+            or kept.stages is not found.stages
+            or not kept.since <= now < kept.until
         ):
-            return kept
-        made = self._tellings[asked] = _told(found, now)
+            kept = self._keep(asked, _told(found, now))
+        elif kept.applied != found.positions.applied:
+            kept = self._keep(asked, _moved_on(kept, found))
+        return kept.answer
+
+    def _keep(self, asked: Asked, made: Telling) -> Telling:
+        self._tellings[asked] = made
         if len(self._tellings) > TELLINGS_MAX:
             for oldest in list(self._tellings)[: TELLINGS_MAX // 4]:
                 del self._tellings[oldest]
@@ -61,5 +72,16 @@ def _told(found: SubjectSnapshot, now: int) -> Telling:
     standings = [standing_now(row, now) for row in found.stages]
     members = subject_of(found.subject, standings)
     until = min((each.until for each in standings), default=FOREVER)
-    tag = entity_tag(standings, members)
-    return Telling(found.subject, found.stages, now, until, encoded(members), tag)
+    body, tag = encoded(members), entity_tag(standings, members)
+    answer, applied = _answer(found, body, tag), found.positions.applied
+    return Telling(found.subject, found.stages, now, until, body, tag, applied, answer)
+
+
+def _moved_on(kept: Telling, found: SubjectSnapshot) -> Telling:
+    """Return the same told at the position of *found*."""
+    answer = _answer(found, kept.body, kept.tag)
+    return kept._replace(applied=found.positions.applied, answer=answer)
+
+
+def _answer(found: SubjectSnapshot, body: bytes, tag: str) -> Ready:
+    return Ready(body, headers=headers_of(found, tag))
