@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
 from domain.durations import parse_duration
 from domain.instants import DAY, MINUTE, SECOND
@@ -22,7 +23,7 @@ from service.access.recognised import Recognised
 from service.errors import Problem
 from service.ports import ApiKey, Clock, Randomness, Store
 
-SCOPES = (
+Scope = Literal[
     "events:write",
     "events:import",
     "customers:read",
@@ -32,7 +33,8 @@ SCOPES = (
     "webhooks:manage",
     "rebuilds:run",
     "admin",
-)
+]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 ADMIN = "admin"
 DEFAULT_TENANT = "default"
 BOOTSTRAP_NAME = "bootstrap"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from domain.instants import parse_instant
-from service.access.keys import Terms
+from service.access.keys import Scope, Terms
 from service.access.networks import network_in
 from service.door.bounds import Bounds
 from service.errors import Place, Problem
@@ -29,17 +29,6 @@ router = APIRouter(
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Quota = Annotated[int | None, Field(ge=0, le=10**9, description="0: any number.")]
 Parsed = TypeVar("Parsed")
-Scope = Literal[
-    "events:write",
-    "events:import",
-    "customers:read",
-    "customers:write",
-    "metrics:read",
-    "models:write",
-    "webhooks:manage",
-    "rebuilds:run",
-    "admin",
-]
 
 
 class NewApiKey(BaseModel):
