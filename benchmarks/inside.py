@@ -1,10 +1,12 @@
 """What an event costs the server's process: CPU time from a request's body to its answer.
 
-    python -m benchmarks.inside [--store sqlite|postgres] [--size 1000] [--events 40000] [--profile]
+    python -m benchmarks.inside [--store sqlite|postgres] [--size 1000] [--events 40000]
+                                [--clients 4] [--profile]
 
-The application is called in this process, without sockets, by four clients at once; so other work
-on the machine disturbs the figure far less than it does a rate. What a database server spends is
-not in it. With *--profile* the functions follow in which the time went.
+The application is called in this process, without sockets, by some clients at once; so other work
+on the machine disturbs the figure far less than it does a rate. A *size* of 1 posts events as
+objects. What a database server spends is not in it. With *--profile* the functions follow in which
+the time went.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from fastapi import FastAPI
 from benchmarks.kafka import publish
 from benchmarks.postgres import DEFAULTS
 from benchmarks.serving import KEY, settings_of
-from benchmarks.workload import batches
+from benchmarks.workload import batches, singles
 from service import logs
 from service.app import create_app
 from service.bootstrap import build, close
@@ -33,7 +35,6 @@ from service.running import loop_factory, settle_garbage
 from service.settings import Settings
 from tests.servers.postgres import Databases, serving
 
-CLIENTS = 4
 ROUNDS = 5
 SHOWN = 45
 
@@ -85,8 +86,8 @@ async def ask(app: FastAPI, method: str, path: str, body: bytes = b"") -> bytes:
     return b"".join(answer)
 
 
-async def all_of(app: FastAPI, bodies: list[bytes]) -> float:
-    """Return seconds of CPU time until all of *bodies* are answered."""
+async def all_of(app: FastAPI, bodies: list[bytes], clients: int) -> float:
+    """Return seconds of CPU time until all of *bodies*, sent by so many clients, are answered."""
     waiting = iter(bodies)
 
     async def client() -> None:
@@ -94,7 +95,7 @@ async def all_of(app: FastAPI, bodies: list[bytes]) -> float:
             await post(app, body)
 
     begun = time.process_time()
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    await asyncio.gather(*(client() for _ in range(clients)))
     return time.process_time() - begun
 
 
@@ -113,19 +114,20 @@ async def application(folder: str, database_url: str) -> AsyncIterator[FastAPI]:
 
 def bodies_of(count: int, size: int, prefix: str) -> list[bytes]:
     """Return the bodies of requests that post *count* events, *size* at a time."""
-    return [each.partition(b"\r\n\r\n")[2] for each in batches(count, size, prefix)]
+    requests = singles(count, prefix) if size == 1 else batches(count, size, prefix)
+    return [each.partition(b"\r\n\r\n")[2] for each in requests]
 
 
 async def measure(app: FastAPI, name: str, arguments: argparse.Namespace) -> None:
     """Tell what an event costs."""
-    size, count = arguments.size, arguments.events
-    await all_of(app, bodies_of(10_000, size, "warm"))
+    size, count, clients = arguments.size, arguments.events, arguments.clients
+    await all_of(app, bodies_of(10_000, size, "warm"), clients)
     settle_garbage()
     bodies = bodies_of(count, size, "load")
     share, costs = len(bodies) // ROUNDS, []
     with profiled(wanted=arguments.profile):
         for at in range(0, share * ROUNDS, share):
-            spent = await all_of(app, bodies[at : at + share])
+            spent = await all_of(app, bodies[at : at + share], clients)
             costs.append(spent / (share * size) * 1e6)
     spread = f"{min(costs):.1f} to {max(costs):.1f} in {ROUNDS} rounds"
     print(f"{name}: batches of {size:,}: {statistics.median(costs):.1f} us an event ({spread})")
@@ -175,6 +177,7 @@ def main() -> None:
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--size", type=int, default=1_000)
     parser.add_argument("--events", type=int, default=40_000)
+    parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     in_store(arguments.store, lambda app, name: measure(app, name, arguments))

@@ -64,7 +64,7 @@ def create_app(services: Services | None = None) -> FastAPI:
 
     app.add_middleware(Managed, services=current)
     _shorten(app)
-    app.add_middleware(Gate, services=current)
+    app.add_middleware(Gate)
     app.add_middleware(problems.LastResort)
     app.add_middleware(Edge, services=current)
     return app

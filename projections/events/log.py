@@ -105,8 +105,7 @@ class NewEvent(msgspec.Struct, eq=False, gc=False):
     expected: Expectation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """Events of one caller that are answered together.
 
     Attributes:

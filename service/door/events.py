@@ -30,8 +30,7 @@ USUAL_FIELDS = frozenset({"id", "type", "customer_id", "occurred_at", "propertie
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """What the events of one request have in common.
 
     Attributes:

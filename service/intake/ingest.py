@@ -142,6 +142,25 @@ class Intake:
         self._count(origin.tenant, origin.key_id, (each.status for each in outcomes))
         return outcomes
 
+    async def take_usual(self, text: str, origin: Origin) -> Outcome | None:
+        """Return what became of the event *text* if it says only what most say.
+
+        None for every other, with nothing done: `take` is for those. Where a catalogue or a key
+        holds events to more than the door does, none is usual.
+        """
+        rules = {} if self._catalogue is None else await self._catalogue.rules(origin.tenant)
+        if rules or origin.event_types:
+            return None
+        door = Door(self.bounds, origin)
+        event = door.usual(text)
+        if event is None:
+            return None
+        self._charge(origin.key_id, 1)
+        (receipt,) = await self._appender.append(Submission((event,)))
+        outcome = Outcome(receipt, warning=door.warning(event))
+        self._count(origin.tenant, origin.key_id, (outcome.status,))
+        return outcome
+
     async def _taken(self, texts: Sequence[str], origin: Origin, *, atomic: bool) -> list[Outcome]:
         door = Door(self.bounds, origin)
         judged = await _judge(door, texts)

@@ -7,9 +7,10 @@ whole batch by the status alone. Verdicts stand in the body, and what was refuse
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,7 +23,8 @@ from service.door.posthog import PosthogReading
 from service.door.readings import Reading
 from service.door.segment import INHERITED, SegmentReading
 from service.errors import Problem, problem_of
-from service.http.events.events_in import POSITION_HEADER, origin_of
+from service.http.events.event_answers import POSITION_HEADER
+from service.http.events.events_in import origin_of
 from service.http.events.write_keys import (
     MISSING,
     key_in_headers,

@@ -15,6 +15,7 @@ from service.door.bounds import Bounds
 from service.door.cloudevents import composed
 from service.errors import Problem
 from service.http.layers.edge import LINES_TYPES
+from service.http.requests.fields import fields_of, media_type_of
 
 ACCEPT_POST = (
     "application/json, application/x-ndjson, application/jsonl,"
@@ -26,6 +27,7 @@ Kind = Literal["json", "lines", "structured", "batch", "binary"]
 
 _BATCH, _STRUCTURED = "application/cloudevents-batch", "application/cloudevents"
 _VERSION_HEADER = "ce-specversion"
+_VERSION_FIELD = _VERSION_HEADER.encode()
 
 
 class UnsupportedMediaType(Problem):
@@ -47,13 +49,15 @@ def kind_of(request: Request) -> Kind:
     Raises:
         UnsupportedMediaType: None that we read.
     """
-    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    said = media_type_of(request.scope)
+    if said == JSON and _VERSION_FIELD not in fields_of(request.scope):
+        return "json"
     for prefix, kind in ((_BATCH, "batch"), (_STRUCTURED, "structured")):
         if said.startswith(prefix):
             if said.removeprefix(prefix) in {"", "+json"}:
                 return "batch" if kind == "batch" else "structured"
             raise UnsupportedMediaType(said)
-    if _VERSION_HEADER in request.headers:
+    if _VERSION_FIELD in fields_of(request.scope):
         return "binary"
     if said in LINES_TYPES:
         return "lines"

@@ -7,8 +7,7 @@ takes and answers is written into OpenAPI by hand, in `service/http/schemas/even
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from urllib.parse import quote
+from dataclasses import dataclass
 
 import msgspec
 from starlette.requests import Request
@@ -21,17 +20,16 @@ from service.door.cloudevents import CloudEventReading
 from service.door.events import Origin
 from service.door.strict import BLANKS
 from service.errors import Place, Problem
-from service.http.answers.values import Ready, encoded
+from service.http.events.event_answers import Tally, answer_batch, answer_single, refusal
 from service.http.events.event_bodies import items_of, kind_of
-from service.http.requests.bodies import read_body, read_pieces
+from service.http.requests.bodies import read_pieces, read_sent
 from service.http.requests.calls import authorize, name_route, refuse_unknown, services_of
+from service.http.requests.fields import header_in
 from service.http.requests.parameters import WAIT_APPLIED_SECONDS, taken_in
 from service.intake.ingest import DEFAULT_SOURCE, Outcome
-from service.ports import Receipt
 from service.services import Services
 
 PATH = "/v1/events"
-POSITION_HEADER = "Stagefold-Position"
 LINES_AT_ONCE = 500
 RESULTS_SHOWN_MAX = 100
 """A longer batch is answered with what was not accepted, unless `results=all` asks for more."""
@@ -82,7 +80,6 @@ class Options:
 
 
 _USUAL = Options("auto", atomic=False)
-_SINGLE = Items("object", ("",))
 
 
 def _choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
@@ -91,99 +88,6 @@ def _choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
         message = f"{name}: expected one of {', '.join(choices)}, found {value[:40]!a}"
         raise Problem("bad_parameter", message, errors=[Place(f"/{name}", "bad_choice", message)])
     return value
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the events of a request so far."""
-
-    accepted: int = 0
-    duplicate: int = 0
-    rejected: int = 0
-    position: int | None = None
-    applied: bool = True
-    results: list[dict[str, object]] = field(default_factory=list)
-
-    def add(self, outcomes: Sequence[Outcome], items: Items, *, first: int, tell: bool) -> None:
-        """Take *outcomes* in; *first* is the index of the first of them, *tell* tells all."""
-        for index, outcome in enumerate(outcomes, start=first):
-            receipt = outcome.receipt
-            if receipt is not None and not tell and outcome.is_usual:
-                self.accepted += 1
-                self._reach(receipt)
-                continue
-            status = outcome.status
-            if status == "accepted":
-                self.accepted += 1
-            elif status == "duplicate":
-                self.duplicate += 1
-            else:
-                self.rejected += 1
-            if receipt is not None and status != "rejected":
-                self._reach(receipt)
-            if tell or status == "rejected" or outcome.warning:
-                self.results.append(result_of(index, outcome, items.pointer(index)))
-
-    def _reach(self, receipt: Receipt) -> None:
-        self.position = max(self.position or 0, receipt.position or 0)
-        self.applied = self.applied and receipt.applied
-
-    def members(self) -> dict[str, object]:
-        """Return the members of the answer that count."""
-        return {
-            "accepted": self.accepted,
-            "duplicate": self.duplicate,
-            "rejected": self.rejected,
-            "retry": 0,
-            "position": self.position,
-            "applied": self.applied,
-        }
-
-
-def result_of(index: int, outcome: Outcome, pointer: str) -> dict[str, object]:
-    """Return how the answer tells the outcome of one event."""
-    result: dict[str, object] = {"index": index}
-    if outcome.event_id is not None:
-        result["id"] = outcome.event_id
-    result["status"] = outcome.status
-    receipt = outcome.receipt
-    if receipt is not None and outcome.status != "rejected":
-        result |= _stored(receipt)
-    if outcome.warning is not None:
-        result["warning"] = outcome.warning
-    if outcome.faults:
-        errors = [
-            {"code": each.code, "message": each.message, "pointer": pointer + each.pointer}
-            for each in outcome.faults
-        ]
-        result["error"] = errors[0]
-        if len(errors) > 1:
-            result["errors"] = errors
-    return result
-
-
-def _stored(receipt: Receipt) -> dict[str, object]:
-    members: dict[str, object] = {"position": receipt.position}
-    if receipt.status == "accepted":
-        members["applied"] = receipt.applied
-        if not receipt.waits:  # else nobody knows yet what it changes
-            members["stages"] = stages_of_receipt(receipt)
-    if receipt.late:
-        members["late"] = True
-    return members
-
-
-def stages_of_receipt(receipt: Receipt) -> list[dict[str, object]]:
-    """Return the stages that an accepted event changed."""
-    return [
-        {
-            "model": each.model,
-            "from": each.from_stage,
-            "to": each.to_stage,
-            "sequence": each.sequence,
-        }
-        for each in receipt.stages
-    ]
 
 
 async def post_events(request: Request) -> Response:
@@ -196,11 +100,22 @@ async def post_events(request: Request) -> Response:
     origin = origin_of(request, principal, services)
     if kind == "lines":
         return await _post_lines(request, services, origin, options)
-    body = await read_body(request, services.settings)
+    body = await read_sent(request, services.settings)
+    if kind == "json" and body.startswith(b"{"):
+        answer = await _post_usual(services, decoded(body).strip(BLANKS), origin, options)
+        if answer is not None:
+            return answer
     items = items_of(kind, request, body, services.intake.bounds)
     if kind != "json":
         pointer = services.settings.cloudevents_customer_pointer
-        origin = replace(origin, reading=CloudEventReading(pointer))
+        origin = msgspec.structs.replace(origin, reading=CloudEventReading(pointer))
+    return await _post_items(services, items, origin, options)
+
+
+async def _post_items(
+    services: Services, items: Items, origin: Origin, options: Options
+) -> Response:
+    """Take *items* in, whatever they hold."""
     most = services.settings.batch_events_max
     if len(items.texts) > most:
         message = f"expected at most {most} events, found {len(items.texts)}; send NDJSON instead"
@@ -212,8 +127,26 @@ async def post_events(request: Request) -> Response:
     if not options.atomic:
         await services.rejections.note(items.texts, outcomes, origin, PATH)
     if items.shape == "object":
-        return _answer_single(outcomes[0])
-    return _answer_batch(outcomes, items, options)
+        return answer_single(outcomes[0])
+    if options.atomic and any(each.status == "rejected" for each in outcomes):
+        raise refusal(outcomes, items)
+    return answer_batch(outcomes, items, tell=options.shows_all(len(outcomes)))
+
+
+async def _post_usual(
+    services: Services, text: str, origin: Origin, options: Options
+) -> Response | None:
+    """Take in *text*, an object, if it is an event like most; None, with nothing done, if not."""
+    outcome = await services.intake.take_usual(text, origin)
+    if outcome is None:
+        return None
+    outcomes = [outcome]
+    if options.waits_for(1):
+        outcomes = await applied(services, outcomes)
+    services.metrics.count_outcomes(outcomes)
+    if outcome.status == "rejected" and not options.atomic:
+        await services.rejections.note([text], outcomes, origin, PATH)
+    return answer_single(outcomes[0])
 
 
 async def applied(services: Services, outcomes: list[Outcome]) -> list[Outcome]:
@@ -235,64 +168,17 @@ async def applied(services: Services, outcomes: list[Outcome]) -> list[Outcome]:
 
 def origin_of(request: Request, principal: Principal, services: Services) -> Origin:
     """Return what the events of *request* have in common."""
-    randomness = services.randomness
-    traceparent = request.headers.get("traceparent")
+    traceparent = header_in(request.scope, b"traceparent")
     return Origin(
         tenant=principal.tenant,
         source=principal.source or DEFAULT_SOURCE,
         now=services.clock.now(),
-        new_id=lambda: f"evt_{randomness.token(16).hex()}",
+        new_id=lambda: f"evt_{services.randomness.token(16).hex()}",
         forced_source=principal.source is not None,
         key_id=principal.key_id,
         event_types=principal.event_types,
         traceparent=traceparent[:_TRACEPARENT_MAX] if traceparent else None,
     )
-
-
-def _answer_single(outcome: Outcome) -> Response:
-    if outcome.status == "rejected":
-        raise _refusal([outcome], _SINGLE)
-    tally = Tally()
-    tally.add([outcome], _SINGLE, first=0, tell=True)
-    members = {**tally.members(), **tally.results[0]}
-    members.pop("index")
-    headers = {"Location": f"/v1/events/{quote(str(outcome.event_id), safe='')}"}
-    status = 201 if outcome.status == "accepted" else 200
-    return _answer(members, tally.position, status=status, headers=headers)
-
-
-def _answer_batch(outcomes: Sequence[Outcome], items: Items, options: Options) -> Response:
-    if options.atomic and any(each.status == "rejected" for each in outcomes):
-        raise _refusal(outcomes, items)
-    tally = Tally()
-    tally.add(outcomes, items, first=0, tell=options.shows_all(len(outcomes)))
-    return _answer({**tally.members(), "results": tally.results}, tally.position)
-
-
-def _refusal(outcomes: Sequence[Outcome], items: Items) -> Problem:
-    """Return the problem of a request of which nothing was stored."""
-    places = [
-        Place(items.pointer(index) + fault.pointer, fault.code, fault.message)
-        for index, outcome in enumerate(outcomes)
-        for fault in outcome.faults
-        if fault.code != "batch_rejected"
-    ]
-    message = "; ".join(each.message for each in places[:3])
-    conflict = all(each.code == "event_id_conflict" for each in places)
-    return Problem("event_id_conflict" if conflict else "validation_failed", message, errors=places)
-
-
-def _answer(
-    members: Mapping[str, object],
-    position: int | None,
-    *,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    extra = dict(headers or {})
-    if position is not None:
-        extra[POSITION_HEADER] = str(position)
-    return Ready(encoded(members), status=status, headers=extra)
 
 
 class _LinesResponse(StreamingResponse):

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.errors import Problem
 from service.http.answers.values import answer, event_of, event_type_of, feed_record_of, listed
-from service.http.events.events_in import POSITION_HEADER
+from service.http.events.event_answers import POSITION_HEADER
 from service.http.requests.calls import Call, MaySeeCustomers, only_known_parameters
 from service.http.requests.parameters import (
     WAIT_SECONDS_MAX,

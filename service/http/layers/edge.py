@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Problem
 from service.http.problems import response
-from service.http.requests.calls import header_in
+from service.http.requests.fields import header_in, media_type_of
 from service.intake.rejections import IMPORTS_ROUTE
 from service.services import Services
+from service.settings import Settings
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -45,6 +46,9 @@ _is_request_id = re.compile(r"[A-Za-z0-9_.-]{8,64}").fullmatch
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _QUIET = frozenset({"/livez", "/readyz", "/startupz", "/metrics"})
+_TELLING = frozenset({"debug", "info"})
+"""Levels at which requests are told; at others not even the logger is asked, which takes 5 µs."""
+
 _log = structlog.get_logger("stagefold.http")
 
 
@@ -62,15 +66,16 @@ class Edge:
             return
         services = self._services()
         began = time.perf_counter()
-        request_id = _request_id(scope, services)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["services"] = services
+        request_id = state["request_id"] = _request_id(scope, services)
         status, answered = 500, None
 
         async def send_dressed(message: Message) -> None:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if scope["state"].get("is_endless"):  # how long somebody listens is no slowness
+                if state.get("is_endless"):  # how long somebody listens is no slowness
                     answered = time.perf_counter()
                 headers = message["headers"]
                 said = {name for name, _ in headers}
@@ -78,7 +83,7 @@ class Edge:
                 if not said.isdisjoint(_DRESS_NAMES):
                     dress = [pair for pair in _DRESS if pair[0] not in said]
                 own = (b"x-request-id", request_id.encode())
-                rate = scope["state"].get("rate")
+                rate = state.get("rate")
                 limits = () if rate is None else rate.fields()
                 message["headers"] = [*headers, own, *limits, *dress]
             await send(message)
@@ -89,14 +94,11 @@ class Edge:
             _note(services, scope, status, (answered or time.perf_counter()) - began)
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    """Return the first header of that name, which is in lower case; empty without one."""
-    return header_in(scope, name) or ""
-
-
 def _request_id(scope: Scope, services: Services) -> str:
-    sent = _header(scope, b"x-request-id")
-    return sent if _is_request_id(sent) else f"req_{services.randomness.token(10).hex()}"
+    sent = header_in(scope, b"x-request-id")
+    if sent and _is_request_id(sent):
+        return sent
+    return f"req_{services.randomness.token(10).hex()}"
 
 
 def _note(services: Services, scope: Scope, status: int, seconds: float) -> None:
@@ -104,7 +106,7 @@ def _note(services: Services, scope: Scope, status: int, seconds: float) -> None
     route = state.get("route", "(none)")
     method = scope["method"] if scope["method"] in _METHODS else "(other)"
     services.metrics.requests.count(method, route, status, seconds)
-    if scope["path"] not in _QUIET:
+    if services.settings.log_level in _TELLING and scope["path"] not in _QUIET:
         _log.info(
             "request",
             method=method,
@@ -122,9 +124,8 @@ class Gate:
     A body is refused as soon as it is known to be too large: by its header, or when it is.
     """
 
-    def __init__(self, app: ASGIApp, *, services: Callable[[], Services]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on while its body keeps within bounds."""
@@ -151,23 +152,24 @@ class Gate:
 
     def _farewell(self, scope: Scope) -> Problem | None:
         """Return the refusal of a new write while we leave; what is under way comes to its end."""
-        if scope["method"] in _SAFE_METHODS or not self._services().lifecycle.draining:
+        services: Services = scope["state"]["services"]
+        if scope["method"] in _SAFE_METHODS or not services.lifecycle.draining:
             return None
         message = "this process is shutting down and takes nothing new; nothing of this was stored"
         return Problem("draining", message, retry_after_seconds=1)
 
     def _limit(self, scope: Scope) -> int:
-        settings = self._services().settings
+        settings: Settings = scope["state"]["services"].settings
         if scope["path"].startswith(IMPORTS_ROUTE):
             return settings.import_bytes_max
         if scope["path"] != "/v1/events":
             return settings.body_bytes_max
-        media_type = _header(scope, b"content-type").partition(";")[0].strip().lower()
-        return settings.stream_bytes_max if media_type in LINES_TYPES else settings.body_bytes_max
+        is_stream = media_type_of(scope) in LINES_TYPES
+        return settings.stream_bytes_max if is_stream else settings.body_bytes_max
 
 
 def _refusal(scope: Scope, limit: int) -> Problem | None:
-    announced = _header(scope, b"content-length")
+    announced = header_in(scope, b"content-length") or ""
     if announced.isascii() and announced.isdigit() and int(announced) > limit:
         return Problem("body_too_large", _too_large(limit))
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:

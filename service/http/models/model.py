@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from service.errors import Problem
 from service.http.answers.values import answer, instant, listed, model_version_of, rebuild_of
-from service.http.events.events_in import POSITION_HEADER
+from service.http.events.event_answers import POSITION_HEADER
 from service.http.requests.bodies import read_body
 from service.http.requests.calls import (
     Call,

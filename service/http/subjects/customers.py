@@ -19,7 +19,7 @@ from domain.model import Model
 from projections.reading.answers import CustomerSort
 from service.errors import Place, Problem
 from service.http.answers.values import answer, listed, standing_of, subject_of
-from service.http.events.events_in import POSITION_HEADER, stages_of_receipt
+from service.http.events.event_answers import POSITION_HEADER, stages_of_receipt
 from service.http.requests.calls import (
     Call,
     MayChangeCustomers,

@@ -16,7 +16,7 @@ from projections.erasing.erase import Erased
 from projections.registers.erasure import Erasure, ErasureRefused, mode_of
 from service.errors import Problem
 from service.http.answers.values import Members, answer, listed
-from service.http.events.events_in import POSITION_HEADER
+from service.http.events.event_answers import POSITION_HEADER
 from service.http.requests.calls import MayAdminister, only_known_parameters
 from service.http.requests.parameters import Cursor, Limit
 from service.http.requests.strict_route import StrictRoute

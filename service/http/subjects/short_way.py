@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Problem
 from service.http.problems import answer_of
-from service.http.requests.calls import authorize, header_in, name_route, services_of
+from service.http.requests.calls import authorize, name_route, services_of
+from service.http.requests.fields import header_in
 from service.http.subjects.subject import SUBJECT_ID_LENGTH_MAX, KeyOf, unknown
 from service.http.subjects.told import Told
 from service.ports import StoreError

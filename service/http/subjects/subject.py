@@ -29,7 +29,7 @@ from service.http.answers.values import (
     subject_of,
     transition_of,
 )
-from service.http.events.events_in import POSITION_HEADER
+from service.http.events.event_answers import POSITION_HEADER
 from service.http.requests.calls import Call, MaySeeCustomers, only_known_parameters
 from service.http.requests.cursors import After
 from service.http.requests.parameters import (
