@@ -62,6 +62,7 @@ class Program:
     read: Mapping[str, tuple[Callable[[Any, int], object], str]]
     personas: tuple[tuple[str, Callable[[Any, int], bool]], ...]
     steady: Callable[[Any, int], int]
+    new: Callable[[], Any]
     copy: Callable[[Any], Any]
     upcaster: Upcaster
     text: str
@@ -102,7 +103,7 @@ class _Builder:
         self._write_settle(timed)
         self._write_enter()
         state_class = _state_class(self.model, self.fields)
-        copy = self._write_copy(state_class)
+        new, copy = self._write_new(state_class), self._write_copy()
         recorder = self._recorder()
         self.source.names |= {
             "_fire": recorder.fire,
@@ -131,6 +132,7 @@ class _Builder:
             read={name: (run[function], kind) for name, function, kind in reading},
             personas=tuple((name, run[function]) for name, function in personas),
             steady=run[steady],
+            new=run[new],
             copy=run[copy],
             upcaster=self.upcaster,
             text=self.source.text,
@@ -260,9 +262,19 @@ class _Builder:
     def _scoped(self, scope: str) -> list[Slot]:
         return [place for place in self.places if place.signal.scope == scope]
 
-    def _write_copy(self, state_class: type[State]) -> str:
-        made = self.source.constant("_new", object.__new__)
-        body = [f"n = {made}({self.source.constant('_state_class', state_class)})"]
+    def _write_new(self, state_class: type[State]) -> str:
+        self.source.constant("_new", object.__new__)
+        self.source.constant("_state_class", state_class)
+        body = ["n = _new(_state_class)"]
+        body.append("n.stage = n.previous = n.last_at = n.at = -1")
+        body.append("n.entered_at = n.sequence = n.last_position = n.barred = n.coarse = 0")
+        never_entered = [0] * len(self.model.stages)
+        body.append(f"n.cycle, n.due, n.entries, n.traits = 1, NEVER, {never_entered}, {{}}")
+        body += [f"n.{field.name} = {field.source}" for field in self.fields]
+        return self.source.function("new", "", [*body, "return n"])
+
+    def _write_copy(self) -> str:
+        body = ["n = _new(_state_class)"]
         body += [f"n.{name} = s.{name}" for name in State.__slots__ if name not in _COPIED]
         body += [f"n.{name} = s.{name}.copy()" for name in _COPIED]
         for field in self.fields:

@@ -39,12 +39,12 @@ class StateCodec:
     """Writes and reads the states of one model version."""
 
     def __init__(
-        self, model_hash: str, fields: tuple[Field, ...], new: Callable[[], State]
+        self, model_hash: str, fields: tuple[Field, ...], state_class: type[State]
     ) -> None:
-        """Mark bytes with *model_hash*; *new* makes an empty state to fill."""
+        """Mark bytes with *model_hash*; states read are of *state_class*."""
         self._hash = model_hash[:_HASH_DIGITS]
         self._width = _HEAD + len(fields)
-        self._new = new
+        self._state_class = state_class
         run = _source(self._hash, fields).run()
         self._written: Callable[[State], str] = run["written"]
         self._fill: Callable[[State, Sequence[object]], None] = run["fill"]
@@ -70,8 +70,9 @@ class StateCodec:
         if row[:2] != [FORMAT, self._hash]:
             message = f"state: expected format and model {FORMAT} {self._hash}, found {row[:2]}"
             raise StateCodecError(message)
-        state = self._new()
+        state = self._state_class()
         self._fill(state, row)
+        state.barred = 0
         state.due = NEVER if state.stage < 0 else state.at
         return state
 

@@ -80,7 +80,7 @@ class Machine:
         self.model = model
         self.hash = model.hash
         self._program = build(model)
-        self._codec = StateCodec(model.hash, self._program.fields, self.initial)
+        self._codec = StateCodec(model.hash, self._program.fields, self._program.state_class)
         self._explainer: Explainer | None = None
         self._mute: Program | None = None
 
@@ -105,20 +105,7 @@ class Machine:
 
     def initial(self) -> State:
         """Return the state before the first event."""
-        return self._empty(self._program)
-
-    @staticmethod
-    def _empty(program: Program) -> State:
-        state = program.state_class()
-        state.stage = state.previous = state.last_at = state.at = -1
-        state.entered_at = state.sequence = state.last_position = 0
-        state.barred = state.coarse = 0
-        state.cycle = 1
-        state.due = NEVER
-        state.entries = [0] * len(state.stage_ids)
-        state.traits = {}
-        for field in program.fields:
-            setattr(state, field.name, field.empty())
+        state: State = self._program.new()
         return state
 
     def step(self, state: State, event: Event) -> tuple[State, tuple[Transition, ...]]:
@@ -274,7 +261,7 @@ class Machine:
         """Return the state at the activation: signals of *before*, and the stage to start in."""
         if self._mute is None:
             self._mute = build(self.model, is_mute=True)
-        mute, known = self._mute, self._empty(self._mute)
+        mute, known = self._mute, self._mute.new()
         recorded: list[Transition] = []
         for event in before:
             known.at = event.effective_at

@@ -28,10 +28,6 @@ class Field:
         """Python source of the first value."""
         return {"value": repr(self.first), "list": "[]", "dict": "{}"}[self.kind]
 
-    def empty(self) -> object:
-        """Return the first value, new each time."""
-        return {"value": self.first, "list": [], "dict": {}}[self.kind]
-
 
 class State:
     """Where a subject stands in a model.
