@@ -251,6 +251,7 @@ def taking_in(services: Services, records: RecordLog) -> Services:
         store=services.store,
         clock=services.clock,
         rejections=services.rejections,
+        erasing=services.erasing,
         metrics=services.metrics,
     )
     return replace(services, consumer=consumer)

@@ -255,6 +255,9 @@ class Settings:
     kafka_start: str = _setting(
         _one_of("earliest", "latest"), "earliest", "Where a partition is begun for the first time."
     )
+    kafka_tombstones: str = _setting(
+        _one_of("ignore", "erase", "purge"), "ignore", "What a record without a value means."
+    )
     kafka_session_seconds: float = _setting(
         _seconds, 30.0, "Silence after which the partitions of a process go to others."
     )

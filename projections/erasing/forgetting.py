@@ -32,10 +32,14 @@ def erase_everywhere(grounds: Grounds, order: Order) -> Script[Erased]:
     Raises:
         ErasureRefused: Nobody is there, is erased already, or cannot be anonymised.
     """
+    if order.companion is not None:
+        yield from order.companion.check()
     erased = yield from erase(grounds, order)
     yield from forget(order.tenant, Mentions(erased.names), erased.token)
     yield from _rename_marks(erased)
     yield from shut(erased)
+    if order.companion is not None:
+        yield from order.companion.write(())
     return erased
 
 

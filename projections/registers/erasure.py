@@ -21,7 +21,7 @@ from domain.events import ACCOUNT_TRAITS, ALIAS, ERASE, IDENTIFY, STAGE_SET, UNA
 from domain.facts import Facts, reduced
 from domain.machine.upcasting import FIRST_VERSION, schema_version
 from projections.asking import Ref, Script
-from projections.events.log import SubjectKey
+from projections.events.log import Companion, SubjectKey
 from projections.events.payloads import decoder
 from projections.reading.answers import Page
 from projections.registers.register import AskEntries, Register, paged
@@ -168,12 +168,14 @@ class Order:
     Attributes:
         key: Any name of theirs.
         secret: Unpredictable bytes, of which the new names are made; kept nowhere.
+        companion: What is checked and written in the same transaction, if anything.
     """
 
     tenant: str
     key: SubjectKey
     mode: ErasureMode
     secret: bytes = field(repr=False)
+    companion: Companion | None = None
 
     def token(self, number: int, bucket: int) -> str:
         """Return what takes the place of the name with that number, whose rows are in *bucket*."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from projections.registers.erasure import ErasureMode
 from service.access.keys import DEFAULT_TENANT
 from service.consuming.consumer import Beginning, Consumer
 from service.consuming.judging import Judge
 from service.consuming.records import RecordLog
+from service.consuming.tombstones import Erases, Tombstones
 from service.intake.ingest import DEFAULT_SOURCE
 from service.intake.rejections import Rejections
 from service.metrics import Metrics
 from service.ports import Clock, Store
 from service.settings import Settings
+
+_MODES: dict[str, ErasureMode | None] = {"ignore": None, "erase": "anonymise", "purge": "purge"}
 
 
 def consumer_of(
@@ -20,6 +24,7 @@ def consumer_of(
     store: Store,
     clock: Clock,
     rejections: Rejections,
+    erasing: Erases,
     metrics: Metrics,
 ) -> Consumer:
     """Return what takes *records* into *store*, through the door that *rejections* knows."""
@@ -30,6 +35,7 @@ def consumer_of(
         source=DEFAULT_SOURCE,
         customer_pointer=settings.cloudevents_customer_pointer,
     )
+    mode = _MODES[settings.kafka_tombstones]
     consumer = Consumer(
         records,
         store,
@@ -37,6 +43,7 @@ def consumer_of(
         judge,
         count=metrics.count_outcomes,
         beginning=Beginning(at_end=settings.kafka_start == "latest"),
+        tombstones=None if mode is None else Tombstones(erasing, judge, mode),
         records_max=settings.kafka_batch_records,
     )
     metrics.tell_of(consumer.figures)

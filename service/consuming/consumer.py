@@ -22,6 +22,7 @@ from projections.registers.consumed import OffsetTaken, Stretch, consumed
 from service.consuming.figures import ConsumerFigures
 from service.consuming.judging import Judge, Judged
 from service.consuming.records import OutOfRange, Place, Record, RecordLog, RecordsUnavailable
+from service.consuming.tombstones import Tombstones, parts
 from service.intake.ingest import Outcome
 from service.ports import Clock, Store, StoreError
 
@@ -59,9 +60,13 @@ class Consumer:
         *,
         count: Callable[[Sequence[Outcome]], None] = lambda _: None,
         beginning: Beginning | None = None,
+        tombstones: Tombstones | None = None,
         records_max: int = RECORDS_MAX,
     ) -> None:
-        """Take in what *records* hold, as *judge* finds, into *store*; tell *count* what of it."""
+        """Take in what *records* hold, as *judge* finds, into *store*; tell *count* what of it.
+
+        Without *tombstones*, a record without a value says nothing.
+        """
         self._records = records
         self._store = store
         self._clock = clock
@@ -70,6 +75,7 @@ class Consumer:
         self.figures = ConsumerFigures()
         self._count = count
         self._beginning = beginning or Beginning()
+        self._tombstones = tombstones
         self._records_max = records_max
         self._term = -1
         self._next: dict[Place, int] = {}
@@ -184,30 +190,56 @@ class Consumer:
         """Store what *batches* say, and where they end, together."""
         if self._records.term != self._term:
             return
-        stretches: list[Stretch] = []
-        judged: list[Judged] = []
+        fresh, expected = self._fresh(batches)
+        for part in [fresh] if self._tombstones is None else parts(fresh):
+            if part:
+                expected |= await self._store_part(part, expected)
+        self._next |= expected
+        self._note_lag()  # what another member has taken in is behind no more
+
+    def _fresh(
+        self, batches: Mapping[Place, Sequence[Record]]
+    ) -> tuple[dict[Place, Sequence[Record]], dict[Place, int]]:
+        """Return what is to be stored of *batches*, and from which offsets on.
+
+        Until it is stored, it is to be sought again: whatever goes wrong passes nothing over.
+        """
+        fresh: dict[Place, Sequence[Record]] = {}
+        expected: dict[Place, int] = {}
         for place, records in batches.items():
-            expected = self._next.get(place)
-            if expected is None or not records or records[-1].offset < expected:
+            at = self._next.get(place)
+            if at is None or not records or records[-1].offset < at:
                 continue
-            # Until it is stored, it is to be sought again: whatever goes wrong passes nothing over.
-            del self._next[place]
-            fresh = [record for record in records if record.offset >= expected]
-            stretches.append(Stretch(*place, expected, fresh[-1].offset + 1))
-            judged += await self._judge.judge(place, fresh)
-        if not stretches:
-            self._note_lag()  # what another member has taken in is behind no more
-            return
-        verdict = self._judge.verdict(judged)
-        companion = Companion(stretches, verdict.refused, self._clock.now())
-        receipts = await self._intake.append_with(verdict.events, companion)
-        for stretch in stretches:
-            place = Place(stretch.topic, stretch.partition)
-            self._next[place] = self._untold[place] = stretch.next_offset
-        outcomes = verdict.outcomes(receipts)
-        self.figures.count(outcomes, verdict.tombstones)
+            expected[place] = self._next.pop(place)
+            fresh[place] = [record for record in records if record.offset >= at]
+        return fresh, expected
+
+    async def _store_part(
+        self, part: Mapping[Place, Sequence[Record]], expected: Mapping[Place, int]
+    ) -> dict[Place, int]:
+        """Store what *part* says, and where it ends, together; return where to go on."""
+        judged: list[Judged] = []
+        for place, records in part.items():
+            judged += await self._judge.judge(place, records)
+        reached = {place: records[-1].offset + 1 for place, records in part.items()}
+        stretches = [Stretch(*place, expected[place], end) for place, end in reached.items()]
+        outcomes, tombstones = await self._stored_as(judged, stretches)
+        self._untold |= reached
+        self.figures.count(outcomes, tombstones)
         self._count(outcomes)
-        self._note_lag()
+        return reached
+
+    async def _stored_as(
+        self, judged: list[Judged], stretches: list[Stretch]
+    ) -> tuple[list[Outcome], int]:
+        """Return what became of *judged*, and how many of them were tombstones."""
+        now = self._clock.now()
+        if self._tombstones is not None and judged[0].found is None:
+            return await self._tombstones.take(judged[0], stretches[0], now), 1
+        verdict = self._judge.verdict(judged)
+        companion = Companion(stretches, verdict.refused, now)
+        receipts = await self._intake.append_with(verdict.events, companion)
+        return verdict.outcomes(receipts), verdict.tombstones
 
     def _note_lag(self) -> None:
         ends = self._records.known_ends()

@@ -151,12 +151,12 @@ class Rejections:
     async def retry(self, events: Sequence[RejectedEvent]) -> list[Retried]:
         """Return what became of *events*, sent through the door again in their order.
 
-        What has been settled, or was too long to be kept whole, is left as it is.
+        What has been settled, was too long to be kept whole, or has no text, is left as it is.
         """
         tried: list[Retried] = []
         try:
             for one in events:
-                is_over = one.is_settled or not one.is_whole
+                is_over = one.is_settled or not one.is_whole or not one.text
                 tried.append(Retried(one, None) if is_over else await self._retry(one))
         finally:
             changed = [each.event for each in tried if each.outcome is not None]

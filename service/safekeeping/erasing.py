@@ -33,6 +33,7 @@ from service.webhooks.news import Told
 
 if TYPE_CHECKING:
     from projections.erasing.erase import Erased
+    from projections.events.log import Companion
     from service.ports import Clock, Page, Randomness, Store, SubjectKey
     from service.progress import Progress
     from service.webhooks.fan_out import FanOut
@@ -70,8 +71,17 @@ class Erasing:
         self._fan_out = fan_out
         self._progress = progress
 
-    async def erase(self, tenant: str, key: SubjectKey, mode: ErasureMode) -> Erased:
+    async def erase(
+        self,
+        tenant: str,
+        key: SubjectKey,
+        mode: ErasureMode,
+        *,
+        companion: Companion | None = None,
+    ) -> Erased:
         """Erase whom *key* names, under all names; return what was done.
+
+        *companion* is checked and written in the same transaction.
 
         Raises:
             ErasureRefused: Nobody is there, is erased already, or cannot be anonymised; nothing
@@ -81,7 +91,7 @@ class Erasing:
         if note is not None:
             note.entry = replace(note.entry, target=TARGET)
             note.tell(after={"mode": mode})
-        order = Order(tenant, key, mode, self._randomness.token(SECRET_OCTETS))
+        order = Order(tenant, key, mode, self._randomness.token(SECRET_OCTETS), companion)
         erased = await self._store.erase(order, self._clock.now())
         self._progress.note()
         _log.info("customer_erased", mode=mode, position=erased.erasure.position)

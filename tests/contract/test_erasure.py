@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from projections.asking import EVERYBODY
 from projections.erasing.erase import Erased
 from projections.events.log import SubjectKey, Submission
 from projections.reading.answers import BoardQuery, CustomerQuery
+from projections.registers.consumed import Intake, OffsetTaken, Stretch, consumed
 from projections.registers.erasure import (
     ERASED_PREFIX,
     ErasureMode,
@@ -301,3 +303,26 @@ async def test_the_list_of_erasures_is_read_in_pages(store: Store) -> None:
     assert rest.next_after is None
     assert first.rows[0].position < rest.rows[0].position
     assert (await store.look(erasures_of("another", after=0, limit=1), of="another")).rows == ()
+
+
+async def test_what_goes_along_with_an_erasure_is_written_with_it(store: Store) -> None:
+    await fill(store)
+    behind = Intake([Stretch("visits", 0, None, 7)], lambda _: (), LATER)
+
+    await store.erase(replace(order("purge"), companion=behind), LATER)
+
+    assert await store.look(consumed("visits"), of=EVERYBODY) == {0: 7}
+    assert await store.snapshot(TENANT, ANN) is None
+
+
+async def test_what_may_not_go_along_with_an_erasure_keeps_it_from_happening(
+    store: Store,
+) -> None:
+    await fill(store)
+    stale = Intake([Stretch("visits", 0, 3, 7)], lambda _: (), LATER)
+
+    with pytest.raises(OffsetTaken):
+        await store.erase(replace(order("purge"), companion=stale), LATER)
+
+    assert await store.look(consumed("visits"), of=EVERYBODY) == {}
+    assert await store.snapshot(TENANT, ANN) is not None

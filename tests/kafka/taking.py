@@ -74,6 +74,15 @@ async def produce(
         await producer.flush()
 
 
+async def produce_keyed(
+    address: str, topic: str, pairs: Sequence[tuple[bytes, bytes | None]]
+) -> None:
+    """Write keys and values to the first partition of *topic*."""
+    async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+        for key, value in pairs:
+            await producer.send_and_wait(topic, value, key=key, partition=0)
+
+
 def settings_for(address: str, topic: str, **more: object) -> Settings:
     """Return settings of a process that takes *topic* in."""
     told = {
