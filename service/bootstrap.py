@@ -39,7 +39,7 @@ from service.leases import Alone, Leases
 from service.live.live import live_of
 from service.metrics import Metrics
 from service.modelling.backtests import Backtests
-from service.modelling.catalogue import Catalogue
+from service.modelling.catalogue import FIRST_SECONDS_MAX, Catalogue
 from service.modelling.model_files import ready_model_keys
 from service.modelling.rebuilds import Builders, Rebuilds
 from service.ports import Clock, OutdatedFold, Randomness, Store, StoreError
@@ -181,6 +181,7 @@ async def activate_ready_made(services: Services) -> None:
     """Activate the ready-made models that the settings name and that are not active yet.
 
     One that is being folded becomes active by itself: what is folded anew stays as it was ordered.
+    Where history is long, requests are not kept away until all of it is folded.
 
     Raises:
         SettingsError: A model is named that is not ready-made.
@@ -190,14 +191,17 @@ async def activate_ready_made(services: Services) -> None:
     taken = {each.model for each in models if each.active_generation is not None}
     under_way = await services.store.generations_under_way()
     taken |= {one.model for one in under_way if one.tenant == DEFAULT_TENANT}
+    begun = []
     for key in wanted:
         if key in taken:
             continue
         text = (files("domain") / "models" / f"{key}.yaml").read_bytes()
         draft = services.catalogue.read(text, "application/yaml", key=key)
         version = await services.catalogue.put(draft, tenant=DEFAULT_TENANT, author=READY_MADE)
-        await services.catalogue.activate_and_wait(version)
-        _log.info("model_activated", model=key, version=version.version)
+        begun.append(await services.catalogue.begin_first(version))
+    for one in await services.rebuilds.all_ended(begun, seconds=FIRST_SECONDS_MAX):
+        event = "model_being_folded" if one.is_under_way else "model_activated"
+        _log.info(event, model=one.model, version=one.version, events=one.total)
 
 
 def _wanted(settings: Settings, ready: tuple[str, ...]) -> tuple[str, ...]:

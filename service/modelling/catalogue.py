@@ -23,7 +23,7 @@ from service.modelling.rebuilds import Rebuilds
 from service.ports import Clock, Generation, ModelVersion, Store, Terms
 
 FIRST_SECONDS_MAX = 5.0
-"""How long the first version of a model is waited for while history is folded."""
+"""How long first versions of models are waited for while history is folded."""
 
 REBUILD = Plan()
 
@@ -178,7 +178,7 @@ class Catalogue:
         There is nothing that it could take the place of, so nobody has to ask for it. Where history
         is long the job goes on after `FIRST_SECONDS_MAX`, and readers see the model when it ends.
         """
-        begun = await self._begin_once(version)
+        begun = await self.begin_first(version)
         await self._rebuilds.ended(begun, seconds=FIRST_SECONDS_MAX)
         return await self.find(version.tenant, version.model, version.version)
 
@@ -212,9 +212,10 @@ class Catalogue:
 
         Several processes may do so at once; it becomes active once.
         """
-        await self._rebuilds.ended(await self._begin_once(version))
+        await self._rebuilds.ended(await self.begin_first(version))
 
-    async def _begin_once(self, version: ModelVersion) -> Generation:
+    async def begin_first(self, version: ModelVersion) -> Generation:
+        """Return the job that makes *version* active; the same one whoever begins it again."""
         terms = Terms(once=True)
         return await self._rebuilds.begin(
             version.tenant, version.model, version.version, terms=terms

@@ -8,6 +8,7 @@ with. An outage is waited for. Only a model that cannot be folded at all fails a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -235,6 +236,12 @@ class Rebuilds:
                     self.nudge()
         except TimeoutError:
             return await self._found(begun)
+
+    async def all_ended(self, begun: Sequence[Generation], *, seconds: float) -> list[Generation]:
+        """Return the rebuilds at their end, or as they are when *seconds* have passed for all."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        return [await self.ended(one, seconds=max(until - loop.time(), 0)) for one in begun]
 
     async def _found(self, begun: Generation) -> Generation:
         found = await self._store.generation(begun.tenant, begun.generation)

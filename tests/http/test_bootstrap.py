@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service import bootstrap
 from service.app import create_app
 from service.bootstrap import build, close
 from service.services import Services
@@ -103,4 +104,21 @@ async def test_a_model_asked_for_later_is_activated_then(tmp_path: Path) -> None
     async with opened(tmp_path, STAGEFOLD_MODELS="four-stage,growth") as (_, client):
         found = (await client.get("/v1/customers/ann")).json()
 
+    assert [each["model"] for each in found["stages"]] == ["four-stage", "growth"]
+
+
+async def test_a_long_history_keeps_no_start_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models that are not folded yet come by themselves, as soon as each is whole."""
+    async with opened(tmp_path, STAGEFOLD_MODELS="none") as (_, client):
+        await client.post("/v1/events", json=did("order_completed", "ann"))
+    monkeypatch.setattr(bootstrap, "FIRST_SECONDS_MAX", 0.0)
+
+    async with opened(tmp_path, STAGEFOLD_MODELS="four-stage,growth") as (services, client):
+        ready = await client.get("/readyz")
+        await services.rebuilds.settle()
+        found = (await client.get("/v1/customers/ann")).json()
+
+    assert ready.status_code == 200
     assert [each["model"] for each in found["stages"]] == ["four-stage", "growth"]
