@@ -306,7 +306,7 @@ async def _open_store(settings: Settings) -> tuple[Store, Leases, Builders | Non
         postgres_store,
     )
 
-    store = await postgres_store(settings.database)
+    store = await postgres_store(settings.database, reader_role=settings.postgres_reader_role)
     processes = rebuild_processes(settings.rebuild_processes)
     builders = PostgresBuilders(settings.database, store, processes) if processes else None
     return store, store.leases, builders
@@ -328,7 +328,7 @@ async def open_archive(settings: Settings) -> tuple[Store, Archive]:
         raise SettingsError((message,))
     from service.adapters.postgres import postgres_store  # noqa: PLC0415 -- as above
 
-    store = await postgres_store(settings.database)
+    store = await postgres_store(settings.database, reader_role=settings.postgres_reader_role)
     return store, store.archive
 
 
@@ -357,7 +357,8 @@ async def migrate(settings: Settings) -> str:
     elif not settings.database.startswith("memory://"):
         from service.adapters.postgres import upgrade_database  # noqa: PLC0415 -- as above
 
-        await upgrade_database(settings.database)
+        role = settings.postgres_reader_role
+        await upgrade_database(settings.database, reader_role=role)
     return NEWEST
 
 

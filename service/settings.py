@@ -25,6 +25,7 @@ _SHOWN_MAX = 60
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _LOG_FORMATS = ("auto", "json", "console")
 _is_topic = re.compile(r"[A-Za-z0-9._-]{1,249}").fullmatch
+_is_role = re.compile(r"[a-z_][a-z0-9_]{0,62}").fullmatch
 _DATA_DIR = Path("stagefold-data")
 _DATABASE_SCHEMES = ("sqlite", "postgresql", "memory")
 
@@ -128,6 +129,16 @@ def _database_url(value: str) -> str:
     return value
 
 
+def _is_postgres(url: object) -> bool:
+    return str(url).partition(":")[0].partition("+")[0] == "postgresql"
+
+
+def _role(value: str) -> str:
+    if not _is_role(value) or value.startswith("pg_") or value in {"none", "public"}:
+        raise ValueError("expected the name of a role, for example stagefold_reader")
+    return value
+
+
 def _pointer(value: str) -> str:
     if not value.startswith("/"):
         raise ValueError("expected a JSON pointer, for example /customer/id")
@@ -226,6 +237,9 @@ class Settings:
         _networks, (), "Networks of proxies whose X-Forwarded-For counts."
     )
 
+    postgres_reader_role: str = _setting(
+        _role, "", "Role that reads for a tenant, bound by row security; empty: no row security."
+    )
     rebuild_processes: int | None = _setting(
         _count, None, "Processes that rebuild, on PostgreSQL; 0: the service itself."
     )
@@ -311,6 +325,11 @@ class Settings:
             except ValueError as error:
                 found = "a value not shown" if each.metadata["secret"] else repr(text[:_SHOWN_MAX])
                 problems.append(f"{variable}: {error}, found {found}")
+        if values.get("postgres_reader_role") and not _is_postgres(values.get("database_url")):
+            problems.append(
+                f"{PREFIX}POSTGRES_READER_ROLE: expected a database that knows row security,"
+                f" {PREFIX}DATABASE_URL=postgresql://…; found another"
+            )
         if problems:
             raise SettingsError(tuple(problems))
         unknown = [name for name in environ if name.startswith(PREFIX) and name not in declared]

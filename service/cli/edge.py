@@ -122,6 +122,7 @@ def _store_failure(error: Exception) -> CommandError:
         "store_unavailable": "is the disk full, is it ours? stagefold doctor looks at it",
         "overloaded": "try again in a moment",
         "schema_mismatch": "bring it up to date with stagefold migrate, or use the newer release",
+        "row_security_broken": "docs/security.md says what row security needs",
     }
     status = Exit.NOT_FOUND if code.endswith("_not_found") else Exit.UNAVAILABLE
     return CommandError(str(error), code=code, status=status, cure=cures.get(code, ""))

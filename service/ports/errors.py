@@ -7,7 +7,8 @@ StoreError                      code
 ├── Overloaded                  overloaded          the queue of appends is full
 ├── UnknownModel                model_not_found     no such model or version
 ├── VersionMismatch             version_mismatch    `If-Match` named another version
-└── SchemaMismatch              schema_mismatch     written by another release
+├── SchemaMismatch              schema_mismatch     written by another release
+└── WallBroken                  row_security_broken tenants are not kept apart as was asked for
 """
 
 from __future__ import annotations
@@ -83,3 +84,9 @@ class OutdatedFold(StoreError):  # noqa: N818 -- it names a state of affairs
     """Projections were made by another engine, and are folded on by none."""
 
     code = "fold_outdated"
+
+
+class WallBroken(StoreError):  # noqa: N818 -- it names a state of affairs
+    """Row security was asked for and does not stand; nothing is read without it."""
+
+    code = "row_security_broken"

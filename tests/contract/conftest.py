@@ -18,9 +18,9 @@ from service.adapters.sqlite import sqlite_store
 from service.ports import Store
 from service.schema import upgrade
 from tests.contract.saying import OpenStore
-from tests.servers.postgres import PATIENT, Databases
+from tests.servers.postgres import PATIENT, Databases, reader_role_of
 
-ADAPTERS = ("memory", "sqlite", "postgresql")
+ADAPTERS = ("memory", "sqlite", "postgresql", "postgresql-walled")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adapter(request: pytest.FixtureRequest) -> str:
     """Name the adapter under test."""
     name: str = request.param
-    if name == "postgresql":
+    if name.startswith("postgresql"):
         request.getfixturevalue("databases")  # starts a server: not to be done inside a loop
     return name
 
@@ -53,10 +53,11 @@ async def open_store(
         async def open_one() -> Store:
             if adapter == "memory":
                 return memory_store()
-            if adapter == "postgresql":
+            if adapter.startswith("postgresql"):
                 databases: Databases = request.getfixturevalue("databases")
                 address = await stack.enter_async_context(databases.fresh())
-                shared = await postgres_store(address, limits=PATIENT)
+                role = reader_role_of(address) if adapter == "postgresql-walled" else ""
+                shared = await postgres_store(address, limits=PATIENT, reader_role=role)
                 stack.push_async_callback(shared.close)
                 return shared
             path = tmp_path / f"store{next(numbers)}.db"

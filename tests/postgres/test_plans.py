@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 Plan = dict[str, Any]
 
 GROWING = {name for name, table in metadata.tables.items() if "bucket" in table.c} - {"parked"}
-FROM_ONE_END = {"glance", "head", "turn"}
+FROM_ONE_END = {"glance", "head", "head_behind", "turn"}
 """Statements that read one row from the end of an index, so need no condition on it."""
 
 MANY_EVENTS = """

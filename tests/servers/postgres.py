@@ -129,7 +129,18 @@ class Databases:
     async def _drop(self, name: str) -> None:
         connection = await asyncpg.connect(self.server.url)
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.execute(f"DROP ROLE IF EXISTS {name}, {name}_user")
         await connection.close()
+
+
+def user_of(url: str) -> str:
+    """Return a user who may be made for the database at *url*, and goes with it."""
+    return f"{url.rpartition('/')[2]}_user"
+
+
+def reader_role_of(url: str) -> str:
+    """Return a role for readers that goes with the database at *url*."""
+    return url.rpartition("/")[2]
 
 
 def binaries() -> Path | None:

@@ -16,16 +16,24 @@ from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.runner import GreenletRunner
 from service.adapters.postgres.schema import upgrade
 from service.adapters.postgres.store import PostgresStore
+from service.adapters.postgres.walling import stand
 
 __all__ = ["PostgresBuilders", "postgres_store", "upgrade_database"]
 
 
 async def postgres_store(
-    url: str, *, limits: Limits | None = None, compile_one: Compile = compile_document
+    url: str,
+    *,
+    limits: Limits | None = None,
+    compile_one: Compile = compile_document,
+    reader_role: str = "",
 ) -> PostgresStore:
     """Return the store in the database at *url* (`postgresql://…`), its schema brought up to date.
 
+    With a *reader_role* there is a wall between tenants for whoever reads, built where it is not.
+
     Raises:
+        WallBroken: There is to be a wall, and it does not stand.
         StoreUnavailable: The database cannot be reached.
         SchemaMismatch: A newer release has written it.
     """
@@ -35,21 +43,28 @@ async def postgres_store(
     async with AsyncExitStack() as undoing:
         undoing.push_async_callback(greenlet_spawn, database.close)
         await upgrade(database)
-        store = await greenlet_spawn(PostgresStore, database, runner, leases, compile_one)
+        if reader_role:
+            await greenlet_spawn(stand, database, reader_role)
+        store = await greenlet_spawn(
+            PostgresStore, database, runner, leases, compile_one, reader_role
+        )
         undoing.pop_all()
     return store
 
 
-async def upgrade_database(url: str) -> None:
-    """Bring the schema of the database at *url* up to date and do nothing else.
+async def upgrade_database(url: str, *, reader_role: str = "") -> None:
+    """Bring the schema of the database at *url* up to date, with the wall if a role is named.
 
     Raises:
+        WallBroken: There is to be a wall, and it does not stand.
         StoreUnavailable: The database cannot be reached.
         SchemaMismatch: A newer release has written it.
     """
     database = Database(url, Limits())
     try:
         await upgrade(database)
+        if reader_role:
+            await greenlet_spawn(stand, database, reader_role)
     finally:
         await greenlet_spawn(database.close)
 

@@ -36,9 +36,12 @@ def head_of(row: Row) -> Head:
     return Head(position, row[1] or 0, row[2] or 0, projected, row[4] or 0)
 
 
-def ends(link: Link) -> tuple[Head, int]:
-    """Return where everything ends, and how often models or generations have changed."""
-    row = link.row(statement(lookups.head))
+def ends(link: Link, *behind: str) -> tuple[Head, int]:
+    """Return where everything ends, and how often models or generations have changed.
+
+    With a tenant and a role, what the transaction asks next is asked *behind* the wall.
+    """
+    row = link.row(statement(lookups.head_behind if behind else lookups.head), *behind)
     assert row is not None  # noqa: S101 -- a SELECT without FROM has one row
     return head_of(row), row[5] or 0
 

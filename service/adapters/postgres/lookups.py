@@ -19,6 +19,7 @@ from sqlalchemy import (
 from projections.events.history import HISTORY_COLUMNS
 from projections.rows.records import RECORD_COLUMNS
 from projections.subjects.profiles import NAME_COLUMNS, PROFILE_COLUMNS
+from service.adapters.postgres import wall
 from service.adapters.postgres.compiled import (
     TEXT,
     WHOLE,
@@ -64,6 +65,11 @@ def turn() -> str:
 def head() -> str:
     """Return the statement for where everything ends, and how often the catalogue has changed."""
     return for_postgres(select(*_ends()))
+
+
+def head_behind() -> str:
+    """Return the same, which then goes behind the wall: binds tenant and role."""
+    return for_postgres(select(*_ends(), *wall.behind()), "tenant", "role")
 
 
 def _ends() -> list[ColumnElement[Any]]:

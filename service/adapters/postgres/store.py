@@ -28,9 +28,10 @@ from service.adapters.embedded.answering import Answering
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.embedded.wholes import Asked
-from service.adapters.postgres import asking
+from service.adapters.postgres import asking, wall
 from service.adapters.postgres.archive import PostgresArchive
 from service.adapters.postgres.asking import ends
+from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
 from service.adapters.postgres.leases import PostgresLeases
 from service.adapters.postgres.readings import PostgresReadings
@@ -59,14 +60,20 @@ class PostgresStore(Answering):
         runner: GreenletRunner,
         leases: PostgresLeases,
         compile_one: Compile,
+        reader_role: str = "",
     ) -> None:
-        """Look once at *database*; to be called where blocking is allowed."""
+        """Look once at *database*; to be called where blocking is allowed.
+
+        Whoever reads for a tenant does so as *reader_role*, behind the wall (`wall`), if one is
+        named.
+        """
         self.leases = leases
         compile_once = cache(compile_one)
         self._database = database
+        self._reader_role = reader_role
         self._newest = (-1, Catalogue(compile_once))
         self._of_this_read: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
-        self._together = Together(self._snapshots)
+        self._together = Together(self._snapshots, is_apart=bool(reader_role))
         super().__init__(self._level_readings, runner)
         rows = PostgresRows(database)
         self._writing = EmbeddedStore(rows, self._level_readings, runner, compile_one=compile_once)
@@ -88,7 +95,7 @@ class PostgresStore(Answering):
             if None not in before:
                 return before
             changed = [one for one, found in zip(wanted, before, strict=True) if found is None]
-            with self._level_readings(EVERYBODY, changed) as readings:
+            with self._level_readings(self._whose(changed), changed) as readings:
                 anew = [self._snapshot(readings, one.tenant, one.key, one.model) for one in changed]
             others = iter(anew)
             return [found or next(others) for found in before]
@@ -98,8 +105,11 @@ class PostgresStore(Answering):
     def _as_before(self, wanted: Sequence[Wanted]) -> Answers:
         """Return those of *wanted* as told before about whom nothing has changed; None for others.
 
-        One statement for all of them tells, outside of a transaction.
+        One statement for all of them tells, outside of a transaction; behind the wall, where one is
+        needed, whoever is asked for again is recognised by the row.
         """
+        if self._reader_role:
+            return [None] * len(wanted)
         asked = [Asked(one.tenant, one.key, one.model) for one in wanted]
         names = {(one.tenant, one.key.kind, one.key.id) for one in asked if self._wholes.keeps(one)}
         known, catalogue = self._newest
@@ -112,14 +122,18 @@ class PostgresStore(Answering):
             for one, row in zip(asked, rows, strict=True)
         ]
 
+    def _whose(self, wanted: Sequence[Wanted]) -> Whose:
+        """Return on whose behalf *wanted* are read, who are of one tenant where there is a wall."""
+        return wanted[0].tenant if self._reader_role else EVERYBODY
+
     @contextmanager
-    def _level_readings(self, _: Whose, wanted: Sequence[Wanted] = ()) -> Iterator[Readings]:
+    def _level_readings(self, of: Whose, wanted: Sequence[Wanted] = ()) -> Iterator[Readings]:
         """Lend readings of one moment, with the catalogue of the same moment.
 
         What is to be known about *wanted* is looked up at once.
         """
         with self._database.reading() as link:
-            readings, catalogue = self._moment(link)
+            readings, catalogue = self._moment(link, of)
             if wanted:
                 readings = ReadingsOfMany(link, self._database.place, readings.head(), wanted)
             token = self._of_this_read.set(catalogue)
@@ -128,16 +142,25 @@ class PostgresStore(Answering):
             finally:
                 self._of_this_read.reset(token)
 
-    def _moment(self, link: Link) -> tuple[PostgresReadings, Catalogue]:
-        """Return readings of the transaction that *link* is in, and the catalogue as of it."""
-        head, changes = ends(link)
+    def _moment(self, link: Link, of: Whose) -> tuple[PostgresReadings, Catalogue]:
+        """Return readings of the transaction that *link* is in, and the catalogue as of it.
+
+        What follows is asked behind the wall if it is *of* a tenant; what belongs to nobody is
+        looked up here, before that.
+        """
+        behind = (of, self._reader_role) if of is not EVERYBODY and self._reader_role else ()
+        head, changes = ends(link, *behind)
         while changes < self._newest[0]:  # begun before a change that others have seen already
             link.execute("COMMIT; BEGIN")
-            head, changes = ends(link)
+            head, changes = ends(link, *behind)
         readings = PostgresReadings(link, self._database.place, head)
         if changes == self._newest[0]:
             return readings, self._newest[1]
+        if behind:
+            link.execute(wall.COME_OUT)
         found = self._newest[1].renewed(readings.versions(), readings.generations())
+        if behind:
+            link.rows(statement(wall.go_behind), *behind)
         if changes > self._newest[0]:
             self._newest = (changes, found)
         return readings, found
@@ -198,7 +221,7 @@ class PostgresStore(Answering):
 
         def look() -> list[BucketRange]:
             with self._database.reading() as link:
-                _, catalogue = self._moment(link)
+                _, catalogue = self._moment(link, EVERYBODY)
                 projection = catalogue.projection(generation)
                 if projection is None:
                     return []

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from domain.buckets import bucket_of
 from projections.asking import Ref
@@ -85,15 +86,17 @@ class ReadingsOfMany(PostgresReadings):
 
 Answers = list[SubjectSnapshot | None]
 Read = Callable[[Sequence[Wanted]], Awaitable[Answers]]
+_Caller: TypeAlias = tuple[Wanted, "asyncio.Future[SubjectSnapshot | None]"]
 
 
 class Together:
     """Gathers callers into batches."""
 
-    def __init__(self, read: Read) -> None:
-        """Answer each batch by *read*."""
+    def __init__(self, read: Read, *, is_apart: bool = False) -> None:
+        """Answer each batch by *read*, where it *is_apart* one tenant's callers at a time."""
         self._read = read
-        self._waiting: deque[tuple[Wanted, asyncio.Future[SubjectSnapshot | None]]] = deque()
+        self._is_apart = is_apart
+        self._waiting: dict[str, deque[_Caller]] = {}
         self._reading: set[asyncio.Task[None]] = set()
 
     async def ask(self, wanted: Wanted) -> SubjectSnapshot | None:
@@ -103,7 +106,8 @@ class Together:
             StoreUnavailable: The database cannot be read now.
         """
         answer = asyncio.get_running_loop().create_future()
-        self._waiting.append((wanted, answer))
+        key = wanted.tenant if self._is_apart else ""
+        self._waiting.setdefault(key, deque()).append((wanted, answer))
         if len(self._reading) < AT_ONCE:
             task = asyncio.create_task(self._answer_all())
             self._reading.add(task)
@@ -111,10 +115,18 @@ class Together:
         found: SubjectSnapshot | None = await answer
         return found
 
+    def _batch(self) -> list[_Caller]:
+        """Take those who wait and can be answered together; what is left of them comes last."""
+        key = next(iter(self._waiting))
+        waiting = self._waiting.pop(key)
+        batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
+        if waiting:
+            self._waiting[key] = waiting
+        return batch
+
     async def _answer_all(self) -> None:
         while self._waiting:
-            count = min(len(self._waiting), BATCH_MAX)
-            batch = [self._waiting.popleft() for _ in range(count)]
+            batch = self._batch()
             read = self._read([wanted for wanted, _ in batch])
             [found] = await asyncio.gather(read, return_exceptions=True)
             if isinstance(found, BaseException):
