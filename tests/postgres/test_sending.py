@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from projections.rows.changes import Row
-from service.adapters.postgres.connections import Database
+from service.adapters.postgres.connections import Database, Link
+from service.adapters.postgres.store import PostgresStore
+from tests.contract.saying import SHOP, post, publish, sent
 from tests.servers.postgres import PATIENT
 
 pytestmark = pytest.mark.anyio
@@ -82,3 +84,26 @@ async def test_a_connection_is_of_use_after_its_user_gave_up(database: Database)
     await greenlet_spawn(work)
 
     assert await greenlet_spawn(names, database) == [("b",)]
+
+
+async def test_a_small_batch_is_written_by_one_statement_and_always_the_same(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it brings; so it is planned once, and only one more answer is waited for."""
+    written: list[str] = []
+
+    class Told(Link):
+        def send(self, sql: str, *bound: object) -> None:
+            written.append(sql)
+            super().send(sql, *bound)
+
+    await publish(store, SHOP)
+    monkeypatch.setattr("service.adapters.postgres.connections.Link", Told)
+
+    await post(store, sent("e-1", "ordered", 1, "ann"), sent("e-2", "visited", 2, "bob"))
+    await post(store, sent("e-3", "visited", 3, "ann"))
+    await post(store, sent("e-4", "ordered", 4, "ann"), sent("e-5", "visited", 4, "ann"))
+
+    assert len(written) == 3
+    assert len(set(written)) == 1
+    assert (await store.positions()).applied == 5

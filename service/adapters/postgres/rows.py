@@ -45,10 +45,8 @@ from projections.rows.questions import (
     WriteErased,
     WriteLog,
 )
-from projections.rows.records import RECORD_COLUMNS
 from projections.safekeeping.seals import Seal
 from projections.subjects.profiles import (
-    NAME_COLUMNS,
     Identity,
     Profile,
     Snapshot,
@@ -68,36 +66,18 @@ from service.adapters.postgres.asking import (
 )
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Database, Link
+from service.adapters.postgres.outgoing import Part, send, send_usual
 from service.adapters.postgres.registers import read_entries, read_firsts, write_entries
 from service.adapters.postgres.small import note_change, read_versions
 from service.adapters.postgres.troubles import LOST
-from service.adapters.postgres.writes import Write
 from service.adapters.sql.small import key_row, version_row
-from service.adapters.sql.tables import (
-    account_events,
-    event_keys,
-    events,
-    feed,
-    subjects,
-    transitions,
-)
 from service.adapters.turns import give_turn
 from service.ports import StoreUnavailable
 
 TAKE_TURN = "SELECT pg_advisory_xact_lock('events'::regclass::oid::bigint)"
 BEGIN_TURN = f"BEGIN; {TAKE_TURN}"
-COPIED_FROM = 500
-"""From so many rows on COPY is quicker than arrays."""
-
-_COPIED: dict[Write, tuple[str, tuple[str, ...]]] = {
-    writes.add_events: (events.name, EVENT_COLUMNS),
-    writes.add_keys: (event_keys.name, tuple(event_keys.c.keys())),
-    writes.add_links: (account_events.name, tuple(account_events.c.keys())),
-    writes.add_names: (subjects.name, NAME_COLUMNS),
-    writes.add_records: (transitions.name, RECORD_COLUMNS),
-    writes.add_feed: (feed.name, tuple(feed.c.keys())),
-}
-"""What only adds rows, and where."""
+HELD_EVENTS_MAX = 64
+"""Of so many events the log waits for the projections; of more it is written while we fold."""
 
 _by_ref = itemgetter(0, 1)
 _by_last_two = itemgetter(-2, -1)
@@ -111,6 +91,7 @@ class PostgresRows:
         """Write to *database*."""
         self._database = database
         self._link: Link | None = None
+        self._held: Sequence[Part] = ()
         self._last_turn: tuple[object, int] = (None, 0)
         self._head = Head(0, 0, 0, 0)
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
@@ -145,10 +126,22 @@ class PostgresRows:
 
     @property
     def link(self) -> Link:
-        """The connection of the transaction that is under way."""
+        """The connection of the transaction that is under way, with everything sent to it."""
+        link = self._open_link
+        if self._held:
+            send(link, *self._release())
+        return link
+
+    @property
+    def _open_link(self) -> Link:
         if self._link is None:
             raise AssertionError("rows: expected a transaction under way, found none")
         return self._link
+
+    def _release(self) -> Sequence[Part]:
+        """Return what has been held back until now."""
+        held, self._held = self._held, ()
+        return held
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -157,10 +150,10 @@ class PostgresRows:
             with self._database.writing(BEGIN_TURN) as link:
                 self._link = link
                 yield
-                self.commit(link)
+                self.commit(self.link)
                 is_committed = True
         finally:
-            self._link = None
+            self._link, self._held = None, ()
             if not is_committed:
                 self._last_turn = (None, 0)
 
@@ -172,9 +165,9 @@ class PostgresRows:
         try:
             self.is_alone()
             yield
-            link.settle()
+            self.link.settle()
         finally:
-            self._link = None
+            self._link, self._held = None, ()
             self._last_turn = (None, 0)
 
     def commit(self, link: Link) -> None:
@@ -231,11 +224,11 @@ class PostgresRows:
         rebuilds.forget_ranges(self.link, generation)
 
     def put_version(self, version: ModelVersion) -> None:
-        self._run((writes.put_version, [version_row(version)]))
+        send(self.link, (writes.put_version, [version_row(version)]))
         note_change(self.link)
 
     def save_key(self, key: ApiKey) -> None:
-        self._run((writes.put_key, [key_row(key)]))
+        send(self.link, (writes.put_key, [key_row(key)]))
 
     def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
         sealed.add(self.link, seal, salts)
@@ -283,7 +276,7 @@ class PostgresRows:
     # ------------------------------------------------------------ writes
 
     def _write_log(self, rows: LogRows) -> None:
-        self._run(
+        parts: tuple[Part, ...] = (
             (writes.add_events, rows.events),
             (writes.add_keys, sorted(rows.keys)),
             (writes.add_links, rows.links),
@@ -293,6 +286,11 @@ class PostgresRows:
             (waiting.add_note, rows.note_rows()),
             (waiting.keep_roots, rows.former_rows()),
         )
+        link = self.link
+        if len(rows.events) <= HELD_EVENTS_MAX:
+            self._held = parts
+        else:
+            send(link, *parts)
         if rows.events:
             newest = dict(zip(EVENT_COLUMNS, rows.events[-1], strict=True))
             position = newest["position"]
@@ -305,18 +303,33 @@ class PostgresRows:
             )
 
     def _write(self, changes: Changes) -> None:
-        self._run(  # first what goes: some of it comes back below
+        going: tuple[Part, ...] = (
             (writes.lose_profiles, changes.lost_profiles),
             (writes.lose_stages, changes.lost_stages),
             (writes.lose_snapshots, changes.lost_snapshots),
             (writes.retract_records, changes.retractions),
             (writes.unpark, changes.unparked),
         )
+        if any(rows for _, rows in going):  # first: some of it comes back below
+            send(self.link, *going)
+        self._write_coming(changes)
+        if changes.projected is not None:
+            waiting.note_progress(self.link, changes.projected)
+            send(self.link, (waiting.put_roots, _last(changes.roots, _by_ref)))
+            self._head = replace(self._head, projected=changes.projected)
+        self._head = replace(self._head, feed=changes.feed_position)
+
+    def _write_coming(self, changes: Changes) -> None:
         put = _last(changes.profiles, _by_ref)
-        self._run((writes.put_profiles, put))
-        self._run(
-            (writes.touch_profiles, _last(changes.touched, _by_last_two)),
-            (writes.date_profiles, _last(changes.dated, _by_last_two)),
+        touched = _last(changes.touched, _by_last_two)
+        dated = _last(changes.dated, _by_last_two)
+        if put and not {row[:2] for row in put}.isdisjoint(row[-2:] for row in (*touched, *dated)):
+            send(self.link, (writes.put_profiles, put))  # a statement sets a row once
+            put = []
+        parts: tuple[Part, ...] = (
+            (writes.put_profiles, put),
+            (writes.touch_profiles, touched),
+            (writes.date_profiles, dated),
             (writes.put_stages, _last(changes.stages, _by_standing)),
             (writes.add_records, changes.records),
             (writes.add_feed, changes.feed),
@@ -325,27 +338,11 @@ class PostgresRows:
             (writes.count_stays, _changed(changes.stays)),
             (writes.park, _last(changes.parked, _by_standing)),
         )
-        if changes.projected is not None:
-            waiting.note_progress(self.link, changes.projected)
-            self._run((waiting.put_roots, _last(changes.roots, _by_ref)))
-            self._head = replace(self._head, projected=changes.projected)
-        self._head = replace(self._head, feed=changes.feed_position)
-
-    def _run(self, *parts: tuple[Write, Sequence[Row]]) -> None:
-        """Write all *parts* in one statement, but with COPY what is long and only adds rows.
-
-        Nobody waits for it here: the server writes while the next rows are made.
-        """
-        together: list[Write] = []
-        arrays: list[object] = []
-        for write, rows in parts:
-            if len(rows) >= COPIED_FROM and write in _COPIED:
-                self.link.send_copy(*_COPIED[write], rows)
-            elif rows:
-                together.append(write)
-                arrays += zip(*rows, strict=True)
-        if together:
-            self.link.send(writes.text_of(*together), *arrays)
+        held = self._release()
+        if held:
+            send_usual(self._open_link, *held, *parts)
+        else:
+            send(self._open_link, *parts)
 
 
 def _changed(counts: Mapping[tuple[Any, ...], int]) -> list[Row]:
