@@ -54,6 +54,10 @@ def _amount(value: str) -> int:
     return _whole(value, low=1, high=2**40)
 
 
+def _memory(value: str) -> int:
+    return _whole(value, low=1 << 27, high=2**40)
+
+
 def _range(value: str) -> int:
     return _whole(value, low=1, high=100_000)
 
@@ -193,6 +197,9 @@ class Settings:
     stream_bytes_max: int = _setting(_amount, 64 << 20, "Largest NDJSON body, sent or unpacked.")
     stream_lines_max: int = _setting(_amount, 50_000, "Most lines of an NDJSON body.")
     import_bytes_max: int = _setting(_amount, 64 << 30, "Largest file of an import, as sent.")
+    parquet_bytes_max: int = _setting(
+        _memory, 1 << 30, "Most memory of the process that unpacks a Parquet file."
+    )
     batch_events_max: int = _setting(_amount, 1_000, "Most events of a JSON body.")
     event_bytes_max: int = _setting(_amount, 64 << 10, "Largest single event.")
     json_depth_max: int = _setting(_amount, 8, "Deepest nesting of an event.")

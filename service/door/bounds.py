@@ -1,4 +1,4 @@
-"""The bounds that the door puts on an event."""
+"""The bounds that the door puts on an event, and on the file that it comes in."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Bounds:
         digits_max: Digits of an integer.
         ahead_warned: Microseconds ahead of our clock from which a time is accepted with a warning.
         ahead_max: Microseconds ahead of our clock beyond which a time is refused.
+        parquet_bytes_max: Memory that unpacking a Parquet file may take.
     """
 
     event_bytes_max: int = 64 << 10
@@ -33,6 +34,7 @@ class Bounds:
     digits_max: int = 400
     ahead_warned: int = 5 * MINUTE
     ahead_max: int = HOUR
+    parquet_bytes_max: int = 1 << 30
 
     @classmethod
     def of(cls, settings: Settings) -> Bounds:
@@ -43,4 +45,5 @@ class Bounds:
             keys_max=settings.json_keys_max,
             array_max=settings.json_array_max,
             string_bytes_max=settings.json_string_bytes_max,
+            parquet_bytes_max=settings.parquet_bytes_max,
         )

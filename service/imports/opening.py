@@ -10,6 +10,8 @@ from service.imports.lines import LinesOfFile, Place, Record
 from service.imports.parquet import ParquetFile
 from service.imports.plan import Plan
 
+PARQUET_BYTES_MAX = 1 << 30
+
 
 class OpenFile(Protocol):
     """A file whose records are read one after another, from any border on."""
@@ -33,11 +35,13 @@ class OpenFile(Protocol):
         ...
 
 
-def opened(path: Path, plan: Plan) -> OpenFile:
-    """Return the file at *path*, open.
+def opened(path: Path, plan: Plan, *, parquet_bytes_max: int = PARQUET_BYTES_MAX) -> OpenFile:
+    """Return the file at *path*, open; *parquet_bytes_max* bounds the memory that Parquet takes.
 
     Raises:
         PlanError: Nothing here reads that format.
         UnreadableFile: It is not of that format.
     """
-    return ParquetFile(path, plan) if plan.format == "parquet" else LinesOfFile(path, plan)
+    if plan.format == "parquet":
+        return ParquetFile(path, plan, bytes_max=parquet_bytes_max)
+    return LinesOfFile(path, plan)

@@ -3,28 +3,39 @@
 The text of a cell is what a CSV export of the same column would show, so one mapping and one writer
 serve both. What CSV cannot know, a column tells: whether it is a number, and which instant a
 timestamp is. A border between two records is the number of rows before it.
+
+Another process unpacks the file (`service.imports.unpacking`): what that takes is bounded there.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from importlib import import_module
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO
+
+import msgspec
 
 from service.door.faults import Fault
 from service.imports.lines import Place, Record, UnreadableFile
 from service.imports.plan import LINE, LOCAL, Columns, Moment, Plan, PlanError, Property, ValueType
 from service.imports.rows import RowError, RowWriter
-
-ROWS_AT_ONCE = 2_000
-_BUFFER_BYTES = 1 << 20
-
-Kind = Literal["string", "integer", "number", "boolean", "instant", "clock", "day"]
-"""What a column holds: an `instant` knows its zone, a time of the `clock` and a `day` do not."""
+from service.imports.unpacking import (
+    LENGTH_BYTES,
+    End,
+    Frame,
+    Kind,
+    Rows,
+    Schema,
+    Wanted,
+    too_large,
+)
 
 _OWN_TYPES: Mapping[Kind, ValueType] = {
     "integer": "integer",
@@ -33,9 +44,9 @@ _OWN_TYPES: Mapping[Kind, ValueType] = {
 }
 _NAMES: frozenset[Kind] = frozenset({"string", "integer"})
 _TIMES: frozenset[Kind] = frozenset({"instant", "clock", "day"})
-_SHOWN = "%Y-%m-%dT%H:%M:%S"
-_ZEROS = ((r"(\.(?:\d{3})*?)(?:000)+Z$", r"\1Z"), (r"\.Z$", "Z"))
-"""Zeros go in threes, as in `format_instant`: a repeat from CSV has the same text."""
+_RUN = "from service.imports.unpacking import main; main()"
+_SECONDS_MAX = 10.0
+_decode = msgspec.msgpack.Decoder(Frame).decode
 
 
 def check_readable(plan: Plan) -> None:
@@ -44,48 +55,28 @@ def check_readable(plan: Plan) -> None:
     Raises:
         PlanError: It is not; the cure is named.
     """
-    if plan.format == "parquet":
-        _Arrow.installed()
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrow:
-    """The library: it comes without types, so what is used of it is named here."""
-
-    core: Any
-    compute: Any
-    parquet: Any
-
-    @classmethod
-    def installed(cls) -> _Arrow:
-        try:
-            names = ("pyarrow", "pyarrow.compute", "pyarrow.parquet")
-            return cls(*map(import_module, names))
-        except ImportError:
-            cure = "pip install 'stagefold[parquet]', or export the table as CSV"
-            raise PlanError([f"format: nothing here reads parquet: {cure}"]) from None
+    if plan.format == "parquet" and find_spec("pyarrow") is None:
+        cure = "pip install 'stagefold[parquet]', or export the table as CSV"
+        raise PlanError([f"format: nothing here reads parquet: {cure}"])
 
 
 class ParquetFile:
-    """An open Parquet file; fits `service.imports.opening.OpenFile`."""
+    """A Parquet file, being read; fits `service.imports.opening.OpenFile`."""
 
-    def __init__(self, path: Path, plan: Plan) -> None:
-        """Open *path*.
+    def __init__(self, path: Path, plan: Plan, *, bytes_max: int) -> None:
+        """Read *path*, in at most *bytes_max* of memory.
 
         Raises:
             PlanError: What reads Parquet is not installed.
-            UnreadableFile: It is not Parquet, or its end, where the columns are described, is lost.
         """
         if plan.columns is None:
             raise AssertionError("a plan for Parquet says what the columns mean")
-        self._arrow = _Arrow.installed()
+        check_readable(plan)
         self._columns = plan.columns
-        self._done = 0
-        with self._readable():
-            self._file = self._arrow.parquet.ParquetFile(
-                path, pre_buffer=False, buffer_size=_BUFFER_BYTES
-            )
-        self._rows = self._file.metadata.num_rows
+        self._bytes_max = bytes_max
+        self._path = path
+        self._process: subprocess.Popen[bytes] | None = None
+        self._done = self._rows = 0
 
     @property
     def share(self) -> float:
@@ -93,86 +84,87 @@ class ParquetFile:
         return min(1.0, self._done / self._rows) if self._rows else 1.0
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Let go of the file, whatever is left of it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+        process.wait(_SECONDS_MAX)
 
     def records(self, place: Place) -> Iterator[Record]:
-        """Yield the records from *place* on; memory holds some thousands of rows at a time."""
-        kinds = self._kinds()
+        """Yield the records from *place* on; memory holds some thousands of rows at a time.
+
+        Raises:
+            PlanError: The file lacks columns that the plan names.
+            UnreadableFile: It is not Parquet, breaks off, or unpacks to more than is allowed.
+        """
+        self.close()
+        self._process = process = _unpacking(self._path, self._bytes_max)
+        assert process.stdin is not None  # noqa: S101 -- it was asked for
+        schema = self._frame(process)
+        if not isinstance(schema, Schema):
+            return
+        self._rows, kinds = schema.rows, _kinds(schema)
         columns = typed(self._columns, kinds)
         header = [name for name in kinds if name in columns.named()]
         writer = RowWriter(columns, header)
         self._done = place.offset
-        for batch in self._batches(place.offset, header):
-            texts = [self._texts(batch.column(name), kinds[name]) for name in header]
-            for cells in zip(*texts, strict=True):
+        with suppress(BrokenPipeError):  # what is to be read says why
+            process.stdin.write(msgspec.json.encode(Wanted(header, place.offset)) + b"\n")
+            process.stdin.flush()
+        while isinstance(frame := self._frame(process), Rows):
+            for cells in frame.cells:
                 self._done += 1
                 yield _record(writer, header, cells, self._done)
 
-    def _kinds(self) -> dict[str, Kind | None]:
-        """Return what each column holds; None for what has no text."""
-        schema = self._file.schema_arrow
-        repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
-        if repeated:
-            raise PlanError([f"header: column {repeated[0]!r} stands there twice"])
-        return {field.name: self._kind(field.type) for field in schema}
+    def _frame(self, process: subprocess.Popen[bytes]) -> Frame:
+        """Return what comes next of the file.
 
-    def _kind(self, of: Any) -> Kind | None:  # noqa: ANN401 -- the library has no types
-        types = self._arrow.core.types
-        if types.is_dictionary(of):
-            of = of.value_type
-        if types.is_timestamp(of):
-            return "clock" if of.tz is None else "instant"
-        if types.is_decimal(of):
-            return "number" if of.scale > 0 else "integer"
-        tests: tuple[tuple[Kind, Sequence[Callable[[Any], bool]]], ...] = (
-            ("string", (types.is_string, types.is_large_string, types.is_null)),
-            ("integer", (types.is_integer,)),
-            ("number", (types.is_floating,)),
-            ("boolean", (types.is_boolean,)),
-            ("day", (types.is_date,)),
-        )
-        return next((kind for kind, are in tests if any(is_one(of) for is_one in are)), None)
+        Raises:
+            UnreadableFile: Nothing more can be read of it.
+        """
+        assert process.stdout is not None  # noqa: S101 -- it was asked for
+        octets = _exactly(process.stdout, LENGTH_BYTES)
+        octets = octets and _exactly(process.stdout, int.from_bytes(octets))
+        frame = _decode(octets) if octets else End(too_large(self._bytes_max))
+        if isinstance(frame, End) and frame.trouble:
+            raise UnreadableFile(f"behind row {self._done} {frame.trouble}")
+        return frame
 
-    def _batches(self, begin: int, header: Sequence[str]) -> Iterator[Any]:
-        """Yield the rows behind the first *begin*, some at a time; whole groups are passed over."""
-        groups, first = self._file.metadata, 0
-        while first < groups.num_row_groups and begin >= groups.row_group(first).num_rows:
-            begin -= groups.row_group(first).num_rows
-            first += 1
-        with self._readable():
-            for batch in self._file.iter_batches(
-                ROWS_AT_ONCE,
-                row_groups=list(range(first, groups.num_row_groups)),
-                columns=list(header),
-                use_threads=False,
-            ):
-                passed, begin = min(begin, batch.num_rows), max(0, begin - batch.num_rows)
-                yield batch.slice(passed)
 
-    def _texts(self, column: Any, kind: Kind | None) -> list[str | None]:  # noqa: ANN401 -- as above
-        core, compute = self._arrow.core, self._arrow.compute
-        if core.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
-        if kind == "instant":  # without its zone the column shows UTC
-            column = column.cast(core.timestamp(column.type.unit))
-            column = compute.strftime(column, format=f"{_SHOWN}Z")
-            for pattern, short in _ZEROS:
-                column = compute.replace_substring_regex(column, pattern, short)
-        elif kind == "clock":
-            column = compute.strftime(column, format=_SHOWN)
-        texts: list[str | None] = column.cast(core.string()).to_pylist()
-        return texts
+def _unpacking(path: Path, bytes_max: int) -> subprocess.Popen[bytes]:
+    """Return a process that unpacks the file, with nothing of our environment."""
+    environment = {
+        "PYTHONPATH": os.pathsep.join(each for each in sys.path if each),
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # others set memory aside that they may never use
+        **{name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ},
+    }
+    return subprocess.Popen(  # noqa: S603 -- our own program; the path is one argument
+        [sys.executable, "-P", "-c", _RUN, str(path), str(bytes_max)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
 
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """Let what is wrong with the file be told as that."""
-        try:
-            yield
-        except (self._arrow.core.ArrowException, OSError) as error:
-            told = str(error).partition("\n")[0]
-            message = f"behind row {self._done} it cannot be read as Parquet: {told}"
-            raise UnreadableFile(message) from None
+
+def _exactly(stream: IO[bytes], length: int) -> bytes:
+    """Return that many octets; none where the process has ended without a word."""
+    octets = stream.read(length)
+    return octets if len(octets) == length else b""
+
+
+def _kinds(schema: Schema) -> dict[str, Kind | None]:
+    """Return what each column holds; None for what has no text."""
+    names = [name for name, _ in schema.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PlanError([f"header: column {repeated[0]!r} stands there twice"])
+    return dict(schema.columns)
 
 
 def _record(

@@ -183,7 +183,7 @@ class FileImport:
         dealt_with = self._dealt_with()
         self._keeps.begin(self._bookmark)
         progress = Progress(self._bookmark, 0.0, 0, 0.0, resumed_at)
-        with closing(self._keeps), closing(opened(self._task.path, self._task.plan)) as source:
+        with closing(self._keeps), closing(self._opened()) as source:
             batches = self._batches(source)
             batch = await asyncio.to_thread(next, batches, None)
             while batch is not None:
@@ -203,6 +203,10 @@ class FileImport:
                 batch = following
         await self._keeps.forget()
         return replace(progress, share=1.0)
+
+    def _opened(self) -> OpenFile:
+        bytes_max = self._intake.bounds.parquet_bytes_max
+        return opened(self._task.path, self._task.plan, parquet_bytes_max=bytes_max)
 
     async def _believed(self) -> Bookmark | None:
         """Return the bookmark of a former run, if the log bears it out."""

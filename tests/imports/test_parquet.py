@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 
 from service.imports import running
 from service.imports.lines import Place, UnreadableFile
+from service.imports.opening import opened
 from service.imports.plan import Plan, PlanError
 from service.ports import StoreUnavailable
 from tests.imports.workshop import Workshop, plan_of, read
@@ -183,6 +184,64 @@ def test_a_broken_group_ends_the_file_behind_those_before_it(tmp_path: Path) -> 
 
     with pytest.raises(UnreadableFile, match="behind row 2000 "):
         read(path, typed_plan())
+
+
+MEMORY = 64 << 20
+LONG = "x" * (1 << 20)
+
+
+def page(count: int) -> tuple[Any, dict[str, Any]]:
+    """Return a column of one cell of so many MiB, and how it is written."""
+    return pa.array([LONG * count]), {"use_dictionary": False}
+
+
+def dictionary(count: int) -> tuple[Any, dict[str, Any]]:
+    """Return the same as the entry of a dictionary."""
+    return pa.array([LONG * count]).dictionary_encode(), {}
+
+
+def repeats(count: int) -> tuple[Any, dict[str, Any]]:
+    """Return a column of so many cells of a MiB, all of them one entry of a dictionary."""
+    cells = pa.DictionaryArray.from_arrays(pa.array([0] * count), pa.array([LONG]))
+    return cells, {"dictionary_pagesize_limit": 8 << 20}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what a process maps")
+@pytest.mark.parametrize("bomb", [page, dictionary, repeats])
+def test_a_small_file_that_unpacks_to_much_is_refused_with_the_cure(
+    bomb: Callable[[int], tuple[Any, dict[str, Any]]], tmp_path: Path
+) -> None:
+    column, how = bomb(48)
+    path = tmp_path / NAME
+    table = pa.table({**orders(len(column)), "no": column})
+    pq.write_table(table, path, compression="zstd", **how)
+    assert path.stat().st_size < 20_000
+
+    with pytest.raises(UnreadableFile, match=r"behind row 0 .*STAGEFOLD_PARQUET_BYTES_MAX"):
+        read(path, typed_plan(), parquet_bytes_max=MEMORY)
+
+
+def test_long_cells_are_read_a_few_at_a_time(tmp_path: Path) -> None:
+    """As many as the file itself says fit."""
+    path = tmp_path / NAME
+    table = pa.table({**orders(100), "no": [LONG] * 100})
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, row_group_size=5)
+
+    found = read(path, typed_plan(), parquet_bytes_max=2 * MEMORY)
+
+    assert [each.line for each in found] == list(range(1, 101))
+
+
+def test_a_file_that_is_let_go_in_the_middle_can_be_read_again(tmp_path: Path) -> None:
+    path = put(tmp_path, orders(10))
+    file = opened(path, typed_plan())
+    first = next(file.records(Place()))
+
+    file.close()
+
+    assert (first.line, file.share) == (1, 0.1)
+    assert len(list(file.records(Place(4, 4)))) == 6
+    file.close()
 
 
 def test_without_the_extra_the_cure_is_named(

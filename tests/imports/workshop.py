@@ -105,7 +105,9 @@ def plan_of(file_name: str = "orders.csv", /, **changes: object) -> Plan:
     )
 
 
-def read(path: Path, plan: Plan, place: Place | None = None) -> list[Record]:
+def read(
+    path: Path, plan: Plan, place: Place | None = None, *, parquet_bytes_max: int = 1 << 30
+) -> list[Record]:
     """Return the records of *path* from *place* on."""
-    with closing(opened(path, plan)) as source:
+    with closing(opened(path, plan, parquet_bytes_max=parquet_bytes_max)) as source:
         return list(source.records(place or Place()))
