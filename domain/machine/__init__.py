@@ -5,14 +5,16 @@ rules, deadlines and holds are decided), `signals` (how values are kept), `build
 together) and `recorder` (how transitions are written down).
 """
 
-from domain.machine.codec import StateCodecError
+from domain.machine.codec import JSON, Form, StateCodecError
 from domain.machine.machine import ENGINE, Machine, StageView, Upcoming, compile_model
 from domain.machine.start import Start
 from domain.machine.state import NEVER, State
 
 __all__ = [
     "ENGINE",
+    "JSON",
     "NEVER",
+    "Form",
     "Machine",
     "StageView",
     "Start",

@@ -1,24 +1,26 @@
 """States as bytes, and back: canonical, so that equal states have equal bytes.
 
-The format is a JSON array: format number, model hash, the fields every state has, then the model's
-own in order. What time alone will drop (elements that left a window by the newest event) is left
-out, and so is `due`, which follows from the rest.
+A state is written as one row: format number, model hash, the fields every state has, then the
+model's own in order. What time alone will drop (elements that left a window by the newest event) is
+left out, and so is `due`, which follows from the rest. What makes bytes of the row is a `Form`,
+which whoever compiles the machine may choose; JSON is what needs nothing but Python.
 
-Every folded event has a state written, so the code that writes is generated for the model's fields:
-most of them are whole numbers, which need no encoder. It takes two thirds of the time of one.
+Every folded event has a state written, so the code that makes the row is generated for the model's
+fields.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.machine.source import Source
 from domain.machine.state import NEVER, SCALARS, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from domain.machine.state import Field
 
@@ -35,23 +37,44 @@ class StateCodecError(ValueError):
     code = "state_of_another_model"
 
 
+class Form(NamedTuple):
+    """How a row of plain values becomes bytes, the same for equal rows, and a row again.
+
+    Attributes:
+        pack: Returns the bytes of a row.
+        unpack: Returns the row, a list; raises `ValueError` for bytes that hold nothing.
+    """
+
+    pack: Callable[[Sequence[object]], bytes]
+    unpack: Callable[[bytes | str], object]
+
+
+def as_json(row: Sequence[object]) -> bytes:
+    """Return *row* as a JSON array, ASCII."""
+    return _text(row).encode()
+
+
+JSON = Form(as_json, json.loads)
+
+
 class StateCodec:
     """Writes and reads the states of one model version."""
 
     def __init__(
-        self, model_hash: str, fields: tuple[Field, ...], state_class: type[State]
+        self, model_hash: str, fields: tuple[Field, ...], state_class: type[State], form: Form
     ) -> None:
-        """Mark bytes with *model_hash*; states read are of *state_class*."""
+        """Mark rows with *model_hash*; states read are of *state_class*."""
         self._hash = model_hash[:_HASH_DIGITS]
         self._width = _HEAD + len(fields)
         self._state_class = state_class
+        self._pack, self._unpack = form
         run = _source(self._hash, fields).run()
-        self._written: Callable[[State], str] = run["written"]
+        self._row: Callable[[State], Sequence[object]] = run["row"]
         self._fill: Callable[[State, Sequence[object]], None] = run["fill"]
 
     def encode(self, state: State) -> bytes:
-        """Return the canonical bytes of *state*, ASCII."""
-        return self._written(state).encode()
+        """Return the canonical bytes of *state*."""
+        return self._pack(self._row(state))
 
     def decode(self, data: bytes | str) -> State:
         """Return the state that *data* holds.
@@ -60,9 +83,9 @@ class StateCodec:
             StateCodecError: They were not written by this model version.
         """
         try:
-            row: Any = json.loads(data)
+            row: Any = self._unpack(data)
         except ValueError as error:
-            message = "state: expected a JSON array, found other bytes"
+            message = "state: expected an array of values, found other bytes"
             raise StateCodecError(message) from error
         if not isinstance(row, list) or len(row) != self._width:
             message = f"state: expected an array of {self._width} values"
@@ -78,35 +101,27 @@ class StateCodec:
 
 
 def _source(model_hash: str, fields: tuple[Field, ...]) -> Source:
-    """Return functions that write a state of *fields* as text, and that fill one from a row."""
-    names = {"__builtins__": {}, "int": int, "str": str, "type": type}
-    source = Source({**names, "_text": _text, "_held": _held, "_bisect": bisect_right})
+    """Return functions that make a row of a state of *fields*, and that fill one from a row."""
+    source = Source({"__builtins__": {}, "_held": _held, "_bisect": bisect_right})
     beside = _values_by_window(fields)
-    of_all = [f"{{s.{name}}}" for name in SCALARS]
+    of_all = [f"s.{name}" for name in (*SCALARS, "entries", "traits")]
     own = [_part(field, beside.get(field.name, field.name)) for field in fields]
-    traits = "{_text(s.traits) if s.traits else '{}'}"
-    parts = [str(FORMAT), f'"{model_hash}"', *of_all, _numbers("s.entries"), traits, *own]
-    source.function("written", "s", ["last = s.last_at", f"return f'''[{','.join(parts)}]'''"])
-    slots = ["_", "_", *(f"s.{name}" for name in (*SCALARS, "entries", "traits"))]
-    slots += [f"s.{field.name}" for field in fields]
+    parts = [str(FORMAT), repr(model_hash), *of_all, *own]
+    source.function("row", "s", ["last = s.last_at", f"return ({', '.join(parts)},)"])
+    slots = ["_", "_", *of_all, *(f"s.{field.name}" for field in fields)]
     source.function("fill", "s, row", [f"{', '.join(slots)} = row"])
     return source
 
 
 def _part(field: Field, window: str) -> str:
-    """Return the piece of text that writes *field*; *window* holds when its elements leave."""
+    """Return what is written of *field*; *window* holds when its elements leave."""
     own = f"s.{field.name}"
     if field.kind == "dict":
-        return f"{{_text(_held({own}, last)) if {own} else '{{}}'}}"
+        return f"_held({own}, last) if {own} else {own}"
     if field.kind == "list":
         w = f"s.{window}"
-        return _numbers(f"{own}[_bisect({w}, last):] if {w} and {w}[0] <= last else {own}")
-    return f"{{'null' if {own} is None else {own} if type({own}) is int else _text({own})}}"
-
-
-def _numbers(expression: str) -> str:
-    """Return the piece of text that writes a list of numbers: as Python does, without blanks."""
-    return f"{{str({expression}).replace(' ', '')}}"
+        return f"{own}[_bisect({w}, last):] if {w} and {w}[0] <= last else {own}"
+    return own
 
 
 def _held(leaving_of: dict[str, int], last: int) -> dict[str, int]:

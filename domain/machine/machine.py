@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.machine.build import build, namespace
-from domain.machine.codec import StateCodec
+from domain.machine.codec import JSON, Form, StateCodec
 from domain.machine.explain import Explainer
 from domain.machine.runtime import plain
 from domain.machine.start import Start
@@ -71,8 +71,8 @@ class StageView:
 class Machine:
     """A compiled model. Pure: the same state and event always give the same answer."""
 
-    def __init__(self, model: Model) -> None:
-        """Compile *model*.
+    def __init__(self, model: Model, form: Form = JSON) -> None:
+        """Compile *model*; its states are written in *form*.
 
         Raises:
             CelCheckError: A condition names what does not exist, or its types do not fit.
@@ -80,13 +80,15 @@ class Machine:
         self.model = model
         self.hash = model.hash
         self._program = build(model)
-        self._codec = StateCodec(model.hash, self._program.fields, self._program.state_class)
+        self._form = form
+        state_class = self._program.state_class
+        self._codec = StateCodec(model.hash, self._program.fields, state_class, form)
         self._explainer: Explainer | None = None
         self._mute: Program | None = None
 
-    def __reduce__(self) -> tuple[type[Machine], tuple[Model]]:
+    def __reduce__(self) -> tuple[type[Machine], tuple[Model, Form]]:
         """Pickle by the model; it is compiled again where it arrives."""
-        return (Machine, (self.model,))
+        return (Machine, (self.model, self._form))
 
     @property
     def source(self) -> str:
@@ -320,10 +322,10 @@ def _note_folded(state: State, event: Event | None) -> None:
         state.last_position = event.position
 
 
-def compile_model(model: Model) -> Machine:
-    """Return the machine of *model*.
+def compile_model(model: Model, form: Form = JSON) -> Machine:
+    """Return the machine of *model*, which writes states in *form*.
 
     Raises:
         CelCheckError: A condition names what does not exist, or its types do not fit.
     """
-    return Machine(model)
+    return Machine(model, form)

@@ -13,6 +13,7 @@ from domain.facts import Facts, facts_of
 from domain.lineage import ALWAYS, Era, Lineage
 from domain.machine import ENGINE, Machine, compile_model
 from projections.models.catalogue import Generation, GenerationStatus, ModelVersion, VersionState
+from projections.models.packing import PACKED
 from projections.models.ranges import EVERY_BUCKET
 from projections.rows.records import Projection
 
@@ -23,7 +24,7 @@ FOLDED = ("building", "ready", "active", "standby")
 
 def compile_document(document: str) -> Machine:
     """Return the machine of a model document in canonical JSON."""
-    return compile_model(parse_model(json.loads(document)))
+    return compile_model(parse_model(json.loads(document)), PACKED)
 
 
 class Catalogue:

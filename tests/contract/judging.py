@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from statistics import median
 
-from domain.document import parse_model
 from domain.events import IDENTIFY, Event, canonical_history, traits_in
 from domain.instants import SECOND
 from domain.lineage import ALWAYS, Era, Lineage
-from domain.machine import Machine, compile_model
+from domain.machine import Machine
 from domain.transitions import Transition
 from projections.events.log import StoredEvent, SubjectKey
 from projections.events.payloads import decoder
 from projections.models.catalogue import Generation
+from projections.models.machines import compile_document
 from projections.reading.answers import BoardQuery, CustomerQuery, TransitionRecord
 from projections.rows.records import content_of
 from service.ports import Store
@@ -33,8 +32,8 @@ BORDERS_MAX = 5
 
 @cache
 def machine_of(document: str) -> Machine:
-    """Return the machine of a model document."""
-    return compile_model(parse_model(json.loads(document)))
+    """Return the machine of a model document, whose states are those that stores keep."""
+    return compile_document(document)
 
 
 async def lineage_of(store: Store, generation: Generation) -> Lineage:
