@@ -45,13 +45,12 @@ class Standing:
 
 def standing_now(row: StageRow, now: int) -> Standing:
     """Return where *row* stands at *now*, swept or not."""
-    cause = row.latest.cause if row.latest is not None else None
     state, due, upcoming = _known(row.machine, row.state)
     if due is None or now < due:
-        return _standing(row, state, now, cause=cause, upcoming=upcoming)
+        return _standing(row, state, now, cause=row.cause, upcoming=upcoming)
     state, pending = row.machine.advance(state, now)
     upcoming = row.machine.next_transition(state)
-    cause = _newest_cause(pending) or cause
+    cause = _newest_cause(pending) or row.cause
     return _standing(row, state, now, cause=cause, upcoming=upcoming, pending=pending)
 
 

@@ -142,7 +142,7 @@ class StageRow:
         cycle: Cycle, from 1.
         last_effective_at: Fold key of the newest event folded, first half.
         last_position: Second half of it.
-        latest: The newest transition that holds; None where only the stages were asked for.
+        cause: Why the newest transition that holds took place.
     """
 
     model: str
@@ -158,7 +158,7 @@ class StageRow:
     cycle: int
     last_effective_at: int
     last_position: int
-    latest: TransitionRecord | None = None
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)

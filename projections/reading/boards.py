@@ -107,7 +107,10 @@ class Tally:
         return medians
 
     def _of(self, stage: str) -> Counter[int]:
-        return self.days.setdefault(stage, Counter())
+        found = self.days.get(stage)
+        if found is None:
+            found = self.days[stage] = Counter()
+        return found
 
     def _middle(self, stage: str) -> tuple[tuple[int, int], tuple[int, int]]:
         count, days = self.count(stage), sorted(self._of(stage).items())

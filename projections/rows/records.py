@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
@@ -60,6 +60,19 @@ _TIME_IN_PREVIOUS = RECORD_COLUMNS.index("time_in_previous") - _CONTENT_FROM
 
 StayKey: TypeAlias = tuple[int, int, int, str, int]
 """What stays that have ended are counted by: the key of `stay_counts`."""
+
+LATEST_COLUMNS = (
+    "to_stage",
+    "effective_at",
+    "sequence",
+    "cycle",
+    "time_in_previous",
+    "cause_kind",
+    "rule",
+    "event_id",
+    "evidence",
+)
+"""What tells of a newest transition: the fields of `Latest`."""
 
 STAY_COLUMNS = ("to_stage", "effective_at", "rule", "time_in_previous")
 """What tells where a transition leads, and since when the subject counts as being there."""
@@ -144,7 +157,7 @@ def transition_of(content: Content) -> Transition:
         direction=cast("TransitionDirection", direction),
         steps=steps,
         effective_at=at,
-        cause=Cause(cast("CauseKind", cause), rule, event, json.loads(evidence)),
+        cause=Cause(cast("CauseKind", cause), rule, event, evidence_in(evidence)),
         time_in_previous=time_in_previous,
         cycle=cycle,
         position=position,
@@ -183,6 +196,35 @@ def record_of(
         retracted_cause=cast("RetractionCause | None", retracted_cause),
         announced=bool(announced),
     )
+
+
+class Latest(NamedTuple):
+    """What a reader is told of a subject's newest transition that holds."""
+
+    to_stage: str
+    effective_at: int
+    sequence: int
+    cycle: int
+    time_in_previous: int | None
+    cause_kind: CauseKind
+    rule: str
+    event_id: str | None
+    evidence: str
+
+    @property
+    def cause(self) -> Cause:
+        """Why it happened."""
+        return Cause(self.cause_kind, self.rule, self.event_id, evidence_in(self.evidence))
+
+    @property
+    def entered_at(self) -> int:
+        """Since when the subject counts as being in its stage."""
+        return entered_by(self.effective_at, self.rule, self.time_in_previous)
+
+
+def evidence_in(text: str) -> Mapping[str, object]:
+    """Return the evidence that a column holds."""
+    return {} if text == "{}" else json.loads(text)
 
 
 def stay_of(row: Sequence[Any]) -> tuple[str, int]:

@@ -92,6 +92,11 @@ def with_standing(
     return _encode_states([*others, standing])
 
 
+def generations_in(packed: bytes) -> list[int]:
+    """Return the generations that *packed* has standings in."""
+    return [standing[0] for standing in _decode_states(packed)]
+
+
 def decode_standings(packed: bytes) -> dict[int, Standing]:
     """Return the standings in *packed* by generation, their states not yet decoded."""
     return {

@@ -71,7 +71,7 @@ def of(found: SubjectSnapshot | None) -> object:
     if found is None:
         return None
     stages = [
-        (row.model, row.version, row.generation, row.state, row.latest, row.sequence, row.due_at)
+        (row.model, row.version, row.generation, row.state, row.cause, row.sequence, row.due_at)
         for row in found.stages
     ]
     return found.subject, stages, found.positions

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from projections.events.log import NewEvent, Submission
 from service.adapters.postgres import postgres_store
 from service.adapters.sqlite import sqlite_archive
-from service.ports import Store, SubjectKey
+from service.ports import StageRow, Store, SubjectKey
 from service.safekeeping.archive import Archive, CopyError, NotEmpty, Restored
 from service.safekeeping.copying import restore_copy, write_copy
 from service.safekeeping.verifying import verify_projections
@@ -66,6 +66,11 @@ def silent(*_: object) -> None:
     """Tell nobody."""
 
 
+def told(row: StageRow) -> tuple[object, ...]:
+    """Return where somebody stands and why, the generation aside."""
+    return row.stage, row.entered_at, row.sequence, row.cycle, row.cause
+
+
 async def everything(store: Store) -> dict[str, Any]:
     """Return what people and programs can learn of a store."""
     log = await whole_log(store)
@@ -79,7 +84,7 @@ async def everything(store: Store) -> dict[str, Any]:
         "feed": await store.feed(TENANT, limit=100_000),
         "event types": await store.event_types(TENANT),
         "subjects": [None if one is None else one.subject for one in snapshots],
-        "stages": [[] if one is None else [row.latest for row in one.stages] for one in snapshots],
+        "stages": [[] if one is None else [told(row) for row in one.stages] for one in snapshots],
         "records": [
             await store.transitions(TENANT, name, include_retracted=True, limit=10_000)
             for name in everybody

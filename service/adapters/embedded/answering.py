@@ -30,7 +30,7 @@ from projections.reading.answers import (
 from projections.reading.health import StoreHealth
 from projections.registers.register import AskEntries, AskFirsts
 from projections.rows.changes import Row
-from projections.rows.questions import AskBucketLoads, AskProfilesIn
+from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head
 from projections.rows.records import RECORD_COLUMNS, record_of
 from projections.subjects.profiles import Profile
 from service.adapters.embedded.boards import board
@@ -95,15 +95,19 @@ class Answering(ReadsSeals, ReadsDiffs):
     def _snapshot(
         self, readings: Readings, tenant: str, key: SubjectKey, model: str | None
     ) -> SubjectSnapshot | None:
-        head = readings.head()
+        asked = Asked(tenant, key, model)
+        return self._whole(readings, asked, readings.head(), self.catalogue)
+
+    def _whole(
+        self, readings: Readings, asked: Asked, head: Head, catalogue: Catalogue
+    ) -> SubjectSnapshot | None:
+        """Return whom *asked* names; *head* and *catalogue* are those of *readings*."""
         if head.is_level:
-            asked = Asked(tenant, key, model)
-            return self._wholes.snapshot(readings, head, self.catalogue, asked)
-        profile = self._profile(readings, tenant, key)
+            return self._wholes.snapshot(readings, head, catalogue, asked)
+        profile = self._profile(readings, asked.tenant, asked.key)
         if profile is None:
             return None
-        projections = self.catalogue.active(tenant, model)
-        stages = stages_of(readings, profile, projections)
+        stages = stages_of(readings, profile, catalogue.active(asked.tenant, asked.model))
         return SubjectSnapshot(subject_of(readings, profile), stages, positions_at(head))
 
     def _profile(self, readings: Readings, tenant: str, key: SubjectKey) -> Profile | None:

@@ -23,7 +23,7 @@ from projections.rebuilding.diffs import Matrix, Restaged
 from projections.registers.register import AskEntries, AskFirsts
 from projections.rows.changes import Row
 from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.rows.records import RecordRow
+from projections.rows.records import Latest, RecordRow
 from projections.safekeeping.seals import Seal
 from projections.subjects.profiles import Identity, Profile, ProfileRow
 
@@ -137,8 +137,8 @@ class Readings(Protocol):
 
     def profiles_in(self, asked: AskProfilesIn) -> list[Profile]: ...
 
-    def latest(self, generation: int, ref: Ref) -> Row | None:
-        """Return the newest transition that holds: record and retraction columns."""
+    def latest(self, generation: int, ref: Ref) -> Latest | None:
+        """Return what is told of the newest transition that holds."""
         ...
 
     def stay(self, generation: int, ref: Ref, as_of: int) -> tuple[str, int] | None:

@@ -15,10 +15,10 @@ from projections.events.log import SubjectKey
 from projections.models.machines import Catalogue
 from projections.reading.answers import StageRow, Subject, SubjectSnapshot
 from projections.rows.questions import Head
-from projections.rows.records import Projection, entered_by
+from projections.rows.records import Projection
 from projections.subjects.profiles import Profile, ProfileRow, profile_of
 from service.adapters.embedded.rows import Readings
-from service.adapters.embedded.values import positions_at, transition_record
+from service.adapters.embedded.values import positions_at
 
 KEPT_MAX = 8_192
 """Some 4 KB each."""
@@ -71,15 +71,16 @@ class Wholes:
         row = readings.profile_row(asked.tenant, asked.key)
         if row is None:
             return None
-        kept = self._kept.get(asked)
+        kept = self._kept.pop(asked, None)
         if kept is None or kept.catalogue is not catalogue or kept.row != row:
-            kept = self._kept[asked] = _made(readings, row, catalogue, asked)
-            if len(self._kept) > KEPT_MAX:
-                self._let_go()
+            kept = _made(readings, row, catalogue, asked)
+        self._kept[asked] = kept  # behind all others
+        if len(self._kept) > KEPT_MAX:
+            self._let_go()
         return SubjectSnapshot(kept.subject, kept.stages, positions_at(head))
 
     def _let_go(self) -> None:
-        """Forget the quarter that was asked for first."""
+        """Forget the quarter that was not looked up for the longest."""
         for asked in list(self._kept)[: KEPT_MAX // 4]:
             del self._kept[asked]
 
@@ -123,10 +124,9 @@ def _stage(readings: Readings, profile: Profile, projection: Projection) -> Stag
     standing = profile.standings.get(projection.generation)
     if standing is None or projection.is_account != profile.is_account:
         return None
-    row = readings.latest(projection.generation, profile.ref)
-    if row is None:
+    latest = readings.latest(projection.generation, profile.ref)
+    if latest is None:
         return None
-    latest = transition_record(row, projection, profile.key)
     return StageRow(
         model=projection.model,
         version=projection.version,
@@ -135,11 +135,11 @@ def _stage(readings: Readings, profile: Profile, projection: Projection) -> Stag
         machine=projection.machine,
         state=standing.bytes_by(projection.machine),
         stage=latest.to_stage,
-        entered_at=entered_by(latest.effective_at, latest.cause.rule, latest.time_in_previous),
+        entered_at=latest.entered_at,
         due_at=profile.due_at,
         sequence=latest.sequence,
         cycle=latest.cycle,
         last_effective_at=profile.last_at,
         last_position=profile.last_position,
-        latest=latest,
+        cause=latest.cause,
     )

@@ -19,7 +19,14 @@ from projections.rebuilding.diffs import Matrix, Restaged, Sides
 from projections.registers.register import AskEntries, AskFirsts
 from projections.rows.changes import EVENT_COLUMNS, Row
 from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.rows.records import RECORD_COLUMNS, STAY_COLUMNS, RecordRow, stay_of
+from projections.rows.records import (
+    LATEST_COLUMNS,
+    RECORD_COLUMNS,
+    STAY_COLUMNS,
+    Latest,
+    RecordRow,
+    stay_of,
+)
 from projections.safekeeping.seals import Seal
 from projections.subjects.profiles import (
     DAY,
@@ -135,8 +142,11 @@ class MemoryReadings:
         keys = [(generation, ref) for ref in refs for generation in generations]
         return {key: found[key] for key in keys if key in found}
 
-    def latest(self, generation: int, ref: Ref) -> Row | None:
-        return next(reversed(self._transitions(generation, ref)), None)
+    def latest(self, generation: int, ref: Ref) -> Latest | None:
+        newest = next(reversed(self._transitions(generation, ref)), None)
+        return (
+            None if newest is None else Latest(*(newest[_RECORD[name]] for name in LATEST_COLUMNS))
+        )
 
     def _transitions(self, generation: int, ref: Ref) -> list[Row]:
         rows = self._rows.records.get((generation, ref), [])

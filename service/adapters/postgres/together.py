@@ -16,9 +16,10 @@ from domain.buckets import bucket_of
 from projections.asking import Ref
 from projections.events.log import SubjectKey
 from projections.reading.answers import SubjectSnapshot
-from projections.rows.changes import Row
 from projections.rows.questions import Head
-from projections.subjects.profiles import Identity, Profile, ProfileRow, identity_of, profile_of
+from projections.rows.records import Latest
+from projections.subjects.profiles import Identity, Profile, ProfileRow, identity_of
+from projections.subjects.standings import generations_in
 from service.adapters.postgres import asking, lookups, views, waiting
 from service.adapters.postgres.compiled import statement
 from service.adapters.postgres.connections import Link, is_storable
@@ -43,7 +44,7 @@ class ReadingsOfMany(PostgresReadings):
     def __init__(self, link: Link, place: str, head: Head, wanted: Sequence[Wanted]) -> None:
         """Look up whatever may be asked about *wanted*, records only once one is asked for."""
         super().__init__(link, place, head)
-        self._latest: dict[tuple[int, Ref], Row] | None = None
+        self._latest: dict[tuple[int, Ref], Latest] | None = None
         names = {(one.tenant, one.key.kind, one.key.id) for one in wanted}
         self._rows_by_name = asking.rows_by_name(link, names) if head.is_level else {}
         self._profiles = {} if head.is_level else self._behind(names)
@@ -70,18 +71,20 @@ class ReadingsOfMany(PostgresReadings):
     def profiles(self, refs: Sequence[Ref]) -> list[Profile]:
         return [self._profiles[ref] for ref in refs if ref in self._profiles]
 
-    def latest(self, generation: int, ref: Ref) -> Row | None:
+    def latest(self, generation: int, ref: Ref) -> Latest | None:
         if self._latest is None:
-            found = {(row[0], row[1]): row for row in self._rows_by_name.values()}
-            profiles = [profile_of(row) for row in found.values()] or self._profiles.values()
-            standings = [
-                (one.bucket, generation, one.subject_id)
-                for one in profiles
-                for generation in one.standings
-            ]
-            rows = self.link.listed(statement(views.latest_of), standings)
-            self._latest = {(row[1], (row[0], row[2])): row for row in rows}
+            rows = self.link.listed(statement(views.latest_of), self._standings())
+            self._latest = {(row[1], (row[0], row[2])): Latest(*row[3:]) for row in rows}
         return self._latest.get((generation, ref))
+
+    def _standings(self) -> list[tuple[int, int, int]]:
+        """Return every standing of those looked up: bucket, generation, number."""
+        if not self._rows_by_name:
+            found = [(one.ref, list(one.standings)) for one in self._profiles.values()]
+        else:
+            rows = {(row[0], row[1]): row[-1] for row in self._rows_by_name.values()}
+            found = [(ref, generations_in(states)) for ref, states in rows.items()]
+        return [(ref[0], each, ref[1]) for ref, generations in found for each in generations]
 
 
 Answers = list[SubjectSnapshot | None]

@@ -17,7 +17,12 @@ from sqlalchemy import (
 )
 
 from projections.rows.changes import EVENT_COLUMNS
-from projections.rows.records import RECORD_COLUMNS, RETRACTION_COLUMNS, STAY_COLUMNS
+from projections.rows.records import (
+    LATEST_COLUMNS,
+    RECORD_COLUMNS,
+    RETRACTION_COLUMNS,
+    STAY_COLUMNS,
+)
 from projections.subjects.profiles import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.postgres.compiled import (
     TEXT,
@@ -88,14 +93,16 @@ def profile() -> str:
 
 
 def latest() -> str:
-    """Return the statement for a subject's newest transition that holds."""
-    return for_postgres(_newest_transition(), *STANDING)
+    """Return the statement for what is told of a subject's newest transition that holds."""
+    found = _newest_transition().with_only_columns(*columns(transitions, *LATEST_COLUMNS))
+    return for_postgres(found, *STANDING)
 
 
 def latest_of() -> str:
-    """Return the statement for the newest transitions that hold, by bucket, generation, subject."""
+    """Return the same of the newest transitions that hold, by bucket, generation, subject."""
     rows = rows_of(transitions, *STANDING)
-    newest = select(*_RECORD).where(*same(transitions, rows, *STANDING), *held())
+    told = columns(transitions, *STANDING, *LATEST_COLUMNS)
+    newest = select(*told).where(*same(transitions, rows, *STANDING), *held())
     newest = newest.order_by(transitions.c.number.desc()).limit(literal_column("1", WHOLE))
     found = newest.lateral("newest")
     return for_postgres(select(found).select_from(rows, found), *STANDING)

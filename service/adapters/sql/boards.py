@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    exists,
     func,
     literal_column,
     or_,
@@ -97,6 +98,7 @@ def entered(listed: Listed, *, is_over: bool) -> CompoundSelect[Any]:
             _began >= listed.first,
             _began <= listed.last,
             _at > _number("as_of"),
+            _some_ended_later(),
             *([_is_before_the_end()] if is_over else []),
         )
     )
@@ -201,6 +203,21 @@ def _ended_between(after: str, end: str) -> Select[Any]:
         *_held(),
     )
     return found.group_by(_ended.from_stage, _began // _day)
+
+
+def _some_ended_later() -> ColumnElement[bool]:
+    """Return the condition that any stay has ended since, looked at once and before all others.
+
+    Of the present none has, and the stays that began on a day need not be looked through.
+    """
+    later = transitions.alias("later")
+    found = select(literal_column("1", Integer)).where(
+        later.c.generation == _number("generation"),
+        later.c.effective_at > _number("as_of"),
+        later.c.retracted_position.is_(None),
+        later.c.kind == literal_column("'transition'", Text),
+    )
+    return exists(found)
 
 
 def _stays_of(listed: Listed) -> list[ColumnElement[bool]]:

@@ -119,6 +119,15 @@ class Readers:
             self._given = open_reader(self._path)
         return self._given
 
+    def looked(self, connection: sqlite3.Connection) -> None:
+        """End the transaction that a look was made in; a connection that cannot end it goes."""
+        try:
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.close()
+                self._given = None
+
     @contextmanager
     def lent(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection inside a transaction: everything read through it is of one moment."""

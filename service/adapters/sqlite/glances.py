@@ -1,4 +1,4 @@
-"""Looks at SQLite that need no transaction: has anybody written since, and what of one subject.
+"""Looks at one subject through a connection of its own, which knows whether anybody has written.
 
 `PRAGMA data_version` is another number as soon as another connection has committed, of this process
 or of any other (https://sqlite.org/pragma.html#pragma_data_version). This connection only looks, so
@@ -8,35 +8,17 @@ while the number stays, every row is what it was, and what was made of rows need
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeVar
 
-from domain.buckets import bucket_of
-from projections.events.log import SubjectKey
 from projections.reading.answers import SubjectSnapshot
-from projections.rows.questions import Head
-from projections.subjects.profiles import PROFILE_COLUMNS, ProfileRow
 from service.adapters.embedded.wholes import KEPT_MAX, Asked
-from service.adapters.sqlite import lookups
 from service.adapters.sqlite.connections import Readers, translated
-from service.adapters.sqlite.rebuilds import change_count
-from service.adapters.sqlite.rows import head_of
-from service.adapters.sqlite.statements import statement
+from service.adapters.sqlite.readings import SqliteReadings
 from service.ports import StoreError
 
-_ENDS = -len(PROFILE_COLUMNS)
-
-
-class Glance(NamedTuple):
-    """What two looks tell of a subject, outside of a transaction.
-
-    The row comes first, with where everything ends. So if *changes* is a count that was known
-    before, models and generations were those of that count at the moment of the row as well.
-    """
-
-    head: Head
-    row: ProfileRow
-    changes: int
+Answer = TypeVar("Answer")
 
 
 class Unchanged:
@@ -64,7 +46,7 @@ class Unchanged:
 
 
 class Glances:
-    """Looks through a connection that is never lent."""
+    """Looks through a connection that is never lent, in the thread of the loop."""
 
     def __init__(self, path: Path, readers: Readers) -> None:
         """Look at the database at *path*, which *readers* read as well."""
@@ -74,26 +56,29 @@ class Glances:
     def data_version(self) -> int | None:
         """Return what changes with every commit; None where it cannot be told.
 
-        To ask in a transaction finds out why.
+        To look at something finds out why.
         """
         try:
-            looked = self._readers.looking().execute("PRAGMA data_version")
-            version: int = looked.fetchone()[0]
+            return _data_version(self._readers.looking())
         except (sqlite3.Error, StoreError):
             return None
-        return version
 
-    def at(self, tenant: str, key: SubjectKey) -> Glance | None:
-        """Return what is to be seen of whom *key* names; None for a stranger.
+    def look(self, see: Callable[[SqliteReadings, int], Answer]) -> Answer:
+        """Return what *see* makes of readings of one moment and the data version of that moment.
 
         Raises:
             StoreUnavailable: The database cannot be read now.
         """
-        bound = (bucket_of(tenant, key.id), tenant, key.kind, key.id)
         with translated(self._path):
             connection = self._readers.looking()
-            rows = connection.execute(statement(lookups.glance), bound).fetchall()
-            if not rows:
-                return None
-            row = rows[0]
-            return Glance(head_of(row[:_ENDS]), row[_ENDS:], change_count(connection))
+            connection.execute("BEGIN")
+            try:
+                version = _data_version(connection)
+                return see(SqliteReadings(connection, self._path), version)
+            finally:
+                self._readers.looked(connection)
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    return version

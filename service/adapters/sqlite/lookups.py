@@ -86,10 +86,6 @@ def head() -> str:
     Position and recorded_at of the newest event, position of the newest feed record, the first
     position that waits to be folded, and the position of the newest erasure.
     """
-    return for_sqlite(select(*_ends()))
-
-
-def _ends() -> list[ColumnElement[Any]]:
     newest = select(func.max(events.c.position)).scalar_subquery()
     recorded = select(events.c.recorded_at).where(events.c.position == newest).scalar_subquery()
     ends = (
@@ -97,7 +93,7 @@ def _ends() -> list[ColumnElement[Any]]:
         select(func.min(backlog.c.first)),
         select(func.max(erasures.c.position)),
     )
-    return [newest, recorded, *(one.scalar_subquery() for one in ends)]
+    return for_sqlite(select(newest, recorded, *(one.scalar_subquery() for one in ends)))
 
 
 def identities() -> str:
@@ -121,17 +117,8 @@ def profiles_of() -> str:
 
 def profile_by_name() -> str:
     """Return the statement for the profile that a name belongs to."""
-    return _by_name(*columns(profiles, *PROFILE_COLUMNS))
-
-
-def glance() -> str:
-    """Return the same with where everything ends before it: both of one moment, by one look."""
-    return _by_name(*_ends(), *columns(profiles, *PROFILE_COLUMNS))
-
-
-def _by_name(*told: ColumnElement[Any]) -> str:
     key = ("bucket", "tenant", "kind", "name")
-    found = select(*told).select_from(CrossJoin(subjects, profiles))
+    found = select(*columns(profiles, *PROFILE_COLUMNS)).select_from(CrossJoin(subjects, profiles))
     found = found.where(
         subjects.c.bucket == bindparam("bucket", type_=Integer),
         *(subjects.c[name] == bindparam(name, type_=Text) for name in key[1:]),

@@ -21,7 +21,7 @@ from projections.rebuilding.diffs import Matrix, Restaged, Sides
 from projections.registers.register import AskEntries, AskFirsts
 from projections.rows.changes import Row
 from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.rows.records import RecordRow, stay_of
+from projections.rows.records import Latest, RecordRow, stay_of
 from projections.safekeeping.seals import Seal
 from projections.subjects.profiles import (
     PROFILE_COLUMNS,
@@ -150,8 +150,9 @@ class SqliteReadings:
 
     # ------------------------------------------------------------ records
 
-    def latest(self, generation: int, ref: Ref) -> Row | None:
-        return self._row(views.latest, ref[0], generation, ref[1])
+    def latest(self, generation: int, ref: Ref) -> Latest | None:
+        row = self._row(views.latest, ref[0], generation, ref[1])
+        return None if row is None else Latest(*row)
 
     def stay(self, generation: int, ref: Ref, as_of: int) -> tuple[str, int] | None:
         row = self._row(views.stay, ref[0], generation, ref[1], as_of)

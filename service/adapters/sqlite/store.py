@@ -13,8 +13,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import cache
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
@@ -22,6 +22,7 @@ from projections.asking import Whose
 from projections.events.log import SubjectKey
 from projections.models.machines import Catalogue, Compile, compile_document
 from projections.reading.answers import SubjectSnapshot
+from projections.rows.questions import Head
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.embedded.wholes import Asked
@@ -36,6 +37,14 @@ Answer = TypeVar("Answer")
 OpenSqlite = Callable[[], AbstractContextManager[SqliteReadings]]
 
 BUSY_PAUSE_SECONDS = 0.02
+
+
+class _Level(NamedTuple):
+    """Where everything ended at a data version, and models and generations as of it."""
+
+    version: int
+    head: Head
+    catalogue: Catalogue
 
 
 class SqliteStore(EmbeddedStore):
@@ -55,6 +64,7 @@ class SqliteStore(EmbeddedStore):
         self._open_readings = readings
         self._glances = glances
         self._unchanged = Unchanged()
+        self._level = _Level(-1, Head(0, 0, 0, 0), Catalogue(compile_once))
         self._newest = (-1, Catalogue(compile_once))
         self._of_this_read: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
         super().__init__(rows, self._level_readings, runner, compile_one=compile_once)
@@ -99,22 +109,17 @@ class SqliteStore(EmbeddedStore):
         asked = Asked(tenant, key, model)
         version = self._glances.data_version()
         told = None if version is None else self._unchanged.told(asked, version)
-        if told is not None:
-            return told
-        found = self._as_before(asked) or await super().snapshot(tenant, key, model=model)
-        if found is not None and version is not None:
+        return told or self._glances.look(partial(self._told, asked))
+
+    def _told(self, asked: Asked, readings: SqliteReadings, version: int) -> SubjectSnapshot | None:
+        """Return whom *asked* names; kept for as long as nobody commits."""
+        if self._level.version != version:
+            self._level = _Level(version, readings.head(), self._catalogue_of(readings))
+        _, head, catalogue = self._level
+        found = self._whole(readings, asked, head, catalogue)
+        if found is not None:
             self._unchanged.keep(asked, version, found)
         return found
-
-    def _as_before(self, asked: Asked) -> SubjectSnapshot | None:
-        """Return whom *asked* names as told before, if nothing about it has changed since."""
-        if not self._wholes.keeps(asked):
-            return None
-        known, catalogue = self._newest
-        seen = self._glances.at(asked.tenant, asked.key)
-        if seen is None or seen.changes != known or not seen.head.is_level:
-            return None
-        return self._wholes.as_before(asked, seen.row, seen.head, catalogue)
 
     async def _write(self, work: Callable[[], Answer], *, is_long: bool = False) -> Answer:
         self._expect_open()

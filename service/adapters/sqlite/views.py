@@ -20,7 +20,12 @@ from sqlalchemy import (
 )
 
 from projections.rows.changes import EVENT_COLUMNS
-from projections.rows.records import RECORD_COLUMNS, RETRACTION_COLUMNS, STAY_COLUMNS
+from projections.rows.records import (
+    LATEST_COLUMNS,
+    RECORD_COLUMNS,
+    RETRACTION_COLUMNS,
+    STAY_COLUMNS,
+)
 from projections.subjects.profiles import NAME_COLUMNS, PROFILE_COLUMNS
 from service.adapters.sql import diffs
 from service.adapters.sql.compiled import CrossJoin, for_sqlite, limited
@@ -99,8 +104,9 @@ def profile() -> str:
 
 
 def latest() -> str:
-    """Return the statement for a subject's newest transition that holds."""
-    return for_sqlite(limited(_transitions()), *_STANDING)
+    """Return the statement for what is told of a subject's newest transition that holds."""
+    found = _transitions().with_only_columns(*columns(transitions, *LATEST_COLUMNS))
+    return for_sqlite(limited(found), *_STANDING)
 
 
 def stay() -> str:

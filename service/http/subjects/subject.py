@@ -19,6 +19,7 @@ from domain.events import Event
 from service.errors import Problem
 from service.http.answers.values import (
     Members,
+    Ready,
     answer,
     encoded,
     event_of,
@@ -138,12 +139,12 @@ async def known_history(
     )
 
 
-def entity_tag(standings: list[Standing], members: Members) -> str:
-    """Return the tag of a subject: in one model `"{sequence}-{model_version}"`, else a digest."""
+def entity_tag(standings: list[Standing], body: bytes) -> str:
+    """Return the tag of *body*: in one model `"{sequence}-{model_version}"`, else a digest."""
     if len(standings) == 1:
         return f'"{standings[0].view.sequence}-{standings[0].version}"'
     total = sum(each.view.sequence for each in standings)
-    return f'"{total}-{hashlib.sha256(encoded(members)).hexdigest()[:16]}"'
+    return f'"{total}-{hashlib.sha256(body).hexdigest()[:16]}"'
 
 
 def headers_of(found: SubjectSnapshot, tag: str) -> dict[str, str]:
@@ -167,12 +168,12 @@ def answer_whole(
     if_none_match: str | None = None,
 ) -> Response:
     """Return *subject* with its stages; 304 where the caller has that already."""
-    members = subject_of(subject, standings)
-    tag = entity_tag(standings, members)
+    body = encoded(subject_of(subject, standings))
+    tag = entity_tag(standings, body)
     headers = headers_of(found, tag)
     if matches(tag, if_none_match):
         return Response(status_code=304, headers=headers)
-    return answer(members, headers=headers)
+    return Ready(body, headers=headers)
 
 
 def router_of(prefix: str, tag: str, key_of: KeyOf) -> APIRouter:

@@ -48,31 +48,33 @@ class Told:
 
     def answer(self, asked: Asked, found: SubjectSnapshot, now: int) -> Ready:
         """Return how *found*, whom *asked* names, is told at *now*."""
-        kept = self._tellings.get(asked)
+        kept = self._tellings.pop(asked, None)
         if (
             kept is None
             or kept.subject is not found.subject
             or kept.stages is not found.stages
             or not kept.since <= now < kept.until
         ):
-            kept = self._keep(asked, _told(found, now))
+            kept = _told(found, now)
         elif kept.applied != found.positions.applied:
-            kept = self._keep(asked, _moved_on(kept, found))
+            kept = _moved_on(kept, found)
+        self._keep(asked, kept)
         return kept.answer
 
-    def _keep(self, asked: Asked, made: Telling) -> Telling:
-        self._tellings[asked] = made
+    def _keep(self, asked: Asked, telling: Telling) -> None:
+        """Keep *telling* behind all others: whoever was not asked for the longest goes first."""
+        self._tellings[asked] = telling
         if len(self._tellings) > TELLINGS_MAX:
             for oldest in list(self._tellings)[: TELLINGS_MAX // 4]:
                 del self._tellings[oldest]
-        return made
 
 
 def _told(found: SubjectSnapshot, now: int) -> Telling:
     standings = [standing_now(row, now) for row in found.stages]
     members = subject_of(found.subject, standings)
     until = min((each.until for each in standings), default=FOREVER)
-    body, tag = encoded(members), entity_tag(standings, members)
+    body = encoded(members)
+    tag = entity_tag(standings, body)
     answer, applied = _answer(found, body, tag), found.positions.applied
     return Telling(found.subject, found.stages, now, until, body, tag, applied, answer)
 
