@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from projections.registers.erasure import ErasureMode
+
+MARK = "zebediah"
+"""Stands in every name, event id and trait of such persons, and nowhere else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -44,6 +49,21 @@ class Answered:
 
 
 @dataclass(slots=True)
+class Forgotten:
+    """What is known of whom the service was told to forget.
+
+    Attributes:
+        texts: Their events as they were sent and acknowledged, by position.
+        erased_at: Position of the erasure; None where its answer was lost.
+    """
+
+    name: str
+    mode: ErasureMode
+    texts: dict[int, str] = field(default_factory=dict)
+    erased_at: int | None = None
+
+
+@dataclass(slots=True)
 class Ledger:
     """All that was said.
 
@@ -51,6 +71,7 @@ class Ledger:
         absent: Ids of events of which it was said that nothing was stored, and never sent again.
         followed: Positions of the log that a follower was given, in order.
         heard: Positions of the feed that a follower was given, in order.
+        forgotten: Whom the service said that it has forgotten.
     """
 
     claims: list[Claim] = field(default_factory=list)
@@ -58,3 +79,9 @@ class Ledger:
     absent: list[str] = field(default_factory=list)
     followed: list[tuple[int, str]] = field(default_factory=list)
     heard: list[tuple[int, str, str]] = field(default_factory=list)
+    forgotten: list[Forgotten] = field(default_factory=list)
+
+
+def is_private(name: str) -> bool:
+    """Tell whether *name*, or an id, is of a person who is to be forgotten."""
+    return MARK in name

@@ -20,6 +20,7 @@ from tests.builders import DAY
 from tests.simulation.claims import Answered, Claim, Ledger
 from tests.simulation.hosts import Hosts
 from tests.simulation.operators import Operator
+from tests.simulation.persons import Keeper
 from tests.simulation.process import ConnectionLost
 
 CUSTOMERS = ("ann", "bob", "cyd", "dee")
@@ -51,6 +52,7 @@ class Client:
         self._ledger = ledger
         self._chance = chance
         self._operator = Operator(self._request, chance)
+        self._keeper = Keeper(name, self._request, host.clock, chance, ledger.forgotten)
         self._made = 0
         self._kept: list[Sent] = []
         self._log_position = 0
@@ -74,6 +76,7 @@ class Client:
             (4, self._follow),
             (1, self._look_around),
             (3, self._operator.act),
+            (1, self._keeper.act),
         )
         weights = [weight for weight, _ in acts]
         for _ in range(deeds):

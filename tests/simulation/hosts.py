@@ -32,6 +32,7 @@ class Hosts:
         clock: What all of them go by.
         trouble: What strikes any of them.
         topic: Where all of them write transitions.
+        path: The SQLite file that holds the rows; None where they are in memory.
         every: One for each process that may live at a time.
     """
 
@@ -40,7 +41,7 @@ class Hosts:
         self.clock = VirtualClock(loop)
         self.trouble = Trouble(chance)
         self._chance = chance
-        self._path = path
+        self.path = path
         self._rows = MemoryRows()
         self.topic = Topic(chance)
         count = 1 if path is None else chance.randint(1, HOSTS_MAX)
@@ -50,9 +51,9 @@ class Hosts:
         ]
 
     def _open_store(self) -> tuple[Store, Callable[[], None]]:
-        if self._path is None:
+        if self.path is None:
             return troubles.memory_store(self.trouble, self._rows), lambda: None
-        return troubles.sqlite_store(self.trouble, self._path)
+        return troubles.sqlite_store(self.trouble, self.path)
 
     @property
     def deaths(self) -> int:
@@ -94,9 +95,9 @@ class Hosts:
     def reopened(self) -> Store:
         """Return a store over what all processes left, that takes no time and knows no trouble."""
         self.trouble.set_in(0)
-        if self._path is None:
+        if self.path is None:
             return troubles.memory_store(self.trouble, self._rows)
-        return sqlite_store(self._path, DirectRunner(), compile_one=troubles.compiled)
+        return sqlite_store(self.path, DirectRunner(), compile_one=troubles.compiled)
 
     def unheard(self) -> list[str]:
         """Return the errors that ended a loop or a job without anybody taking notice."""

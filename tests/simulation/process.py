@@ -228,6 +228,7 @@ class Host:
         sweep = while_held(services.leases, "sweeper", partial(self._sweep, sweeper))
         services.loops.start("sweeper", sweep, pause_seconds=1.0)
         services.loops.start("rebuild", partial(self._rebuild, services), pause_seconds=1.0)
+        services.loops.start("erasures", partial(self._forget, services), pause_seconds=1.0)
         start_tail(services)
         for publisher in services.publishers:
             publish = partial(self._publish, publisher)
@@ -254,6 +255,10 @@ class Host:
             return True
         await asyncio.sleep(self.chance.random() * HOURS_BETWEEN_LOOKS * 3_600)
         return False
+
+    async def _forget(self, services: Services) -> bool:
+        await asyncio.sleep(self.chance.random() * HOURS_BETWEEN_SWEEPS * 3_600)
+        return await services.erasing.round()
 
     # ------------------------------------------------------------ what happens to it
 

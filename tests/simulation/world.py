@@ -44,6 +44,7 @@ class Run:
         deaths: Times that the process was killed.
         answers: Answers that were held against the fold.
         heard: Messages that a live stream told.
+        forgotten: Persons who were erased.
     """
 
     steps: int
@@ -53,6 +54,7 @@ class Run:
     deaths: int
     answers: int
     heard: int
+    forgotten: int
 
 
 def simulate(seed: int, path: Path | None) -> Run:
@@ -114,7 +116,7 @@ async def _live(loop: SimulatedLoop, hosts: Hosts, chance: random.Random) -> Run
     store = hosts.reopened()
     while (await store.project()).behind:
         pass
-    log = await assert_kept(store, ledger, hosts.clock.latest)
+    log = await assert_kept(store, ledger, hosts.clock.latest, hosts.path)
     await assert_heard(store, listener)
     await assert_published(store, hosts.topic)
     await store.close()
@@ -126,6 +128,7 @@ async def _live(loop: SimulatedLoop, hosts: Hosts, chance: random.Random) -> Run
         deaths=hosts.deaths,
         answers=len(ledger.answers),
         heard=len(listener.heard),
+        forgotten=len(ledger.forgotten),
     )
 
 
