@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.certificates import make_certificates
+from tests.servers.guarded import guarded_folder
 from tests.servers.ports import free_port
 
 ANOTHER_BROKER = "STAGEFOLD_TEST_KAFKA"
@@ -168,16 +169,13 @@ def broking(*, is_secured: bool = False) -> Iterator[Broker]:
         return
     jars, trouble = _fetched()
     assert trouble is None, trouble
-    folder = Path(tempfile.mkdtemp(prefix="stagefold-kafka-"))
-    try:
+    with guarded_folder("stagefold-kafka-") as folder:
         broker = _made(folder, jars, is_secured=is_secured)
         broker.start()
         try:
             yield broker
         finally:
             broker.crash()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _made(folder: Path, jars: Path, *, is_secured: bool) -> Broker:

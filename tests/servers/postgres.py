@@ -13,7 +13,6 @@ import itertools
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import asyncpg
 
 from service.adapters.postgres.connections import Database, Limits
 from service.adapters.postgres.schema import upgrade
+from tests.servers.guarded import guarded_folder
 from tests.servers.ports import free_port
 
 ANOTHER_SERVER = "STAGEFOLD_TEST_POSTGRES"
@@ -172,16 +172,13 @@ def serving(options: str = FAST) -> Iterator[Server]:
         return
     found = binaries()
     assert found is not None, CURE
-    folder = Path(tempfile.mkdtemp(prefix="stagefold-postgres-", dir=_place(options)))
-    try:
+    with guarded_folder("stagefold-postgres-", _place(options)) as folder:
         server = _made(folder, found, options)
         server.start()
         try:
             yield server
         finally:
             server.crash()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _place(options: str) -> Path | None:

@@ -76,7 +76,9 @@ class Keeper:
             event["anonymous_id"] = f"{person.name}-visitor"
         if person.mode == "anonymise" and chance.random() < 0.5:
             event["account_id"] = "acme"
-        if chance.random() < 0.5:
+        if chance.random() < 0.1:
+            event["occurred_at"] = f"when {person.name} came"  # refused, and kept for a while
+        elif chance.random() < 0.5:
             ago = chance.choice((0.01, 1, 10, 60)) * chance.random()
             event["occurred_at"] = format_instant(self._clock.now() - round(ago * DAY))
         if event["type"] == "$identify":
@@ -91,7 +93,7 @@ class Keeper:
             headers = {"Content-Type": "application/json"}
             answer = await self._ask("POST", "/v1/events", content=text, headers=headers)
             if answer is not None:
-                if answer.status_code != 422:  # refused and kept, where our clock is a day behind
+                if answer.status_code != 422:  # also where our clock is a day behind
                     assert answer.is_success, answer.text
                     person.texts[int(answer.json()["position"])] = text
                 return
