@@ -44,7 +44,7 @@ EARLY = slice(2, 5)
 LATE = slice(-3, None)
 
 
-def history(count: int, customers: int, end: int) -> Iterator[NewEvent]:
+def history(count: int, customers: int, end: int, tenant: str = TENANT) -> Iterator[NewEvent]:
     """Yield *count* events of the last weeks before *end*, in order, of *customers*."""
     chance = random.Random(7)
     step = 20 * 86_400 * SECOND // count or 1
@@ -54,7 +54,7 @@ def history(count: int, customers: int, end: int) -> Iterator[NewEvent]:
         properties = {"order_id": f"o-{number}", "amount": chance.randrange(10_000) / 100}
         payload = {"id": f"e-{number}", "type": event_type, "properties": properties}
         yield NewEvent(
-            TENANT,
+            tenant,
             f"e-{number}",
             "benchmark",
             event_type,
@@ -64,13 +64,13 @@ def history(count: int, customers: int, end: int) -> Iterator[NewEvent]:
         )
 
 
-async def activate(store: Store, now: int) -> None:
-    """Make the model of the fold's benchmark the active one."""
+async def activate(store: Store, now: int, tenant: str = TENANT) -> None:
+    """Make the model of the fold's benchmark the tenant's active one."""
     model = parse_model(MODEL)
     text = json.dumps(model.document)
-    version = ModelVersion(TENANT, model.key, 0, text, text, model.hash, now, "benchmark")
+    version = ModelVersion(tenant, model.key, 0, text, text, model.hash, now, "benchmark")
     stored = await store.put_model(version)
-    begun = await store.begin_generation(TENANT, model.key, stored.version, now)
+    begun = await store.begin_generation(tenant, model.key, stored.version, now)
     await store.activate_generation(begun.generation, now)
 
 

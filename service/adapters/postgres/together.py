@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from domain.buckets import bucket_of
 from projections.asking import Ref
@@ -112,9 +112,7 @@ class Together:
         key = wanted.tenant if self._is_apart else ""
         self._waiting.setdefault(key, deque()).append((wanted, answer))
         if len(self._reading) < AT_ONCE:
-            task = asyncio.create_task(self._answer_all())
-            self._reading.add(task)
-            task.add_done_callback(self._reading.discard)
+            self._reading.add(asyncio.create_task(self._answer_all()))
         found: SubjectSnapshot | None = await answer
         return found
 
@@ -128,6 +126,12 @@ class Together:
         return batch
 
     async def _answer_all(self) -> None:
+        try:
+            await self._answer_waiting()
+        finally:  # at once: whoever was answered may ask again before this task counts as done
+            self._reading.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _answer_waiting(self) -> None:
         while self._waiting:
             batch = self._batch()
             read = self._read([wanted for wanted, _ in batch])
