@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+EMPTY = "{}"
+"""The array without elements."""
+
 _BETWEEN = "\0"
 """Stands between texts while all are escaped at once: no text that can be stored has it."""
 
 
 def array(column: Sequence[object]) -> str:
     """Return *column*, values of one type and None, as the text of an array."""
-    first = next((value for value in column if value is not None), None)
+    if not column:
+        return EMPTY
+    first = column[0]
+    if first is None:
+        first = next((value for value in column if value is not None), None)
     if isinstance(first, str):
         return _texts(column)
     if isinstance(first, bytes):

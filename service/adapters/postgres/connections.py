@@ -66,6 +66,7 @@ WHERE current_setting('synchronous_commit') = 'off'
 """Whatever the server's default is; stricter settings than `on` stay."""
 
 _STATEMENTS_KEPT = 512
+_SEQUENCES = (list, tuple)
 _MARGIN_SECONDS = 5.0
 _PATIENT_SECONDS = 86_400.0
 
@@ -183,7 +184,7 @@ class Link:
 
 def _as_sent(bound: Sequence[object]) -> list[object]:
     """Return what is bound as the driver gets it: of every sequence the text of an array."""
-    return [array(value) if isinstance(value, list | tuple) else value for value in bound]
+    return [array(value) if isinstance(value, _SEQUENCES) else value for value in bound]
 
 
 class Database:

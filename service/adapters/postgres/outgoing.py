@@ -15,6 +15,7 @@ from projections.rows.changes import EVENT_COLUMNS, Row
 from projections.rows.records import RECORD_COLUMNS
 from projections.subjects.profiles import NAME_COLUMNS
 from service.adapters.postgres import writes
+from service.adapters.postgres.arrays import EMPTY
 from service.adapters.postgres.connections import Link
 from service.adapters.postgres.writes import Write
 from service.adapters.sql.tables import (
@@ -93,7 +94,7 @@ def _send_together(link: Link, parts: Sequence[Part]) -> None:
 
 
 @cache
-def _no_rows(write: Write) -> tuple[tuple[()], ...]:
+def _no_rows(write: Write) -> tuple[str, ...]:
     """Return as many empty columns as *write* binds."""
     _, names = write("")
-    return ((),) * len(names)
+    return (EMPTY,) * len(names)
