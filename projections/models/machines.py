@@ -58,6 +58,11 @@ class Catalogue:
         )
         return renewed
 
+    @property
+    def kept(self) -> frozenset[int]:
+        """The generations of which a subject keeps where it stands."""
+        return frozenset(one.generation for one in self.projections)
+
     def _projection(self, generation: Generation) -> Projection:
         lineage = self.lineage_of(generation)
         machine = lineage.machine

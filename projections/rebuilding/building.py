@@ -40,15 +40,20 @@ def build(world: World, projection: Projection, limit: int) -> Script[Built]:
 
     At least one bucket with somebody in it is built each time, however much history it has.
     """
-    gap = next(gaps(projection.built))
+    found = yield from next_range(projection, limit)
     tenant, is_account = projection.tenant, projection.is_account
-    loads = yield from ask(AskBucketLoads(tenant, is_account, gap.first, limit))
-    is_last = sum(load for _, load in loads) < limit
-    end = gap.end if is_last else min(gap.end, loads[-1][0] + 1)
-    found = BucketRange(gap.first, end)
     profiles = yield from ask(AskProfilesIn(tenant, is_account, found.first, found.end))
     yield from build_some(world, projection, found, profiles)
     return Built(found, sum(profile.events for profile in profiles))
+
+
+def next_range(projection: Projection, limit: int) -> Script[BucketRange]:
+    """Return the first buckets of about *limit* events that are not built yet."""
+    gap = next(gaps(projection.built))
+    asked = AskBucketLoads(projection.tenant, projection.is_account, gap.first, limit)
+    loads = yield from ask(asked)
+    is_last = sum(load for _, load in loads) < limit
+    return BucketRange(gap.first, gap.end if is_last else min(gap.end, loads[-1][0] + 1))
 
 
 def build_some(

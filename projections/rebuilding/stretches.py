@@ -8,23 +8,41 @@ plain: their history is their own events as the index has them, with nothing to 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, NoReturn
 
 from domain.events import NOT_FOLDED, Event
 from projections.asking import Ref
+from projections.events.history import counting
 from projections.events.payloads import decoder
 from projections.folding.folder import FOLD_FAILURES
 from projections.rebuilding.building import learned, retold
 from projections.rows.changes import Row
 from projections.rows.records import Projection, StayKey, begun_row, content_of, stay_key
-from projections.subjects.profiles import DAY
+from projections.subjects.profiles import DAY, members_in
 from projections.subjects.standings import with_standing
 
 if TYPE_CHECKING:
     from domain.machine import State
     from domain.transitions import Transition
+    from projections.events.history import LoggedEvent
+
+SEEN_COLUMNS = (
+    "bucket",
+    "subject_id",
+    "kind",
+    "name",
+    "members",
+    "voids",
+    "repeats",
+    "due_at",
+    "settled_at",
+    "states",
+)
+"""What is read of everybody in a range; `seen_in` makes them of it."""
 
 RANGE_COLUMNS = (
     "subject_id",
@@ -39,6 +57,7 @@ RANGE_COLUMNS = (
 ORIGIN_COLUMNS = ("source", "occurred_at")
 """What is read beside it where versions look at the origin."""
 
+_by_subject = itemgetter(RANGE_COLUMNS.index("subject_id"))
 _TYPE = RANGE_COLUMNS.index("type")
 _RECORDED_AT = RANGE_COLUMNS.index("recorded_at")
 _UNREAD = "unread"
@@ -63,6 +82,21 @@ class Seen:
     settled_at: int
     states: bytes
     version: int
+
+
+def seen_in(row: Row, *, is_account: bool, version: int = 0) -> Seen:
+    """Return the subject that a row of `SEEN_COLUMNS` holds."""
+    bucket, subject, kind, name, members, voids, repeats, due_at, settled_at, states = row
+    return Seen(
+        ref=(bucket, subject),
+        customer=f"anon:{name}" if kind == "anonymous" else name,
+        members=members_in(members) or ((bucket, subject),),
+        is_plain=members is None and voids is None and not repeats and not is_account,
+        due_at=due_at,
+        settled_at=settled_at,
+        states=states,
+        version=version,
+    )
 
 
 class Stretch:
@@ -106,11 +140,37 @@ class Stretch:
         if recorded:
             self._record(seen.ref, recorded, [event.position for event in events], recorded_at)
 
-    def take_rows(self, seen: Seen, rows: Iterable[Row]) -> None:
-        """Fold the history of a plain subject: rows of `RANGE_COLUMNS` and more, in fold order."""
+    def take_in_order(
+        self, rows: Iterable[Row], relieve: Callable[[], None] = lambda: None
+    ) -> None:
+        """Fold everybody who is plain: rows of `RANGE_COLUMNS` and more, in order of subject.
+
+        A subject's rows are in fold order. *relieve* is called after each.
+        """
+        plain = {ref[1]: one for ref, one in self.seen.items() if one.is_plain}
+        for subject, found in groupby(rows, key=_by_subject):
+            one = plain.pop(subject, None)
+            if one is not None:
+                self._take_rows(one, found)
+                relieve()
+        for one in plain.values():
+            self.take(one, (), ())
+
+    def _take_rows(self, seen: Seen, rows: Iterable[Row]) -> None:
         found = [row for row in rows if row[_TYPE] not in NOT_FOLDED]
         events = self._told(found, seen.customer)
         self.take(seen, events, [row[_RECORDED_AT] for row in found])
+
+    @property
+    def others(self) -> list[Seen]:
+        """Those whose history has to be put together, or has something taken out."""
+        return [one for one in self.seen.values() if not one.is_plain]
+
+    def take_history(self, seen: Seen, history: Sequence[LoggedEvent]) -> None:
+        """Fold what is in the log of one of *others*."""
+        recorded_at = {row.event.position: row.recorded_at for row in history}
+        found = counting(history)
+        self.take(seen, found, [recorded_at[each.position] for each in found])
 
     def counts(self, without: Iterable[Ref]) -> list[Row]:
         """Return what is to be added to `stage_counts`, all but *without*."""

@@ -23,10 +23,12 @@ from projections.models.catalogue import (
     Terms,
 )
 from projections.models.machines import Catalogue, Compile, compile_document
+from projections.models.ranges import Built
 from projections.reading.health import Finding, StoreHealth, Swept
 from projections.rebuilding.building import build
 from projections.registers.erasure import Order
 from projections.rows.questions import AskHead
+from projections.rows.records import Projection
 from projections.subjects.residents import Residents
 from service.adapters.embedded.answering import Answering, OpenReadings
 from service.adapters.embedded.clearing import Clearing
@@ -272,9 +274,12 @@ class EmbeddedStore(Keeping, Restoring, Answering):
         projection = self.catalogue.projection(number)
         if found.status != "building" or projection is None:
             return found
-        built = run(build(self._world(now), projection, limit), self._rows.answer)
+        built = self._fold_range(projection, now, limit)
         self._rows.add_built(number, built)
         return self._save(found.grown(built))
+
+    def _fold_range(self, projection: Projection, now: int, limit: int) -> Built:
+        return run(build(self._world(now), projection, limit), self._rows.answer)
 
     async def activate_generation(
         self,

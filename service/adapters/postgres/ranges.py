@@ -8,8 +8,7 @@ in it too, so a range is there as a whole, once, or not at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -31,16 +30,21 @@ from sqlalchemy.util.concurrency import await_
 from domain.machine.needs import Needs
 from projections.appending.append import World
 from projections.asking import Ref, run
-from projections.events.history import counting
 from projections.models.catalogue import Generation
-from projections.models.machines import FOLDED, Catalogue
+from projections.models.machines import Catalogue
 from projections.models.ranges import BucketRange, Built
 from projections.rebuilding.building import build_some
-from projections.rebuilding.stretches import ORIGIN_COLUMNS, RANGE_COLUMNS, Seen, Stretch
+from projections.rebuilding.stretches import (
+    ORIGIN_COLUMNS,
+    RANGE_COLUMNS,
+    SEEN_COLUMNS,
+    Seen,
+    Stretch,
+    seen_in,
+)
 from projections.rows.changes import Row
 from projections.rows.questions import HistoryOf
 from projections.rows.records import RECORD_COLUMNS, Projection
-from projections.subjects.profiles import members_in
 from projections.subjects.residents import Residents
 from service.adapters.postgres import asking, lookups, rebuilds, writes
 from service.adapters.postgres.compiled import (
@@ -61,8 +65,6 @@ _TURN_AMONG_BUILDERS = "SELECT pg_advisory_xact_lock('rebuilds'::regclass::oid::
 
 EVENTS_AT_ONCE = 5_000
 CLUSTERS_AT_ONCE = 500
-_by_subject = itemgetter(0)
-_SEEN = (*REF, "kind", "name", "members", "voids", "repeats", "due_at", "settled_at", "states")
 
 
 class RangeBuilder:
@@ -84,12 +86,7 @@ class RangeBuilder:
             projection = self._projection(link, generation)
             if projection is None or projection.built & found.bits:
                 return None
-            kept = frozenset(
-                one.generation
-                for one in self._catalogue.generations.values()
-                if one.status in FOLDED
-            )
-            stretch = Stretch(projection, kept, now)
+            stretch = Stretch(projection, self._catalogue.kept, now)
             _Reading(link, projection, found, stretch).read()
             _copy(link, stretch)
             link.execute(_TURN_AMONG_BUILDERS)
@@ -187,39 +184,18 @@ class _Reading:
         seen = self._stretch.seen = {one.ref: one for one in self._seen()}
         head = asking.head_of(self._link.row(statement(lookups.head)) or (0, 0, 0))
         self._projected = head.projected
-        plain = {ref[1]: one for ref, one in seen.items() if one.is_plain}
-        for subject, rows in groupby(chain.from_iterable(self._pages(plain)), key=_by_subject):
-            one = plain.pop(subject, None)
-            if one is not None:
-                self._stretch.take_rows(one, rows)
-                self._relieve()
-        for one in plain.values():
-            self._stretch.take(one, (), ())
-        self._take_clusters([one for one in seen.values() if not one.is_plain])
+        if any(one.is_plain for one in seen.values()):
+            self._stretch.take_in_order(chain.from_iterable(self._pages()), self._relieve)
+        self._take_clusters(self._stretch.others)
 
     def _seen(self) -> Iterator[Seen]:
         one = self._projection
-        for row in self._link.rows(
-            statement(_profiles_seen), self._range.first, self._range.end, one.tenant,
-            int(one.is_account),
-        ):  # fmt: skip
-            bucket, subject, kind, name, members, voids, repeats, due, settled, states, *last = row
-            is_plain = members is None and voids is None and not repeats and not one.is_account
-            yield Seen(
-                ref=(bucket, subject),
-                customer=f"anon:{name}" if kind == "anonymous" else name,
-                members=members_in(members) or ((bucket, subject),),
-                is_plain=is_plain,
-                due_at=due,
-                settled_at=settled,
-                states=states,
-                version=last[0],
-            )
+        bound = (self._range.first, self._range.end, one.tenant, int(one.is_account))
+        for *row, version in self._link.rows(statement(_profiles_seen), *bound):
+            yield seen_in(tuple(row), is_account=one.is_account, version=version)
 
-    def _pages(self, plain: dict[int, Seen]) -> Iterator[list[Row]]:
+    def _pages(self) -> Iterator[list[Row]]:
         """Yield the events of the range in fold order, some at a time."""
-        if not plain:
-            return
         sql, bound = asked_by(self._projection.lineage.needs, self._range, self._projected)
         cursor = await_(self._link.driver.cursor(sql, *bound))
         while True:
@@ -229,7 +205,6 @@ class _Reading:
                 return
 
     def _take_clusters(self, others: list[Seen]) -> None:
-        """Fold those whose history has to be put together, or has something taken out."""
         for first in range(0, len(others), CLUSTERS_AT_ONCE):
             some = others[first : first + CLUSTERS_AT_ONCE]
             is_account = self._projection.is_account
@@ -241,10 +216,7 @@ class _Reading:
                 ],
             )
             for one in some:
-                rows = histories.get(one.ref, [])
-                recorded_at = {row.event.position: row.recorded_at for row in rows}
-                found = counting(rows)
-                self._stretch.take(one, found, [recorded_at[each.position] for each in found])
+                self._stretch.take_history(one, histories.get(one.ref, []))
             self._relieve()
 
     def _relieve(self) -> None:
@@ -277,7 +249,7 @@ _VERSION = literal_column("profiles.xmin::text::bigint", WHOLE)
 
 
 def _profiles_seen() -> str:
-    found = select(*columns(profiles, *_SEEN), _VERSION).where(*lookups.in_range())
+    found = select(*columns(profiles, *SEEN_COLUMNS), _VERSION).where(*lookups.in_range())
     return for_postgres(found, *_BOUND)
 
 

@@ -265,13 +265,18 @@ def bucket_loads() -> str:
 
 def profiles_in() -> str:
     """Return the statement for the profiles of some buckets."""
-    found = select(*columns(profiles, *PROFILE_COLUMNS)).where(
+    found = select(*columns(profiles, *PROFILE_COLUMNS)).where(*in_range())
+    found = found.order_by(profiles.c.bucket, profiles.c.subject_id)
+    return for_sqlite(found, "first", "end", "tenant", "is_account")
+
+
+def in_range() -> list[ColumnElement[bool]]:
+    """Return the conditions for the profiles of a tenant in some buckets."""
+    return [
         profiles.c.bucket >= bindparam("first", type_=Integer),
         profiles.c.bucket < bindparam("end", type_=Integer),
         *_of_kind(),
-    )
-    found = found.order_by(profiles.c.bucket, profiles.c.subject_id)
-    return for_sqlite(found, "first", "end", "tenant", "is_account")
+    ]
 
 
 def _of_kind() -> list[ColumnElement[bool]]:

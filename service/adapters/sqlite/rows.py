@@ -72,7 +72,7 @@ class SqliteRows:
         """Take over *connection*, opened by `open_writer`; call *on_close* before it closes."""
         self.connection = connection
         self._on_close = on_close
-        self._path = path
+        self.path = path
         self._version = -1
         self._answers: dict[type[Question[Any]], Callable[[Any], Any]] = {
             GiveTurn: lambda _: give_turn(),
@@ -115,7 +115,7 @@ class SqliteRows:
 
     def begin(self) -> None:
         """Begin a transaction; another writer is waited for."""
-        with translated(self._path):
+        with translated(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
 
     def begin_at_once(self) -> bool:
@@ -133,7 +133,7 @@ class SqliteRows:
 
     def commit(self) -> None:
         """End the transaction; when this returns, it is on disk."""
-        with translated(self._path):
+        with translated(self.path):
             self.connection.execute("COMMIT")
 
     def roll_back(self) -> None:
@@ -143,7 +143,7 @@ class SqliteRows:
 
     def empty_log(self) -> None:
         """Put what was committed into the database and empty the log beside it, if no one reads."""
-        with translated(self._path):
+        with translated(self.path):
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def is_alone(self) -> bool:
@@ -152,7 +152,7 @@ class SqliteRows:
         return before == self._version
 
     def answer(self, question: Question[Any]) -> Any:  # noqa: ANN401 -- typed by the question
-        with translated(self._path):
+        with translated(self.path):
             return self._answers[type(question)](question)
 
     def close(self) -> None:

@@ -18,14 +18,19 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from projections.asking import Whose
+from projections.asking import Whose, run
 from projections.events.log import SubjectKey
 from projections.models.machines import Catalogue, Compile, compile_document
+from projections.models.ranges import Built
 from projections.reading.answers import SubjectSnapshot
-from projections.rows.questions import Head
+from projections.rebuilding.building import build_some, next_range
+from projections.rebuilding.stretches import Stretch
+from projections.rows.questions import AskHead, AskProfiles, Head
+from projections.rows.records import Projection
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.embedded.wholes import Asked
+from service.adapters.sqlite import ranges
 from service.adapters.sqlite.connections import BUSY_SECONDS
 from service.adapters.sqlite.glances import Glances, Unchanged
 from service.adapters.sqlite.readings import SqliteReadings
@@ -152,6 +157,19 @@ class SqliteStore(EmbeddedStore):
                 return
             await asyncio.sleep(BUSY_PAUSE_SECONDS)
         raise StoreUnavailable("database: another process has held its lock for too long")
+
+    def _fold_range(self, projection: Projection, now: int, limit: int) -> Built:
+        world, answer = self._world(now), self._file.answer
+        found = run(next_range(projection, limit), answer)
+        head = answer(AskHead())
+        stretch = Stretch(projection, self.catalogue.kept, max(now, head.recorded_at))
+        ranges.fold(self._file, stretch, found, known_at=head.projected)
+        for ref in stretch.seen:  # whoever is in memory is not what the row says any more
+            self._residents.profiles.pop(ref, None)
+        if stretch.failed:  # and is parked
+            failed = answer(AskProfiles(sorted(stretch.failed)))
+            run(build_some(world, projection, found, failed), answer)
+        return Built(found, stretch.events)
 
     async def wipe(self) -> None:
         async with self._turn:

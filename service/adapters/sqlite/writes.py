@@ -93,6 +93,11 @@ def date_profiles() -> str:
     return _update(profiles, DATED_COLUMNS, _REF)
 
 
+def stand_profiles() -> str:
+    """Return the statement that writes what a rebuild changes of profiles."""
+    return _update(profiles, ("due_at", "settled_at", "states"), _REF)
+
+
 def lose_profiles() -> str:
     """Return the statement that removes profiles."""
     return _delete(profiles, _REF)
@@ -195,8 +200,8 @@ def _count(table: Table) -> str:
 
 
 def _update(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    values: dict[str, ColumnElement[Any]] = {name: bindparam(name) for name in names}
-    changing = update(table).where(_same(table, keys)).values(values)
+    values: list[tuple[str, ColumnElement[Any]]] = [(name, bindparam(name)) for name in names]
+    changing = update(table).where(_same(table, keys)).ordered_values(*values)
     return for_sqlite(changing, *names, *(f"key_{key}" for key in keys))
 
 
