@@ -28,7 +28,7 @@ class Transitions:
         if not page.pieces:
             return None
         now = self._clock.now()
-        told = [one for piece in page.pieces for one in await self._feed.told(piece)]
+        told = await self._feed.all_told(page.pieces)
         records = [record_of(one.message(now), self._form) for one in told]
         return Batch(records, Counter(one.type for one in told), page.upto, page.more)
 

@@ -88,7 +88,7 @@ class FanOut:
         page = await self.feed.page(tenant, after)
         if not page.pieces:
             return False
-        told = [one for piece in page.pieces for one in await self.feed.told(piece)]
+        told = await self.feed.all_told(page.pieces)
         # Read behind the page: whoever was there when its records were written is among them.
         wants = _by_tenant(await self._store.look(entries(ENDPOINTS, tenant), of=tenant)).get(
             tenant, ()

@@ -6,8 +6,10 @@ it begins is the reader's affair: each keeps the position that it has come to.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from projections.reading.answers import FeedRecord, TransitionRecord
 from service.ports import Store
@@ -15,6 +17,9 @@ from service.webhooks.news import Piece, Told, news, pieces
 
 PAGE = 500
 PAGE_MAX = 100_000
+TOGETHER = 64
+"""How many pieces are looked into at a time."""
+
 _OF_ONE_SEQUENCE_MAX = 1_000
 
 
@@ -65,6 +70,14 @@ class Feed:
             if not more or limit >= PAGE_MAX or len(list(pieces(page.rows))) > 1:
                 return page.rows, more
             limit *= 4
+
+    async def all_told(self, found: Sequence[Piece]) -> list[Told]:
+        """Return what pieces of the feed are told as, in order; their looks share transactions."""
+        told: list[Told] = []
+        for start in range(0, len(found), TOGETHER):
+            some = await asyncio.gather(*map(self.told, found[start : start + TOGETHER]))
+            told += chain.from_iterable(some)
+        return told
 
     async def told(self, piece: Piece) -> list[Told]:
         """Return what a piece of the feed is told as, each message with an id of its own."""

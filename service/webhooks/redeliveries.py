@@ -123,7 +123,7 @@ class Redeliveries:
     async def _feed_page(self, job: Redelivery, endpoint: Endpoint, terms: Terms) -> None:
         """Put in what a page of the feed means and the endpoint has never been sent."""
         page = await self._feed.page(job.tenant, job.place)
-        told = [one for piece in page.pieces for one in await self._feed.told(piece)]
+        told = await self._feed.all_told(page.pieces)
         wanted = [one for one in told if _is_meant(job, one, terms)]
         now = self._clock.now()
 
