@@ -6,34 +6,30 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from domain.buckets import BUCKETS, bucket_of
 from projections.asking import Ref
 from projections.events.history import LoggedEvent
 from projections.events.log import SubjectKey
-from projections.models.catalogue import ApiKey, Generation, ModelVersion
-from projections.reading.answers import CustomerQuery, EventTypeCount
+from projections.models.catalogue import Generation, ModelVersion
+from projections.reading.answers import CustomerQuery
 from projections.reading.boards import Moment, Span
 from projections.reading.health import Finding
 from projections.reading.lists import Listed
-from projections.rebuilding.diffs import Matrix, Restaged, Sides
 from projections.registers.register import AskEntries, AskFirsts
 from projections.rows.changes import Row
 from projections.rows.questions import AskBucketLoads, AskProfilesIn, Head, HistoryOf
-from projections.rows.records import Latest, RecordRow, stay_of
+from projections.rows.records import RecordRow
 from projections.safekeeping.seals import Seal
 from projections.subjects.profiles import (
     PROFILE_COLUMNS,
     Identity,
     Profile,
     ProfileRow,
-    identity_of,
     profile_of,
 )
-from service.adapters.sql.diffs import restaged
-from service.adapters.sql.small import key_of
-from service.adapters.sql.tables import feed
+from service.adapters.sql.readings import FAR, Lookups, SqlReadings, Views, before_all
 from service.adapters.sqlite import boards, lookups, sealed, views, waiting
 from service.adapters.sqlite.inspection import inspect
 from service.adapters.sqlite.listing import listing
@@ -49,21 +45,20 @@ from service.adapters.sqlite.rows import (
     profiles_in,
     profiles_of,
     records_of,
-    standings_of,
 )
 from service.adapters.sqlite.small import read_versions
 from service.adapters.sqlite.statements import statement
 
-FAR = 1 << 62
-_FEED_WIDTH = len(feed.c)
-_EVERY_BUCKET = json.dumps(list(range(BUCKETS)))
 _TENANT = PROFILE_COLUMNS.index("tenant")
 
 
-class SqliteReadings:
+class SqliteReadings(SqlReadings):
     """Reads through *connection*, inside its transaction."""
 
     kind: Literal["memory", "sqlite", "postgresql"] = "sqlite"
+    views: ClassVar[Views] = views
+    lookups: ClassVar[Lookups] = lookups
+    every_bucket = json.dumps(list(range(BUCKETS)))
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         """Read the database at *path*."""
@@ -74,6 +69,9 @@ class SqliteReadings:
         """Return how often models and generations have changed."""
         return change_count(self._connection)
 
+    def _asked(self, sql: str, *bound: object) -> list[Row]:
+        return self._connection.execute(sql, bound).fetchall()
+
     def _rows(self, write: Callable[[], str], *bound: object) -> list[Row]:
         return self._connection.execute(statement(write), bound).fetchall()
 
@@ -81,19 +79,11 @@ class SqliteReadings:
         row: Row | None = self._connection.execute(statement(write), bound).fetchone()
         return row
 
+    def _listed(self, write: Callable[[], str], rows: Iterable[Sequence[object]]) -> list[Row]:
+        return ask(self._connection, write, rows)
+
     def head(self) -> Head:
         return head(self._connection)
-
-    def position_at(self, instant: int) -> int:
-        low, high = 0, self.head().position
-        while low < high:  # recorded_at never runs backwards, so the place is found by halving
-            middle = (low + high + 1) // 2
-            row = self._row(views.recorded_at, middle)
-            if row is not None and row[0] <= instant:
-                low = middle
-            else:
-                high = middle - 1
-        return low
 
     def generations(self) -> list[Generation]:
         return read_generations(self._connection)
@@ -101,22 +91,11 @@ class SqliteReadings:
     def versions(self) -> list[ModelVersion]:
         return read_versions(self._connection)
 
-    def keys(self) -> list[ApiKey]:
-        return [key_of(row) for row in self._rows(views.all_keys)]
-
-    def key(self, key_id: str) -> ApiKey | None:
-        row = self._row(views.one_key, key_id)
-        return None if row is None else key_of(row)
-
     def firsts(self, asked: AskFirsts) -> list[Row]:
         return read_firsts(self._connection, asked)
 
     def entries(self, asked: AskEntries) -> list[Row]:
         return read_entries(self._connection, asked)
-
-    def identity(self, tenant: str, key: SubjectKey) -> Identity | None:
-        row = self._row(views.identity, bucket_of(tenant, key.id), tenant, key.kind, key.id)
-        return None if row is None else identity_of(row)
 
     def identities(self, refs: Sequence[Ref]) -> list[Identity]:
         return identities_of(self._connection, refs)
@@ -150,40 +129,10 @@ class SqliteReadings:
 
     # ------------------------------------------------------------ records
 
-    def latest(self, generation: int, ref: Ref) -> Latest | None:
-        row = self._row(views.latest, ref[0], generation, ref[1])
-        return None if row is None else Latest(*row)
-
-    def stay(self, generation: int, ref: Ref, as_of: int) -> tuple[str, int] | None:
-        row = self._row(views.stay, ref[0], generation, ref[1], as_of)
-        return None if row is None else stay_of(row)
-
-    def records(
-        self,
-        generation: int,
-        ref: Ref,
-        *,
-        order: Literal["sequence", "newest"],
-        after: tuple[int, int] | None,
-        limit: int,
-        include_retracted: bool,
-    ) -> list[Row]:
-        is_newest = order == "newest"
-        sql = views.records(newest_first=is_newest, include_retracted=include_retracted)
-        behind = after or ((FAR, FAR) if is_newest else (-1, -1))
-        bound = (ref[0], generation, ref[1], *behind, limit)
-        return self._connection.execute(sql, bound).fetchall()
-
     def held_records(
         self, generations: Sequence[int], refs: Sequence[Ref]
     ) -> Mapping[tuple[int, Ref], list[RecordRow]]:
         return records_of(self._connection, generations, refs)
-
-    def places(
-        self, generations: Sequence[int], refs: Sequence[Ref]
-    ) -> Mapping[tuple[int, Ref], tuple[str, int]]:
-        rows = ask(self._connection, lookups.places, standings_of(generations, refs))
-        return {(row[1], (row[0], row[2])): (row[3], row[4]) for row in rows}
 
     # ------------------------------------------------------------ seals
 
@@ -207,54 +156,16 @@ class SqliteReadings:
         newest_first: bool,
     ) -> list[Row]:
         sql = views.events_of(of_account=request.is_account, newest_first=newest_first)
-        behind = after or ((FAR, FAR) if newest_first else (-1, -1))
+        behind = after or before_all(newest_first=newest_first)
         known_at = ALWAYS if request.known_at is None else request.known_at
         bound = (lookups.as_rows(request.members), *behind, known_at, limit)
         return self._connection.execute(sql, bound).fetchall()
 
-    def log(self, tenant: str, *, after: int, limit: int, event_type: str | None) -> list[Row]:
-        of_type = () if event_type is None else (event_type,)
-        sql = views.log(of_type=event_type is not None)
-        return self._connection.execute(sql, (after, tenant, *of_type, limit)).fetchall()
-
-    def event(self, position: int) -> Row | None:
-        return self._row(views.event, position)
-
-    def events_with_id(self, tenant: str, event_id: str) -> list[Row]:
-        return self._rows(views.events_with_id, _EVERY_BUCKET, event_id, tenant)
-
-    def feed(self, tenant: str, *, after: int, limit: int) -> list[tuple[Row, Row]]:
-        rows = self._rows(views.feed_page, after, tenant, limit)
-        return [(row[:_FEED_WIDTH], row[_FEED_WIDTH:]) for row in rows]
-
-    def event_types(self, tenant: str) -> list[EventTypeCount]:
-        return [EventTypeCount(*row) for row in self._rows(views.types_seen, tenant)]
-
     # ------------------------------------------------------------ what waits
-
-    def parked(self, tenant: str, limit: int) -> list[Row]:
-        return self._rows(views.parked_of, tenant, limit)
-
-    def parked_count(self) -> int:
-        row = self._row(views.parked_count)
-        return row[0] if row else 0
 
     def due(self, tenant: str | None, instant: int, limit: int | None) -> list[Profile]:
         rows = self._rows(lookups.due, instant, FAR if limit is None else limit)
         return [profile_of(row) for row in rows if tenant in (None, row[_TENANT])]
-
-    def due_count(self, instant: int, limit: int) -> tuple[int, int | None]:
-        row = self._row(views.due_count, instant, limit)
-        return (row[0], row[1]) if row else (0, None)
-
-    def touched_since(self, tenant: str, position: int) -> list[Ref]:
-        roots: set[Ref] = {
-            (row[0], row[1]) for row in self._rows(views.roots_since, position, tenant)
-        }
-        names = [row[0] for row in self._rows(views.accounts_since, position, tenant)]
-        keys = [(bucket_of(tenant, name), tenant, "account", name) for name in names]
-        accounts = ask(self._connection, lookups.identities, keys)
-        return sorted(roots | {(row[0], row[1]) for row in accounts})
 
     # ------------------------------------------------------------ boards and lists
 
@@ -270,14 +181,6 @@ class SqliteReadings:
         sql, bound = listing(query, generation, lookups.as_rows(without))
         rows = self._connection.execute(sql, bound)
         return [Listed((bucket, number), *line) for bucket, number, *line in rows]
-
-    def stage_matrix(self, sides: Sides) -> Matrix:
-        bound = (sides.old, sides.new, sides.tenant, int(sides.is_account))
-        return [(old, new, count) for old, new, count in self._rows(views.stage_matrix, *bound)]
-
-    def stage_changes(self, sides: Sides, after: Ref, limit: int) -> list[tuple[Ref, Restaged]]:
-        bound = (sides.old, sides.new, sides.tenant, int(sides.is_account), *after, limit)
-        return [restaged(row) for row in self._rows(views.stage_changes, *bound)]
 
     # ------------------------------------------------------------ condition
 
@@ -297,7 +200,3 @@ class SqliteReadings:
 
     def inspect(self, *, thorough: bool) -> list[Finding]:
         return inspect(self._connection, thorough=thorough)
-
-
-def _ends(until: int | None) -> tuple[int, ...]:
-    return () if until is None else (until, until)
