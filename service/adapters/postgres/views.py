@@ -192,17 +192,20 @@ def recorded_at() -> str:
 
 @cache
 def log(*, of_type: bool) -> str:
-    """Return the statement for a page of the log."""
-    found = (
-        select(*_EVENT)
-        .select_from(events, subjects)
-        .where(events.c.position > number("after"), events.c.tenant == words("tenant"))
-        .where(*_sent_for())
+    """Return the statement for a page of the log.
+
+    The page is cut before names are looked up: a planner who joins first reads all that follows.
+    """
+    found = select(events).where(
+        events.c.position > number("after"), events.c.tenant == words("tenant")
     )
     if of_type:
         found = found.where(events.c.type == words("type"))
-    found = found.order_by(events.c.position).limit(number("limit"))
-    return for_postgres(found, "after", "tenant", *(("type",) if of_type else ()), "limit")
+    page = found.order_by(events.c.position).limit(number("limit")).subquery("page")
+    named = select(*(page.c[name] for name in EVENT_COLUMNS), subjects.c.kind, subjects.c.name)
+    named = named.where(*(subjects.c[name] == page.c[name] for name in REF))
+    names = ("after", "tenant", *(("type",) if of_type else ()), "limit")
+    return for_postgres(named.order_by(page.c.position), *names)
 
 
 def event() -> str:
@@ -227,18 +230,15 @@ def events_with_id() -> str:
 
 
 def feed_page() -> str:
-    """Return the statement for a page of the feed: its own columns, then the record's."""
-    found = (
-        select(*feed.c, *_RECORD)
-        .select_from(feed, transitions)
-        .where(
-            feed.c.position > number("after"),
-            feed.c.tenant == words("tenant"),
-            *(transitions.c[name] == feed.c[name] for name in (*STANDING, "number")),
-        )
-    )
-    found = found.order_by(feed.c.position).limit(number("limit"))
-    return for_postgres(found, "after", "tenant", "limit")
+    """Return the statement for a page of the feed: its own columns, then the record's.
+
+    It is cut before records are looked up, as a page of the log is.
+    """
+    found = select(feed).where(feed.c.position > number("after"), feed.c.tenant == words("tenant"))
+    page = found.order_by(feed.c.position).limit(number("limit")).subquery("page")
+    same = (transitions.c[name] == page.c[name] for name in (*STANDING, "number"))
+    recorded = select(*page.c, *_RECORD).where(*same).order_by(page.c.position)
+    return for_postgres(recorded, "after", "tenant", "limit")
 
 
 # ---------------------------------------------------------------- what waits
