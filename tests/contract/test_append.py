@@ -148,6 +148,21 @@ async def test_an_event_before_a_swept_deadline_takes_it_back(store: Store) -> N
     assert await told(store) == [("lead", 0), ("buyer", 0)]
 
 
+async def test_a_deadline_that_comes_sooner_than_the_one_noted_is_met(store: Store) -> None:
+    """Who stands under sixty days of silence and then under ten is noticed after ten."""
+    hurry = [
+        {"id": "called", "from": "buyer", "to": "loyal", "on": "called"},
+        {"id": "forgotten", "from": "loyal", "to": "dormant", "after": "10d"},
+    ]
+    await publish(store, SHOP | {"transitions": [*SHOP["transitions"], *hurry]})
+    await post(store, sent("e1", "ordered", 0), now=at(0))
+    await post(store, sent("e2", "called", 1), now=at(1))
+
+    await store.sweep(at(12))
+
+    assert (await told(store))[-1] == ("dormant", 11)
+
+
 async def test_a_void_withdraws_an_event_wherever_it_stands(store: Store) -> None:
     await publish(store, SHOP)
     await post(store, sent("e1"), sent("e2", "ordered", 1), sent("e3", "visited", 2), now=at(9))
@@ -293,6 +308,22 @@ async def test_a_manual_transition_may_name_the_state_it_saw(store: Store) -> No
     assert first.stages[0].to_stage == "loyal"
     assert (second.status, second.code) == ("rejected", "sequence_mismatch")
     assert second.message == "model shop: expected sequence 1, found 2"
+
+
+async def test_an_expectation_sees_what_others_of_the_same_batch_brought_about(
+    store: Store,
+) -> None:
+    """Though only one of its own events expects anything."""
+    await publish(store, SHOP)
+    await post(store, sent("e1"), now=at(1))
+    properties = {"model": "shop", "stage": "loyal", "reason": "called", "actor": "eve"}
+    put = sent("s1", "$stage.set", 2, properties=properties, expected=Expectation("shop", 1))
+    other = Submission([sent("e2", "ordered", 2)])
+
+    _, (late, plain) = await store.append([other, Submission([put, sent("e3")])], at(3))
+
+    assert late.message == "model shop: expected sequence 1, found 2"
+    assert plain.status == "accepted"
 
 
 async def test_deadlines_that_passed_count_for_an_expectation(store: Store) -> None:

@@ -12,6 +12,7 @@ from service.ports import NewEvent
 from tests.http.builders import BOUNDS, NOW, faults, judge, origin
 
 OK = '"type":"seen","customer_id":"ann"'
+USUAL = '"id":"e1","occurred_at":"2026-03-01T00:00:00Z","properties":{}'
 
 REFUSED = [
     ("a number is no event", "17", [("", "not_an_object")]),
@@ -74,6 +75,12 @@ REFUSED = [
     ),
     ("no type", '{"customer_id":"ann"}', [("/type", "type_missing")]),
     ("a blank type", '{"type":" ","customer_id":"ann"}', [("/type", "type_missing")]),
+    ("an empty type", "{" + USUAL + ',"type":"","customer_id":"ann"}', [("/type", "type_missing")]),
+    (
+        "an empty customer",
+        "{" + USUAL + ',"type":"seen","customer_id":""}',
+        [("", "customer_missing")],
+    ),
     ("nobody", '{"type":"seen"}', [("", "customer_missing")]),
     (
         "nobody, explicitly",
@@ -132,6 +139,11 @@ REFUSED = [
         [("/type", "unknown_control_type")],
     ),
     (
+        "an unknown control type, usual otherwise",
+        "{" + USUAL + ',"type":"$indentify","customer_id":"ann"}',
+        [("/type", "unknown_control_type")],
+    ),
+    (
         "$identify of nothing",
         '{"type":"$identify","customer_id":"ann"}',
         [("/traits", "missing_property")],
@@ -150,6 +162,11 @@ REFUSED = [
         "$alias of two",
         '{"type":"$alias","customer_id":"ann","properties":{"customer_id":"b","alias":"c"}}',
         [("/properties", "missing_property")],
+    ),
+    (
+        "$alias of what is no name, told once",
+        '{"type":"$alias","customer_id":"ann","properties":{"alias":true}}',
+        [("/properties/alias", "wrong_type")],
     ),
     (
         "two faults, both told",
@@ -182,6 +199,7 @@ ACCEPTED = [
         "a numeric id to withdraw",
         '{"type":"$void","customer_id":"ann","properties":{"event_id":7}}',
     ),
+    ("an alias", '{"type":"$alias","customer_id":"ann","properties":{"alias":"a-1"}}'),
     (
         "a control by hand",
         '{"type":"$stage.set","customer_id":"ann","properties":{"model":"m","stage":"s"}}',

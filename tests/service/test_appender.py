@@ -212,6 +212,21 @@ async def test_folding_is_left_for_later_while_full_batches_queue_up() -> None:
     await appender.close()
 
 
+async def test_whoever_folds_later_is_told_though_not_all_of_a_batch_waits() -> None:
+    """Each batch that is only stored holds a repeat of the first event, which was folded."""
+    gate, left = Gate(), list[int]()
+    appender = Appender(gate, Stopped(), batch_events_max=10, on_left=lambda: left.append(1))
+    appender.start()
+    repeats = [one("e0" if n > 10 and n % 10 == 9 else f"e{n}") for n in range(100)]
+
+    receipts = await asyncio.gather(*map(appender.append, repeats))
+
+    assert gate.deferred.count(True) == 4
+    assert not receipts[99][0].waits
+    assert len(left) == 8
+    await appender.close()
+
+
 async def test_a_burst_that_passes_is_folded_at_once() -> None:
     """Six full batches at once are a queue that goes away by itself."""
     gate = Gate()
