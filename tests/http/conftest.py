@@ -18,6 +18,7 @@ from service.adapters.memory import memory_store
 from service.app import create_app
 from service.bootstrap import assemble, close, prepare
 from service.loops import start_tail
+from service.ports import Store
 from service.services import Services
 from service.settings import Settings
 
@@ -110,10 +111,15 @@ def did(
 
 async def services_over_memory(clock: TurnedClock, **variables: str) -> Services:
     """Return services over an empty store in memory, prepared for requests."""
+    return await services_over(memory_store(), clock, **variables)
+
+
+async def services_over(store: Store, clock: TurnedClock, **variables: str) -> Services:
+    """Return services over *store*, prepared for requests."""
     environ = {"STAGEFOLD_API_KEY": ADMIN_KEY, "STAGEFOLD_MODELS": "none", **variables}
     settings = Settings.from_environment(environ)
     logs.configure(Settings(log_level="error", log_format="json"))
-    services = assemble(settings, memory_store(), clock, SeededRandomness())
+    services = assemble(settings, store, clock, SeededRandomness())
     services.appender.start()
     await prepare(services)
     start_tail(services)
