@@ -3,12 +3,15 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from service.schema import upgrade
 from tests.servers.kafka import Broker, broking, why_not
 from tests.servers.postgres import CURE, Databases, is_available, serving
 
@@ -40,6 +43,16 @@ def chromium_path() -> Path:
     if found is None:
         pytest.skip("no Chromium found; cure: apt-get install -y chromium, or set CHROMIUM")
     return Path(found)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file with the newest schema and nothing in it, to be copied."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+    upgrade(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,12 @@ from typer.testing import CliRunner, Result
 from service.cli import app
 
 ROOT = Path(__file__).parents[2]
+EVENTS = [
+    {"id": f"e{n}", "type": "order_completed", "customer_id": f"c{n % 5}", "occurred_at": at}
+    for n, at in enumerate(["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"] * 20)
+]
+"""Forty events of five customers."""
+
 PROGRAM = (sys.executable, "-m", "stagefold")
 
 

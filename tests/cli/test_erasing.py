@@ -7,22 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import answer, call
-
-EVENTS = [
-    {"id": f"e{n}", "type": "order_completed", "customer_id": f"c{n % 5}", "occurred_at": at}
-    for n, at in enumerate(["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"] * 20)
-]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a data folder with forty events of five customers in its database."""
-    file = tmp_path / "events.ndjson"
-    file.write_text("".join(json.dumps(event) + "\n" for event in EVENTS))
-    here = tmp_path / "here"
-    answer("import", file, STAGEFOLD_DATA_DIR=str(here), STAGEFOLD_MODELS="growth")
-    return here
+from tests.cli.calling import EVENTS, answer, call
 
 
 def test_a_customer_is_erased_and_everything_else_still_verifies(folder: Path) -> None:

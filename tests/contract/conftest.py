@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -16,21 +15,10 @@ from service.adapters.postgres import postgres_store
 from service.adapters.runners import DirectRunner
 from service.adapters.sqlite import sqlite_store
 from service.ports import Store
-from service.schema import upgrade
 from tests.contract.saying import OpenStore
 from tests.servers.postgres import PATIENT, Databases, reader_role_of
 
 ADAPTERS = ("memory", "sqlite", "postgresql", "postgresql-walled")
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a SQLite file with the newest schema and nothing in it, to be copied."""
-    path = tmp_path_factory.mktemp("schema") / "empty.db"
-    upgrade(path)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    return path
 
 
 @pytest.fixture(params=ADAPTERS)

@@ -22,13 +22,10 @@ from tests.contract.saying import SHOP, TEAM, TENANT, publish
 from tests.crash.fleet import LOOK_SECONDS, Fleet
 from tests.crash.producers import Ledger, Producer
 from tests.servers.postgres import (
-    ANOTHER_SERVER,
-    CURE,
     DURABLE,
     PATIENT,
     Server,
-    is_available,
-    serving,
+    serving_our_own,
 )
 
 pytestmark = pytest.mark.anyio
@@ -48,11 +45,7 @@ PATIENCE_SECONDS = 600
 @pytest.fixture
 def server() -> Iterator[Server]:
     """Lend a server that keeps what it commits, and that may be crashed."""
-    if not is_available():
-        pytest.skip(f"no PostgreSQL found; {CURE}")
-    with serving(DURABLE) as own:
-        if own.folder is None:
-            pytest.skip(f"a server that is not ours is not crashed; cure: unset {ANOTHER_SERVER}")
+    with serving_our_own(DURABLE) as own:
         yield own
 
 

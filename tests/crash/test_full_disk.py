@@ -23,13 +23,10 @@ from tests.contract.judging import assert_true, whole_log
 from tests.contract.saying import SHOP, TEAM
 from tests.crash.fleet import Fleet
 from tests.servers.postgres import (
-    ANOTHER_SERVER,
-    CURE,
     FAST,
     PATIENT,
     Server,
-    is_available,
-    serving,
+    serving_our_own,
 )
 
 pytestmark = pytest.mark.anyio
@@ -161,11 +158,7 @@ async def _publish_over_http(fleet: Fleet) -> None:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """Lend a server of our own."""
-    if not is_available():
-        pytest.skip(f"no PostgreSQL found; {CURE}")
-    with serving(FAST) as own:
-        if own.folder is None:
-            pytest.skip(f"the disk of a server that is not ours; cure: unset {ANOTHER_SERVER}")
+    with serving_our_own(FAST) as own:
         yield own
 
 

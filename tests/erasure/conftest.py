@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.contract.conftest import empty_database
 from tests.webhooks.conftest import receiver
 
-__all__ = ["empty_database", "receiver"]
+__all__ = ["receiver"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from domain.instants import DAY, format_instant, parse_instant
+from domain.instants import DAY, format_instant
 from service import logs
 from service.adapters.memory import memory_store
 from service.app import create_app
@@ -19,6 +18,7 @@ from service.bootstrap import assemble, close, prepare
 from service.door.events import Origin
 from service.services import Services
 from service.settings import Settings
+from tests.http.conftest import SeededRandomness, TurnedClock
 
 ADMIN_KEY = "a-bootstrap-key-for-tests-that-opens-nothing-else"
 SHOP = """
@@ -45,28 +45,6 @@ alerts:
 personas:
   - {id: regular, title: {en: Regular guest, ja: 常連}, when: signals.orders >= 2}
 """
-
-
-class TurnedClock:
-    """A clock that stands until a test turns it."""
-
-    def __init__(self) -> None:
-        self.instant = parse_instant("2026-03-02T09:30:00Z")
-
-    def now(self) -> int:
-        """Return where the clock stands."""
-        return self.instant
-
-
-class SeededRandomness:
-    """Chance that repeats."""
-
-    def __init__(self) -> None:
-        self._chance = random.Random(1)  # noqa: S311 -- a test repeats
-
-    def token(self, octets: int) -> bytes:
-        """Return bytes."""
-        return self._chance.randbytes(octets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +95,7 @@ class Shop:
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
     """Return an open shop without customers, seen by somebody who is signed in."""
-    clock = TurnedClock()
+    clock = TurnedClock("2026-03-02T09:30:00Z")
     environ = {"STAGEFOLD_API_KEY": ADMIN_KEY, "STAGEFOLD_MODELS": "none"}
     logs.configure(Settings(log_level="error", log_format="json"))
     services = assemble(

@@ -17,7 +17,7 @@ from service.adapters.postgres import postgres_store
 from tests.builders import at
 from tests.contract.judging import assert_true, whole_log
 from tests.contract.saying import SHOP, TEAM, publish
-from tests.servers.postgres import ANOTHER_SERVER, CURE, DURABLE, Server, is_available, serving
+from tests.servers.postgres import DURABLE, Server, serving_our_own
 
 pytestmark = pytest.mark.anyio
 
@@ -30,11 +30,7 @@ OUTPUT_SECONDS_MAX = 300
 @pytest.fixture
 def server() -> Iterator[Server]:
     """Lend a server that keeps what it commits, and that may be crashed."""
-    if not is_available():
-        pytest.skip(f"no PostgreSQL found; {CURE}")
-    with serving(DURABLE) as own:
-        if own.folder is None:
-            pytest.skip(f"a server that is not ours is not crashed; cure: unset {ANOTHER_SERVER}")
+    with serving_our_own(DURABLE) as own:
         yield own
 
 

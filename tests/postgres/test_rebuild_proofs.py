@@ -30,13 +30,10 @@ from tests.postgres.rebuilding import NOW, rebuilds_of
 from tests.postgres.telling import OpenStore, Operator
 from tests.postgres.test_rebuilds import drawn
 from tests.servers.postgres import (
-    ANOTHER_SERVER,
-    CURE,
     DURABLE,
     PATIENT,
     Databases,
-    is_available,
-    serving,
+    serving_our_own,
 )
 
 pytestmark = pytest.mark.anyio
@@ -165,11 +162,7 @@ async def finish(url: str) -> None:
 @pytest.fixture
 async def crashing() -> AsyncIterator[Databases]:
     """Lend databases on a server of our own, that makes everything durable."""
-    if os.environ.get(ANOTHER_SERVER):
-        pytest.skip(f"a server that is not ours is not crashed; cure: unset {ANOTHER_SERVER}")
-    if not is_available():
-        pytest.skip(f"no PostgreSQL found; {CURE}")
-    with serving(DURABLE) as server:
+    with serving_our_own(DURABLE) as server:
         databases = await asyncio.to_thread(Databases, server)
         yield databases
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.crash.fleet import READY_SECONDS_MAX, ROOT, Process
 from tests.postgres.telling import Operator
-from tests.servers.postgres import ANOTHER_SERVER, CURE, FAST, Server, is_available, serving
+from tests.servers.postgres import FAST, Server, serving_our_own
 
 pytestmark = pytest.mark.anyio
 LOOK_AGAIN_SECONDS = 0.05
@@ -24,11 +24,7 @@ Told = dict[str, list[dict[str, str]]]
 @pytest.fixture
 def postgres() -> Iterator[Server]:
     """Lend a PostgreSQL that may be ended and started."""
-    if not is_available():
-        pytest.skip(f"no PostgreSQL found; {CURE}")
-    with serving(FAST) as server:
-        if server.folder is None:
-            pytest.skip(f"cure: unset {ANOTHER_SERVER}; a server that is not ours is not stopped")
+    with serving_our_own(FAST) as server:
         yield server
 
 

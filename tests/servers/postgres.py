@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from service.adapters.postgres.connections import Database, Limits
 from service.adapters.postgres.schema import upgrade
@@ -161,6 +162,17 @@ def binaries() -> Path | None:
 def is_available() -> bool:
     """Tell whether tests against PostgreSQL can run here."""
     return bool(os.environ.get(ANOTHER_SERVER)) or binaries() is not None
+
+
+@contextmanager
+def serving_our_own(options: str) -> Iterator[Server]:
+    """Lend a server that may be crashed, or leave the test out with the cure."""
+    if not is_available():
+        pytest.skip(f"no PostgreSQL found; {CURE}")
+    with serving(options) as server:
+        if server.folder is None:
+            pytest.skip(f"a server that is not ours is not ended; cure: unset {ANOTHER_SERVER}")
+        yield server
 
 
 @contextmanager
