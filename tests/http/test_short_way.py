@@ -25,6 +25,21 @@ async def test_the_short_way_and_the_long_way_tell_the_same(api: Api) -> None:
             await api.send(did("ordered", "ann", "2026-02-20T00:00:00Z", amount=step))
 
 
+async def test_an_answer_told_again_is_of_the_position_at_which_it_is_asked_for(api: Api) -> None:
+    """Nothing about Ann has changed, so only where the log ends may; no header comes twice."""
+    await api.send(did("ordered", "ann", "2026-02-20T00:00:00Z", amount=600))
+    told = []
+    for visitor in ("bob", "cyd", "dan"):
+        await api.send(did("ordered", visitor, "2026-02-20T00:00:00Z", amount=1))
+        told += [await api.get("/v1/customers/ann") for _ in range(2)]
+
+    assert [each.headers["Stagefold-Position"] for each in told] == ["2", "2", "3", "3", "4", "4"]
+    assert len({each.content for each in told}) == 1
+    for each in told:
+        names = [name.lower() for name, _ in each.headers.raw]
+        assert len(names) == len(set(names))
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
