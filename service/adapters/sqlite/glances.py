@@ -34,15 +34,19 @@ class Unchanged:
         if version != self._version:
             self._told.clear()
             self._version = version
-        return self._told.get(asked)
+        found = self._told.pop(asked, None)
+        if found is not None:
+            self._told[asked] = found  # behind all others
+        return found
 
     def keep(self, asked: Asked, version: int, found: SubjectSnapshot) -> None:
         """Keep *found*, which was read after *version* was."""
         if version != self._version:
             return
-        if len(self._told) >= KEPT_MAX:
-            self._told.clear()
         self._told[asked] = found
+        if len(self._told) > KEPT_MAX:
+            for oldest in list(self._told)[: KEPT_MAX // 4]:
+                del self._told[oldest]
 
 
 class Glances:
