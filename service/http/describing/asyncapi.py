@@ -27,9 +27,10 @@ _SCHEMAS = "#/components/schemas/"
 _MESSAGES = "#/components/messages/"
 _ABOUT = """\
 Records of the topics of events are taken in, each once. An event says itself whom it is about; the
-key only chooses the partition, best by the customer. What cannot be read is kept as a rejected
-event. To the topics of transitions is written what webhooks tell, at least once, by the same ids.
-To the topics of refused events goes what was not taken in, at least once, with the reason.
+key only chooses the partition, best by the customer. A record without a value says nothing, or by
+a setting that the customer whom its key names is to be erased. What cannot be read is kept as a
+rejected event. To the topics of transitions is written what webhooks tell, at least once, by the
+same ids. To the topics of refused events goes what was not taken in, at least once, with why.
 """
 _TEXT: Json = {"type": "string", "minLength": 1}
 _ATTRIBUTES: Json = {
