@@ -166,7 +166,8 @@ def _append_some(
         receipts = yield from _fold(world, admission)
     else:
         receipts = yield from _leave(world, admission)
-    return judged, {**admission.receipts, **receipts}
+    receipts.update(admission.receipts)
+    return judged, receipts
 
 
 # ---------------------------------------------------------------- looking up
@@ -212,7 +213,7 @@ def _find(residents: Residents, drafts: Sequence[Draft], roots: set[Ref]) -> set
 def meet_profiles(residents: Residents, roots: Iterable[Ref]) -> Script[None]:
     """Bring the profiles of canonical subjects into memory."""
     profiles = residents.profiles
-    missing = sorted(root for root in roots if root not in profiles)
+    missing = sorted(set(roots).difference(profiles))
     if missing:
         for profile in (yield from ask(AskProfiles(missing))):
             profiles[profile.ref] = profile
@@ -230,7 +231,7 @@ def _meet_members(residents: Residents, roots: Iterable[Ref]) -> Script[None]:
 
 
 def _meet_identities(residents: Residents, refs: Iterable[Ref]) -> Script[None]:
-    missing = sorted(ref for ref in refs if ref not in residents.identities)
+    missing = sorted(set(refs).difference(residents.identities))
     if missing:
         for identity in (yield from ask(AskIdentitiesOf(missing))):
             residents.add(identity)
@@ -269,9 +270,10 @@ def _look_up(world: World, drafts: Sequence[Draft], head: Head) -> Script[Known]
     if wanted:
         taken = yield from ask(AskKeys(list({key for key, _ in wanted})))
     erased = yield from _look_up_erased(world.residents, drafts, head)
-    doubtful = {
-        taken[key][0] for key, content in wanted if key in taken and taken[key][1] != content
-    }
+    doubtful = set[int]()
+    if taken:  # of most batches nothing is
+        found = ((taken[key], content) for key, content in wanted if key in taken)
+        doubtful = {position for (position, stored), content in found if stored != content}
     return Known(
         head=head,
         recorded_at=max(world.now, head.recorded_at),

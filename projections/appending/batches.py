@@ -17,10 +17,11 @@ import msgspec
 
 from domain.events import Event
 from projections.appending.admission import Admission
+from projections.appending.drafts import Arrival
 from projections.asking import GiveTurn, Ref, Script, ask
 from projections.folding.folder import Folder
 from projections.folding.refolding import Refold, refold
-from projections.subjects.profiles import Profile
+from projections.subjects.profiles import Identity, Profile
 
 GROUPS_AT_ONCE = 64
 """Subjects folded between two turns of others: some two milliseconds."""
@@ -70,16 +71,20 @@ def batch_of(admission: Admission) -> Batch:
     """Return what *admission* let in."""
     groups: dict[Ref, Group] = {}
     refolded = admission.refolded
+
+    def put(identity: Identity, arrival: Arrival) -> None:
+        root = identity.root
+        group = groups.get(root)
+        if group is None:
+            group = groups[root] = Group(admission.profile(identity), refolded.get(root))
+        group.events.append(arrival.event)
+        if group.is_quiet and not arrival.draft.event.historical:
+            group.is_quiet = False
+
     for arrival in admission.arrivals:
-        account = arrival.account
-        for identity in (arrival.subject,) if account is None else (arrival.subject, account):
-            group = groups.get(identity.root)
-            if group is None:
-                root = identity.root
-                group = groups[root] = Group(admission.profile(identity), refolded.get(root))
-            group.events.append(arrival.event)
-            if not arrival.draft.event.historical:
-                group.is_quiet = False
+        put(arrival.subject, arrival)
+        if arrival.account is not None:
+            put(arrival.account, arrival)
     for ref, cause in refolded.items():
         if ref not in groups:  # a side that a cut left without an event of its own
             groups[ref] = Group(admission.residents.profiles[ref], cause)

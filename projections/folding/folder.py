@@ -369,8 +369,10 @@ class Folder:
 
 def _counted(profile: Profile, events: Sequence[Event]) -> Sequence[Event]:
     """Return those of *events* that are folded, in fold order."""
-    ordered = sorted(events, key=fold_key) if len(events) > 1 else events
     voids = profile.voids
+    if len(events) == 1 and not voids:
+        return () if events[0].type in NOT_FOLDED else events
+    ordered = sorted(events, key=fold_key)
     for event in ordered:
         if event.type in NOT_FOLDED or event.event_id in voids:
             break

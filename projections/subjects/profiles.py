@@ -178,7 +178,7 @@ class Profile:
             self.first_seen_at = instant
             self.is_thorough = True
         if instant > self.last_at or (instant == self.last_at and position > self.last_position):
-            if instant // DAY != self.last_at // DAY:
+            if not self.is_new_day and instant // DAY != self.last_at // DAY:
                 self.is_new_day = True
             self.last_at, self.last_position = instant, position
         if event.type == IDENTIFY or (event.type == GROUP and self.is_account):
