@@ -71,7 +71,7 @@ def assemble(
     """Return the services over a store; nothing is started. Without *leases* it is ours alone."""
     progress, leases, metrics = Progress(), leases or Alone(), Metrics()
     rates, uses, follower = _rates(settings, clock), Uses(store, clock), Follower(store, progress)
-    appender = _appender(settings, store, clock, progress, follower)
+    appender = _appender(settings, store, clock, progress, follower, builders=builders)
     rebuilds = Rebuilds(store, clock, leases, builders, standby_hours=settings.standby_hours)
     keys, event_schemas = KeyRing(store, clock, randomness), EventSchemas(store, clock)
     intake = _intake(settings, appender, rates, event_schemas, uses)
@@ -137,7 +137,13 @@ def _rates(settings: Settings, clock: Clock) -> Rates:
 
 
 def _appender(
-    settings: Settings, store: Store, clock: Clock, progress: Progress, follower: Follower
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    progress: Progress,
+    follower: Follower,
+    *,
+    builders: Builders | None,
 ) -> Appender:
     appender = Appender(
         store,
@@ -147,6 +153,8 @@ def _appender(
         queued_events_max=settings.queue_events_max,
     )
     follower.give_way(appender.is_crowded)
+    if builders is not None:
+        builders.give_way(appender.is_slow)
     return appender
 
 

@@ -31,6 +31,10 @@ CROWDED_BATCHES = 4
 CROWDED_TURNS = 3
 """So many times in a row; once is a client that sent much at once."""
 
+SLOW_SECONDS = 0.25
+"""A batch that took longer waited for others, who had better go on one at a time."""
+
+SLOW_FOR_SECONDS = 1.0
 LINGER_SECONDS = 0.002
 
 
@@ -82,6 +86,7 @@ class Appender:
         self._progress = progress or Progress()
         self._on_left = on_left
         self._crowded = 0
+        self._slow_until = 0.0
         self._queued_max = queued_events_max
         self._batch_max = batch_events_max
         self._crowd = min(CROWDED_BATCHES * batch_events_max, queued_events_max // 2)
@@ -100,6 +105,10 @@ class Appender:
     def is_crowded(self) -> bool:
         """Return whether more arrives than can be stored and folded."""
         return self._crowded >= CROWDED_TURNS
+
+    def is_slow(self) -> bool:
+        """Return whether a batch took long a moment ago; to be asked inside the running loop."""
+        return asyncio.get_running_loop().time() < self._slow_until
 
     def start(self) -> None:
         """Begin to write; to be called inside the running loop."""
@@ -203,7 +212,10 @@ class Appender:
         if failure is not None:
             return failure
         events = sum(len(submission.events) for submission in submissions)
-        self.measured.append(Batch(events, loop.time() - begun))
+        seconds = loop.time() - begun
+        self.measured.append(Batch(events, seconds))
+        if seconds > SLOW_SECONDS:
+            self._slow_until = loop.time() + SLOW_FOR_SECONDS
         for waiting, receipts in zip(batch, written.result(), strict=True):
             if not waiting.receipts.done():
                 waiting.receipts.set_result(receipts)

@@ -8,7 +8,7 @@ with. An outage is waited for. Only a model that cannot be folded at all fails a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -40,6 +40,10 @@ _log = structlog.get_logger("stagefold.rebuilds")
 
 class Builders(Protocol):
     """Processes that build ranges of a generation side by side."""
+
+    def give_way(self, is_slow: Callable[[], bool]) -> None:
+        """Build one range at a time while appends are slow."""
+        ...
 
     async def build(self, generation: Generation, now: int) -> None:
         """Build for about a second.

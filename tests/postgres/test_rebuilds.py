@@ -226,6 +226,25 @@ async def test_a_process_that_dies_is_replaced(lived: PostgresStore, url: str) -
     assert (await told(lived)).digest == before.digest
 
 
+async def test_while_appends_are_slow_one_range_is_built_at_a_time(
+    lived: PostgresStore, url: str
+) -> None:
+    before = await told(lived)
+    builders = PostgresBuilders(url, lived, 2, small_events=0, range_subjects=3)
+    under_way: list[int] = []
+
+    def is_slow() -> bool:
+        under_way.append(len(builders._running))  # noqa: SLF001 -- what is bounded
+        return True
+
+    builders.give_way(is_slow)
+    ended = await rebuilt(lived, builders)
+
+    assert ended.status == "active"
+    assert set(under_way) == {0, 1}
+    assert (await told(lived)).digest == before.digest
+
+
 async def test_what_waits_to_be_folded_is_left_to_the_follower(
     lived: PostgresStore, builder: RangeBuilder
 ) -> None:

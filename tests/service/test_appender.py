@@ -9,6 +9,7 @@ import pytest
 
 from projections.events.log import Receipt, Submission
 from service.adapters.memory import memory_store
+from service.intake import appender as module
 from service.intake.appender import Appender
 from service.ports import Overloaded, Store, StoreUnavailable
 from service.progress import Progress
@@ -236,4 +237,20 @@ async def test_a_burst_that_passes_is_folded_at_once() -> None:
     await asyncio.gather(*(appender.append(one(f"e{n}")) for n in range(60)))
 
     assert not any(gate.deferred)
+    await appender.close()
+
+
+@pytest.mark.parametrize(("seconds", "is_slow"), [(-1.0, True), (3_600.0, False)])
+async def test_whoever_rebuilds_is_told_that_appends_are_slow(
+    seconds: float, *, is_slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLOW_SECONDS", seconds)
+    monkeypatch.setattr(module, "SLOW_FOR_SECONDS", 3_600.0)
+    appender = Appender(Gate(), Stopped())
+    appender.start()
+    before = appender.is_slow()
+
+    await appender.append(one("e1"))
+
+    assert (before, appender.is_slow()) == (False, is_slow)
     await appender.close()

@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
@@ -67,11 +68,21 @@ class PostgresBuilders:
         self._processes = processes
         self._small_events = small_events
         self._range_subjects = range_subjects
+        self._is_slow: Callable[[], bool] = bool
         self._pool: ProcessPoolExecutor | None = None
         self._generation = 0
         self._waiting: deque[BucketRange] = deque()
         self._running: dict[Running, BucketRange] = {}
         self._leaving: set[asyncio.Task[None]] = set()
+
+    def give_way(self, is_slow: Callable[[], bool]) -> None:
+        """Build one range at a time while appends are slow; those begun come to their end."""
+        self._is_slow = is_slow
+
+    @property
+    def _places(self) -> int:
+        """How many ranges may be under way: one waits, so that no process is idle in between."""
+        return 1 if self._is_slow() else self._processes + 1
 
     async def build(self, generation: Generation, now: int) -> None:
         """Build for about `STEP_SECONDS`.
@@ -89,7 +100,7 @@ class PostgresBuilders:
         loop = asyncio.get_running_loop()
         until = loop.time() + STEP_SECONDS
         while (self._waiting or self._running) and loop.time() < until:
-            while self._waiting and len(self._running) <= self._processes:
+            while self._waiting and len(self._running) < self._places:
                 self._begin(self._waiting.popleft(), now)
             await asyncio.wait(
                 self._running, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED
