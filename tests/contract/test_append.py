@@ -326,6 +326,16 @@ async def test_an_expectation_sees_what_others_of_the_same_batch_brought_about(
     assert plain.status == "accepted"
 
 
+async def test_whoever_is_unknown_stands_at_sequence_0(store: Store) -> None:
+    await publish(store, SHOP)
+
+    (wrong,) = await post(store, sent("e1", expected=Expectation("shop", 1)))
+    (right,) = await post(store, sent("e1", expected=Expectation("shop", 0)))
+
+    assert wrong.message == "model shop: expected sequence 1, found 0"
+    assert right.status == "accepted"
+
+
 async def test_deadlines_that_passed_count_for_an_expectation(store: Store) -> None:
     await publish(store, SHOP)
     await post(store, sent("e1", "ordered", 0), now=at(1))

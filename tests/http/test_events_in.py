@@ -183,6 +183,15 @@ async def test_bodies_may_be_packed(api: Api, packed: bytes, encoding: str) -> N
     assert answer.status_code == 201
 
 
+async def test_what_no_plain_reader_takes_in_an_envelope_spoils_one_event(api: Api) -> None:
+    good, bad = '{"type":"seen","customer_id":"ann"}', '{"type":"seen","at":NaN}'
+
+    answer = await post(api, f'{{"events":[{good},{bad},{good}]}}'.encode())
+
+    found = answer.json()
+    assert [each["status"] for each in found["results"]] == ["accepted", "rejected", "accepted"]
+
+
 BAD_BODIES: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("empty", b"", {}, 400, "malformed_json"),
     ("blank", b" \n", {}, 400, "malformed_json"),

@@ -41,6 +41,18 @@ async def test_a_key_s_events_are_counted_by_what_became_of_them(api: Api) -> No
     assert counts == {"requests": 2, "accepted": 2, "duplicate": 1, "rejected": 1}
 
 
+async def test_a_transition_by_hand_is_counted_as_the_event_that_it_is(api: Api) -> None:
+    await api.send(did("seen", "ann"))
+    writer = await api.key("customers:write")
+    body = {"model": "shop", "stage": "loyal"}
+    done = await api.client.post("/v1/customers/ann/transitions", json=body, headers=writer)
+
+    days = await told(api)
+
+    assert done.status_code == 201
+    assert [each["accepted"] for each in days] == [1, 1]
+
+
 async def test_usage_is_told_by_day_and_key_in_parts(api: Api) -> None:
     (key,) = (await api.get("/v1/api-keys")).json()["data"]
     for _ in range(4):

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from projections.reading.boards import Span, Tally
 from projections.subjects.profiles import DAY
 
-INSTANTS = st.lists(st.integers(0, 20 * DAY), max_size=30)
+MIDNIGHTS = st.builds(lambda day, after: day * DAY + after, st.integers(1, 20), st.integers(-1, 0))
+INSTANTS = st.lists(st.integers(0, 20 * DAY) | MIDNIGHTS, max_size=30)
 
 
 def tallied(instants: list[int]) -> Tally:
