@@ -188,3 +188,11 @@ async def test_our_own_types_have_no_schema(api: Api) -> None:
     refused = await api.client.put("/v1/event-schemas/$identify", json={"schema": {}})
 
     assert refused.status_code == 422
+
+
+def test_a_schema_has_a_bounded_size() -> None:
+    largest = '{"title": "' + "x" * ((64 << 10) - 13) + '"}'
+    check_schema(largest)
+
+    with pytest.raises(Problem, match="expected at most 65536 bytes, found 65537"):
+        check_schema(largest + " ")
