@@ -102,6 +102,23 @@ async def test_a_rebuild_equals_what_lived(store: Store) -> None:
     assert [one.status for one in generations] == ["active", "retired"]
 
 
+@pytest.mark.parametrize("patience", ["30d", "90d"])
+async def test_a_rebuild_forgets_no_deadline_of_another_model(store: Store, patience: str) -> None:
+    """Whichever of the two comes first."""
+    silence = {**SHOP["transitions"][2], "after": patience}
+    other = {**SHOP, "model": "other", "transitions": [SHOP["transitions"][0], silence]}
+    await publish(store, SHOP)
+    await post(store, sent("e1", "ordered", 0), now=at(1))
+    await publish(store, other, at(2))
+
+    await store.sweep(at(31))
+    await store.sweep(at(61))
+
+    assert (await told(store))[-1] == ("dormant", 60)
+    soon = [("dormant", 30)] if patience == "30d" else []
+    assert (await told(store, model="other"))[2:] == soon
+
+
 async def test_a_rebuild_is_quiet(store: Store) -> None:
     await publish(store, SHOP)
     await post(store, sent("e1", "ordered", 0), now=at(1))
