@@ -384,16 +384,16 @@ def _receipts(admission: Admission, folder: Folder) -> dict[Place, Receipt]:
     found: dict[Place, Receipt] = {}
     for arrival in admission.arrivals:
         event = arrival.event
-        receipt = Receipt(
+        found[arrival.draft.place] = Receipt(
             "accepted",
             event.event_id,
             event.position,
             recorded_at,
-            applied=True,
+            applied=not (unfolded and arrival.subject.root in unfolded),
             late=arrival.is_late,
             stages=tuple(told.get(event.position, ())),
         )
-        if unfolded and arrival.subject.root in unfolded:
-            receipt.applied = False
-        found[arrival.draft.place] = receipt
+    for repeat in admission.receipts.values():
+        if repeat.waits:  # its original is of this very batch, and folded with it
+            repeat.applied, repeat.waits = True, False
     return found

@@ -72,6 +72,8 @@ async def test_a_repeat_inside_one_batch_is_recognised(store: Store) -> None:
     receipts = await post(store, sent("e1"), sent("e1"), sent("e1", payload='{"other":1}'))
 
     assert [receipt.status for receipt in receipts] == ["accepted", "duplicate", "conflict"]
+    assert [receipt.applied for receipt in receipts[:2]] == [True, True]
+    assert not any(receipt.waits for receipt in receipts)
 
 
 async def test_ids_of_other_customers_and_sources_are_other_events(store: Store) -> None:
