@@ -19,6 +19,7 @@ from projections.rows.records import Projection
 from projections.subjects.profiles import Profile, ProfileRow, profile_of
 from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.values import positions_at
+from service.recent import Recent
 
 KEPT_MAX = 8_192
 """Some 4 KB each."""
@@ -46,7 +47,7 @@ class Wholes:
 
     def __init__(self) -> None:
         """Keep none yet."""
-        self._kept: dict[Asked, _Kept] = {}
+        self._kept = Recent[Asked, _Kept](KEPT_MAX)
 
     def keeps(self, asked: Asked) -> bool:
         """Tell whether *asked* was asked for of late."""
@@ -71,18 +72,11 @@ class Wholes:
         row = readings.profile_row(asked.tenant, asked.key)
         if row is None:
             return None
-        kept = self._kept.pop(asked, None)
+        kept = self._kept.asked(asked)
         if kept is None or kept.catalogue is not catalogue or kept.row != row:
             kept = _made(readings, row, catalogue, asked)
-        self._kept[asked] = kept  # behind all others
-        if len(self._kept) > KEPT_MAX:
-            self._let_go()
+            self._kept.keep(asked, kept)
         return SubjectSnapshot(kept.subject, kept.stages, positions_at(head))
-
-    def _let_go(self) -> None:
-        """Forget the quarter that was not looked up for the longest."""
-        for asked in list(self._kept)[: KEPT_MAX // 4]:
-            del self._kept[asked]
 
 
 def _made(readings: Readings, row: ProfileRow, catalogue: Catalogue, asked: Asked) -> _Kept:

@@ -17,6 +17,7 @@ from service.adapters.embedded.wholes import KEPT_MAX, Asked
 from service.adapters.sqlite.connections import Readers, translated
 from service.adapters.sqlite.readings import SqliteReadings
 from service.ports import StoreError
+from service.recent import Recent
 
 Answer = TypeVar("Answer")
 
@@ -27,26 +28,19 @@ class Unchanged:
     def __init__(self) -> None:
         """Hold none yet."""
         self._version: int | None = None
-        self._told: dict[Asked, SubjectSnapshot] = {}
+        self._told = Recent[Asked, SubjectSnapshot](KEPT_MAX)
 
     def told(self, asked: Asked, version: int) -> SubjectSnapshot | None:
         """Return whom *asked* names, if he was told at that data *version*."""
         if version != self._version:
             self._told.clear()
             self._version = version
-        found = self._told.pop(asked, None)
-        if found is not None:
-            self._told[asked] = found  # behind all others
-        return found
+        return self._told.asked(asked)
 
     def keep(self, asked: Asked, version: int, found: SubjectSnapshot) -> None:
         """Keep *found*, which was read after *version* was."""
-        if version != self._version:
-            return
-        self._told[asked] = found
-        if len(self._told) > KEPT_MAX:
-            for oldest in list(self._told)[: KEPT_MAX // 4]:
-                del self._told[oldest]
+        if version == self._version:
+            self._told.keep(asked, found)
 
 
 class Glances:

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from service.http.answers.values import Ready, encoded, subject_of
 from service.http.subjects.subject import entity_tag, headers_of
 from service.ports import StageRow, Subject, SubjectKey, SubjectSnapshot
+from service.recent import Recent
 from service.standing import standing_now
 
 TELLINGS_MAX = 8_192
@@ -44,11 +45,11 @@ class Told:
 
     def __init__(self) -> None:
         """Keep nothing yet."""
-        self._tellings: dict[Asked, Telling] = {}
+        self._tellings = Recent[Asked, Telling](TELLINGS_MAX)
 
     def answer(self, asked: Asked, found: SubjectSnapshot, now: int) -> Ready:
         """Return how *found*, whom *asked* names, is told at *now*."""
-        kept = self._tellings.pop(asked, None)
+        kept = self._tellings.asked(asked)
         if (
             kept is None
             or kept.subject is not found.subject
@@ -56,17 +57,11 @@ class Told:
             or not kept.since <= now < kept.until
         ):
             kept = _told(found, now)
+            self._tellings.keep(asked, kept)
         elif kept.applied != found.positions.applied:
             kept = _moved_on(kept, found)
-        self._keep(asked, kept)
+            self._tellings.keep(asked, kept)
         return kept.answer
-
-    def _keep(self, asked: Asked, telling: Telling) -> None:
-        """Keep *telling* behind all others: whoever was not asked for the longest goes first."""
-        self._tellings[asked] = telling
-        if len(self._tellings) > TELLINGS_MAX:
-            for oldest in list(self._tellings)[: TELLINGS_MAX // 4]:
-                del self._tellings[oldest]
 
 
 def _told(found: SubjectSnapshot, now: int) -> Telling:
