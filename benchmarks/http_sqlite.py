@@ -15,6 +15,7 @@ import contextlib
 import sqlite3
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.figures import ratio, say
@@ -75,6 +76,18 @@ def measure_batches(id_: str, size: int, owed: float, count: int) -> None:
     say(ratio(id_, what, rounds, owed, "events/s"))
 
 
+@contextlib.contextmanager
+def committing(path: Path) -> Iterator[Callable[[], None]]:
+    """Yield what commits one row to a new database at *path*, as durably as our writer does."""
+    with contextlib.closing(open_writer(path)) as connection:
+        connection.execute("CREATE TABLE bare (number INTEGER)")
+
+        def commit() -> None:
+            connection.execute("INSERT INTO bare VALUES (1)")
+
+        yield commit
+
+
 def main() -> None:
     """Tell the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -85,7 +98,8 @@ def main() -> None:
         measure_batches(id_, size, owed, arguments.events)
     with tempfile.TemporaryDirectory() as folder, stagefold(Path(folder)) as port:
         publish_model(port)
-        measure_singles(port, STORE, arguments.singles)
+        with committing(Path(folder) / "bare.db") as commit:
+            measure_singles(port, STORE, arguments.singles, commit)
 
 
 if __name__ == "__main__":

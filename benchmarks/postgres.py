@@ -14,7 +14,7 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -90,13 +90,29 @@ def measure_batches(databases: Databases, id_: str, size: int, owed: float, coun
     say(ratio(id_, f"{STORE}: batches of {size:,} ÷ COPY", rounds, owed, "events/s"))
 
 
+@contextmanager
+def committing(url: str) -> Iterator[Callable[[], None]]:
+    """Yield what commits one row to the database at *url*, and waits for it."""
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(url))
+        runner.run(connection.execute("CREATE TABLE bare (number INTEGER)"))
+
+        def commit() -> None:
+            runner.run(connection.execute("INSERT INTO bare VALUES (1)"))
+
+        try:
+            yield commit
+        finally:
+            runner.run(connection.close())
+
+
 def measure(server: Server, events: int, singles: int) -> None:
     """Tell all figures."""
     databases = Databases(server)
     for id_, size, owed in FIGURES:
         measure_batches(databases, id_, size, owed, events)
-    with service(databases) as (port, _, _):
-        measure_singles(port, STORE, singles)
+    with service(databases) as (port, _, empty), committing(empty) as commit:
+        measure_singles(port, STORE, singles, commit)
     asyncio.run(databases.close())
 
 
