@@ -1,6 +1,6 @@
 """Routes of the API, asked by strangers and by those who are shut out, behind the wall.
 
-What reads is asked each time; `STAGEFOLD_TEST_ROUTES_WALLED=all` asks every route.
+What reads is asked each time; `STAGEFOLD_TEST_WALLED=all` asks every route.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.servers.postgres import PATIENT, reader_role_of
 
 pytestmark = pytest.mark.anyio
 
-EVERY = os.environ.get("STAGEFOLD_TEST_ROUTES_WALLED") == "all"
+EVERY = os.environ.get("STAGEFOLD_TEST_WALLED") == "all"
 ASKED = [operation for operation in GUARDED if EVERY or operation[0] == "GET"]
 
 
