@@ -101,10 +101,16 @@ class KeepsSeals(Protocol):
         """
         ...
 
-    async def add_seal(
-        self, seal: Seal, salts: Mapping[Ref, bytes], *, erased: int | None = None
-    ) -> bool:
-        """Store *seal* and the salts of subjects that had none, in one transaction.
+    async def add_salts(self, salts: Mapping[Ref, bytes], *, erased: int) -> bool:
+        """Store *salts* for those of the subjects that have none.
+
+        Returns False, and stores nothing, where the newest erasure is no longer the one at
+        *erased*, so that who is given a salt may be gone.
+        """
+        ...
+
+    async def add_seal(self, seal: Seal, *, erased: int) -> bool:
+        """Store *seal*.
 
         Returns False, and stores nothing, where it does not follow the newest seal, another
         process has sealed meanwhile; or where the newest erasure is no longer the one at *erased*,

@@ -7,6 +7,7 @@ there that it came too late, and nothing of its work is kept.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 SEAL_AFTER = HOUR
 """So long an event may wait for a full range before it is sealed with what there is."""
 
-EVENTS_AT_ONCE = 250
-"""Reading and hashing a page keeps whoever else uses the loop waiting, some two milliseconds."""
+EVENTS_AT_ONCE = 100
+"""Reading and hashing a page keeps whoever else uses the loop waiting, about a millisecond."""
 
 _SUBJECT = slice(SEALABLE_COLUMNS.index("bucket"), SEALABLE_COLUMNS.index("subject_id") + 1)
 _SALT = SEALABLE_COLUMNS.index("salt")
+_ERASED_DIGEST = SEALABLE_COLUMNS.index("erased_digest")
 _RECORDED_AT = SEALABLE_COLUMNS.index("recorded_at")
 
 _log = structlog.get_logger("stagefold.seals")
@@ -71,7 +73,8 @@ class Sealer:
         is_full = waiting >= self._range_events
         if not is_full and not (waiting and await self._is_old(last.to_position)):
             return False
-        await self._seal(last, last.to_position + min(waiting, self._range_events))
+        end = last.to_position + min(waiting, self._range_events)
+        await self._seal(last, end, gently=True)
         return waiting >= 2 * self._range_events
 
     async def seal_everything(self) -> Seal | None:
@@ -90,33 +93,54 @@ class Sealer:
         rows = await self._store.sealable(after=after, end=after + 1, limit=1)
         return any(row[_RECORDED_AT] <= self._clock.now() - SEAL_AFTER for row in rows)
 
-    async def _seal(self, last: Seal, end: int) -> Seal:
-        """Seal from behind *last* up to *end*; return the newest seal there is then."""
-        erased = (await self._store.positions()).erased
-        salts: dict[Ref, bytes] = {}
+    async def _seal(self, last: Seal, end: int, *, gently: bool = False) -> Seal:
+        """Seal from behind *last* up to *end*; return the newest seal there is then.
+
+        Who seals *gently* leaves the loop to others for as long as each page kept it.
+        """
+        loop, erased = asyncio.get_running_loop(), (await self._store.positions()).erased
         sealing, position = Sealing(last.root), last.to_position
         while position < end:
-            rows = await self._store.sealable(after=position, end=end, limit=EVENTS_AT_ONCE)
+            begun = loop.time()
+            rows = await self._salted(position, end, erased)
             if not rows:
-                raise AssertionError(f"log: expected events behind {position}, found none")
+                return await self._newest()
             for row in rows:
-                sealing.add(leaf_of(row, self._salt_of(row, salts)))
+                sealing.add(leaf_of(row))
             position = rows[-1][0]
+            if gently:
+                await asyncio.sleep(loop.time() - begun)
         seal = sealing.seal(last.to_position + 1, end, self._clock.now())
-        if not await self._store.add_seal(seal, salts, erased=erased):
+        if not await self._store.add_seal(seal, erased=erased):
             return await self._newest()
         _log.info("log_sealed", position=seal.to_position, root=seal.root.hex())
         return seal
 
-    def _salt_of(self, row: Row, salts: dict[Ref, bytes]) -> bytes:
-        """Return the salt of the event's subject; one without gets one, noted in *salts*."""
-        if row[_SALT] is not None:
-            found: bytes = row[_SALT]
-            return found
-        ref: Ref = row[_SUBJECT]
-        if ref not in salts:
-            salts[ref] = self._randomness.token(SALT_OCTETS)
-        return salts[ref]
+    async def _salted(self, after: int, end: int, erased: int) -> list[Row]:
+        """Return a page of events whose subjects have salts; none where an erasure came between."""
+        rows = await self._page(after, end)
+        bare = dict.fromkeys(_ref_of(row) for row in rows if _lacks_salt(row))
+        if not bare:
+            return rows
+        salts = {ref: self._randomness.token(SALT_OCTETS) for ref in bare}
+        if not await self._store.add_salts(salts, erased=erased):
+            return []
+        return await self._page(after, end)
+
+    async def _page(self, after: int, end: int) -> list[Row]:
+        rows = await self._store.sealable(after=after, end=end, limit=EVENTS_AT_ONCE)
+        if not rows:
+            raise AssertionError(f"log: expected events behind {after}, found none")
+        return rows
+
+
+def _ref_of(row: Row) -> Ref:
+    ref: Ref = row[_SUBJECT]
+    return ref
+
+
+def _lacks_salt(row: Row) -> bool:
+    return row[_SALT] is None and row[_ERASED_DIGEST] is None
 
 
 def anchor_of(seal: Seal) -> str:

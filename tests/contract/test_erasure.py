@@ -207,7 +207,7 @@ async def test_a_seal_made_of_what_is_erased_meanwhile_is_not_kept(store: Store)
 
     late = replace(seal, from_position=seal.to_position + 1, previous=seal.root)
 
-    assert not await store.add_seal(late, {}, erased=before)
+    assert not await store.add_seal(late, erased=before)
 
 
 @pytest.mark.parametrize("mode", MODES)

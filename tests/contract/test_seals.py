@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from projections.safekeeping.seals import FIRST_ROOT, Seal
+from projections.safekeeping.seals import FIRST_ROOT, SEALABLE_COLUMNS, Seal
 from service.ports import Store
-from service.safekeeping.seals import SEAL_AFTER
+from service.safekeeping.seals import EVENTS_AT_ONCE, SEAL_AFTER
 from tests.builders import DAY
 from tests.contract.saying import LATER, SHOP, post, publish, sent
 from tests.seals.world import fill, sealer, verdict
 
 pytestmark = pytest.mark.anyio
+
+SALT = SEALABLE_COLUMNS.index("salt")
+SUBJECT = slice(SEALABLE_COLUMNS.index("bucket"), SEALABLE_COLUMNS.index("subject_id") + 1)
 
 
 async def test_a_log_is_sealed_in_ranges_each_chained_to_the_one_before(store: Store) -> None:
@@ -64,9 +67,44 @@ async def test_of_two_who_seal_the_same_range_one_comes_too_late(store: Store) -
     again = Seal(1, 10, b"r" * 32, FIRST_ROOT, b"m" * 80, LATER)
     gap = Seal(12, 12, b"r" * 32, first.root, b"m" * 8, LATER)
 
-    assert not await store.add_seal(again, {(1, 1): b"s" * 16})
-    assert not await store.add_seal(gap, {})
+    assert not await store.add_seal(again, erased=0)
+    assert not await store.add_seal(gap, erased=0)
     assert await store.seals() == [first]
+
+
+async def test_who_has_a_salt_keeps_it_whoever_brings_another(store: Store) -> None:
+    """Two processes may begin with the same range; what each has hashed must agree."""
+    await fill(store, 3)
+    await sealer(store).seal_everything()
+    rows = await store.sealable(after=0, end=3, limit=3)
+    refs = [row[SUBJECT] for row in rows]
+
+    assert await store.add_salts(dict.fromkeys(refs, b"s" * 16), erased=0)
+
+    after = await store.sealable(after=0, end=3, limit=3)
+    assert [row[SALT] for row in after] == [row[SALT] for row in rows]
+    assert await verdict(store) == []
+
+
+async def test_nobody_gets_a_salt_of_whom_an_erasure_may_have_been(store: Store) -> None:
+    await fill(store, 3)
+    one = (await store.sealable(after=0, end=1, limit=1))[0]
+
+    assert not await store.add_salts({one[SUBJECT]: b"s" * 16}, erased=-1)
+
+    assert (await store.sealable(after=0, end=1, limit=1))[0][SALT] is None
+
+
+async def test_a_long_range_is_read_page_by_page(store: Store) -> None:
+    """New subjects on every page, and none left out of the root."""
+    count = 2 * EVENTS_AT_ONCE + 7
+    await post(store, *(sent(f"e{n}", "ordered", 1, f"customer-{n % 120}") for n in range(count)))
+
+    newest = await sealer(store, range_events=10_000).seal_everything()
+
+    assert newest is not None
+    assert newest.to_position == count
+    assert await verdict(store) == []
 
 
 async def test_a_log_that_nobody_touched_is_found_whole(store: Store) -> None:

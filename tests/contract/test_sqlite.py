@@ -17,6 +17,7 @@ from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.runners import DirectRunner, ThreadRunner
 from service.adapters.sqlite import boards, connections, lookups, sqlite_store, views, writes
 from service.adapters.sqlite import store as sqlite_module
+from service.adapters.sqlite.checkpoints import ROWS_MIN
 from service.adapters.sqlite.listing import listing
 from service.ports import StoreUnavailable
 from service.schema import NEWEST
@@ -261,6 +262,20 @@ async def test_a_closed_store_takes_nothing(path: Path) -> None:
 
     with pytest.raises(StoreUnavailable, match="closed"):
         await post(store, sent("e2"))
+
+
+async def test_what_is_committed_reaches_the_database_beside_the_commits(path: Path) -> None:
+    """No commit has to do it, and nobody closes the file: the database is read without its log."""
+    store = sqlite_store(path, DirectRunner())
+    await post(store, *(sent(f"e{number}", "ordered", 1) for number in range(ROWS_MIN)))
+    await store.checkpoints.ended()
+
+    alone = path.with_name("alone.db")
+    shutil.copy(path, alone)
+    with closing(sqlite3.connect(alone)) as connection:
+        found = connection.execute("SELECT count(*) FROM events").fetchone()
+    await store.close()
+    assert found == (ROWS_MIN,)
 
 
 async def test_threads_read_while_one_writes(path: Path) -> None:

@@ -36,9 +36,9 @@ class Dice:
         return self._chance.randbytes(octets)
 
 
-def sealer(store: Store, now: int = LATER) -> Sealer:
-    """Return what seals *store* in ranges of ten, as of *now*."""
-    return Sealer(store, Watch(now), Dice(), range_events=RANGE)
+def sealer(store: Store, now: int = LATER, *, range_events: int = RANGE) -> Sealer:
+    """Return what seals *store* in ranges of ten, unless told otherwise, as of *now*."""
+    return Sealer(store, Watch(now), Dice(), range_events=range_events)
 
 
 async def fill(store: Store, count: int) -> None:

@@ -18,6 +18,7 @@ from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.memory.readings import MemoryReadings
 from service.adapters.memory.rows import MemoryRows
+from service.adapters.sqlite.checkpoints import Checkpoints
 from service.adapters.sqlite.connections import Readers, open_writer
 from service.adapters.sqlite.glances import Glances
 from service.adapters.sqlite.readings import SqliteReadings
@@ -30,6 +31,7 @@ Lent = TypeVar("Lent", bound=Readings)
 
 CALL_SECONDS_MAX = 0.004
 BUSY_CHANGES = 0.2
+ROWS_OF_A_CHECKPOINT = 50
 """How likely it is at each append that a busy time begins or ends."""
 
 
@@ -206,21 +208,26 @@ def memory_store(trouble: Trouble, rows: MemoryRows) -> EmbeddedStore:
 
 def sqlite_store(trouble: Trouble, path: Path) -> tuple[SqliteStore, Callable[[], None]]:
     """Return the store in the file at *path*, and what drops its connections as a death would."""
-    readers = Readers(path)
-    rows = TroubledRows(trouble, path, readers)
+    lending = Readers(path)
+    rows = TroubledRows(trouble, path, lending)
 
     @contextmanager
     def plain() -> Iterator[SqliteReadings]:
-        with readers.lent() as connection:
+        with lending.lent() as connection:
             yield SqliteReadings(connection, path)
 
     def readings() -> AbstractContextManager[SqliteReadings]:
         return _troubled(trouble, plain)
 
     runner = SlowRunner(trouble, spoils_writes=False)
-
-    glances = TroubledGlances(trouble, path, readers)
-    store = BusySqliteStore(rows, readings, runner, glances=glances, compile_one=compiled)
+    store = BusySqliteStore(
+        rows,
+        readings,
+        runner,
+        glances=TroubledGlances(trouble, path, lending),
+        checkpoints=Checkpoints(lending, runner, rows_min=ROWS_OF_A_CHECKPOINT, pages_long=0),
+        compile_one=compiled,
+    )
     store.trouble = trouble
     return store, rows.close
 

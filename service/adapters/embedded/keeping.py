@@ -109,18 +109,25 @@ class Keeping(ABC):
 
     # ------------------------------------------------------------ seals
 
-    async def add_seal(
-        self, seal: Seal, salts: Mapping[Ref, bytes], *, erased: int | None = None
-    ) -> bool:
-        return await self._write(lambda: self._add_seal(seal, salts, erased))
+    async def add_salts(self, salts: Mapping[Ref, bytes], *, erased: int) -> bool:
+        return await self._write(lambda: self._add_salts(salts, erased))
 
-    def _add_seal(self, seal: Seal, salts: Mapping[Ref, bytes], erased: int | None) -> bool:
-        if erased is not None and self._rows.answer(AskHead()).erased != erased:
+    def _add_salts(self, salts: Mapping[Ref, bytes], erased: int) -> bool:
+        if self._rows.answer(AskHead()).erased != erased:
+            return False
+        self._rows.add_salts(salt_rows(salts))
+        return True
+
+    async def add_seal(self, seal: Seal, *, erased: int) -> bool:
+        return await self._write(lambda: self._add_seal(seal, erased))
+
+    def _add_seal(self, seal: Seal, erased: int) -> bool:
+        if self._rows.answer(AskHead()).erased != erased:
             return False
         with self._readings(EVERYBODY) as readings:
             newest = readings.seals_before(ALWAYS, 1)
         position, root = (newest[0].to_position, newest[0].root) if newest else (0, FIRST_ROOT)
         if (seal.from_position, seal.previous) != (position + 1, root):
             return False
-        self._rows.add_seal(seal, salt_rows(salts))
+        self._rows.add_seal(seal)
         return True

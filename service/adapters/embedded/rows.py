@@ -88,8 +88,12 @@ class Rows(Protocol):
         """Insert or replace it."""
         ...
 
-    def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
-        """Insert a seal, and the salts of subjects that had none: bucket, number, salt."""
+    def add_salts(self, salts: Sequence[Row]) -> None:
+        """Insert the salts of subjects that have none: bucket, number, salt."""
+        ...
+
+    def add_seal(self, seal: Seal) -> None:
+        """Insert it."""
         ...
 
     def close(self) -> None:

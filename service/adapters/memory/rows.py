@@ -150,9 +150,12 @@ class MemoryRows:
     def save_key(self, key: ApiKey) -> None:
         self.api_keys[key.id] = key
 
-    def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
+    def add_salts(self, salts: Sequence[Row]) -> None:
+        for bucket, subject_id, salt in salts:
+            self.salts.setdefault((bucket, subject_id), salt)
+
+    def add_seal(self, seal: Seal) -> None:
         self.seals.append(seal)
-        self.salts.update({(bucket, subject_id): salt for bucket, subject_id, salt in salts})
 
     def remove_rows(self, generation: int, limit: int, found: BucketRange) -> int:
         return remove_rows(self, generation, limit, found)

@@ -230,8 +230,11 @@ class PostgresRows:
     def save_key(self, key: ApiKey) -> None:
         send(self.link, (writes.put_key, [key_row(key)]))
 
-    def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
-        sealed.add(self.link, seal, salts)
+    def add_salts(self, salts: Sequence[Row]) -> None:
+        send(self.link, (writes.add_salts, salts))
+
+    def add_seal(self, seal: Seal) -> None:
+        sealed.add(self.link, seal)
 
     def remove_rows(self, generation: int, limit: int, found: BucketRange) -> int:
         return removals.remove_rows(self.link, generation, limit, found)

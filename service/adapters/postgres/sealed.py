@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from projections.rows.changes import Row
 from projections.safekeeping.seals import Seal
@@ -34,11 +34,9 @@ def sealable(link: Link, after: int, end: int, limit: int) -> list[Row]:
     return [tuple(row) for row in link.rows(statement(sealable_page), after, end, limit)]
 
 
-def add(link: Link, seal: Seal, salts: Sequence[Row]) -> None:
-    """Write *seal* and the salts that it was the first to use."""
+def add(link: Link, seal: Seal) -> None:
+    """Write *seal*."""
     link.copy(sealed.seals.name, sealed.seals.c.keys(), [sealed.seal_row(seal)])
-    if salts:
-        link.copy(sealed.salts.name, sealed.salts.c.keys(), salts)
 
 
 def seals_behind() -> str:

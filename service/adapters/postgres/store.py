@@ -281,10 +281,11 @@ class PostgresStore(Answering):
     async def touch_keys(self, used: Sequence[tuple[str, int]]) -> None:
         await self._writing.touch_keys(used)
 
-    async def add_seal(
-        self, seal: Seal, salts: Mapping[Ref, bytes], *, erased: int | None = None
-    ) -> bool:
-        return await self._writing.add_seal(seal, salts, erased=erased)
+    async def add_salts(self, salts: Mapping[Ref, bytes], *, erased: int) -> bool:
+        return await self._writing.add_salts(salts, erased=erased)
+
+    async def add_seal(self, seal: Seal, *, erased: int) -> bool:
+        return await self._writing.add_seal(seal, erased=erased)
 
     async def erase(self, order: Order, now: int) -> Erased:
         return await self._writing.erase(order, now)

@@ -42,6 +42,7 @@ from service.adapters.postgres.compiled import (
     same,
 )
 from service.adapters.postgres.lookups import REF, STANDING
+from service.adapters.sql.sealed import salts
 from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import (
     account_events,
@@ -177,6 +178,7 @@ park: Write = partial(_upsert, table=parked, names=_all_of(parked))
 unpark: Write = partial(_delete, table=parked, keys=STANDING)
 put_version: Write = partial(_upsert, table=model_versions, names=_all_of(model_versions))
 put_key: Write = partial(_upsert, table=api_keys, names=_all_of(api_keys))
+add_salts: Write = partial(_upsert, table=salts, names=_all_of(salts), lasting=("salt",))
 
 
 def lose_snapshots(prefix: str) -> Writing:

@@ -46,8 +46,9 @@ from projections.rows.questions import (
 from projections.rows.records import RecordRow
 from projections.safekeeping.seals import Seal
 from projections.subjects.profiles import Identity, Profile, Snapshot, identity_of, profile_of
+from service.adapters.sql.sealed import seal_row
 from service.adapters.sql.small import key_row, version_row
-from service.adapters.sqlite import erased, lookups, rebuilds, removals, sealed, waiting, writes
+from service.adapters.sqlite import erased, lookups, rebuilds, removals, waiting, writes
 from service.adapters.sqlite.connections import BUSY_SECONDS, translated
 from service.adapters.sqlite.registers import read_entries, read_firsts, write_entries
 from service.adapters.sqlite.small import read_versions
@@ -186,8 +187,11 @@ class SqliteRows:
     def save_key(self, key: ApiKey) -> None:
         self._run(writes.put_key, [key_row(key)])
 
-    def add_seal(self, seal: Seal, salts: Sequence[Row]) -> None:
-        sealed.add(self.connection, seal, salts)
+    def add_salts(self, salts: Sequence[Row]) -> None:
+        self._run(writes.add_salts, salts)
+
+    def add_seal(self, seal: Seal) -> None:
+        self._run(writes.add_seal, [seal_row(seal)])
 
     def remove_rows(self, generation: int, limit: int, found: BucketRange) -> int:
         return removals.remove_rows(self.connection, generation, limit, found)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from sqlalchemy import ColumnElement, Integer, bindparam, insert
+from sqlalchemy import ColumnElement, Integer, bindparam
 
 from projections.rows.changes import Row
 from projections.safekeeping.seals import Seal
@@ -35,12 +35,6 @@ def _text_or_bytes(found: bytes) -> str:
     return found.decode("utf-8", "surrogateescape")
 
 
-def add(connection: sqlite3.Connection, seal: Seal, salts: Sequence[Row]) -> None:
-    """Write *seal* and the salts that it was the first to use."""
-    connection.execute(statement(_add_seal), sealed.seal_row(seal))
-    connection.executemany(statement(_add_salts), salts)
-
-
 def seals_behind() -> str:
     """Return the statement for seals behind a position, in order."""
     return for_sqlite(limited(sealed.seals_behind(_number("after")), _limit()), "after", "limit")
@@ -54,16 +48,6 @@ def seals_before() -> str:
 def _sealable() -> str:
     found = sealed.sealable(_number("after"), _number("end"))
     return for_sqlite(limited(found, _limit()), "after", "end", "limit")
-
-
-def _add_seal() -> str:
-    names = tuple(sealed.seals.c.keys())
-    return for_sqlite(insert(sealed.seals).values({n: bindparam(n) for n in names}), *names)
-
-
-def _add_salts() -> str:
-    names = tuple(sealed.salts.c.keys())
-    return for_sqlite(insert(sealed.salts).values({n: bindparam(n) for n in names}), *names)
 
 
 def _number(name: str) -> ColumnElement[int]:

@@ -31,6 +31,7 @@ from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.embedded.wholes import Asked
 from service.adapters.sqlite import ranges
+from service.adapters.sqlite.checkpoints import Checkpoints
 from service.adapters.sqlite.connections import BUSY_SECONDS
 from service.adapters.sqlite.glances import Glances, Unchanged
 from service.adapters.sqlite.readings import SqliteReadings
@@ -62,12 +63,14 @@ class SqliteStore(EmbeddedStore):
         runner: Runner,
         *,
         glances: Glances,
+        checkpoints: Checkpoints,
         compile_one: Compile = compile_document,
     ) -> None:
         """Write to *rows*, read from *readings* or at *glances*, commit where *runner* says."""
         compile_once = cache(compile_one)
         self._open_readings = readings
         self._glances = glances
+        self.checkpoints = checkpoints
         self._unchanged = Unchanged()
         self._level = _Level(-1, Head(0, 0, 0, 0), Catalogue(compile_once))
         self._newest = (-1, Catalogue(compile_once))
@@ -133,8 +136,11 @@ class SqliteStore(EmbeddedStore):
     async def _in_turn(self, work: Callable[[], Answer], *, is_long: bool) -> Answer:
         async with self._turn:
             if is_long:
-                return await self._runner.write(lambda: self._transact(work))
-            return await self._transact_here(work)
+                answer = await self._runner.write(lambda: self._transact(work))
+            else:
+                answer = await self._transact_here(work)
+            self.checkpoints.note(self._file.connection.total_changes, self._turn)
+            return answer
 
     async def _transact_here(self, work: Callable[[], Answer]) -> Answer:
         await self._enter()
@@ -172,7 +178,7 @@ class SqliteStore(EmbeddedStore):
         return Built(found, stretch.events)
 
     async def wipe(self) -> None:
-        async with self._turn:
+        async with self._turn, self.checkpoints.none_at_work:
             await self._runner.write(self._file.empty_log)
 
     async def _finished(self, transaction: Coroutine[Any, Any, Answer]) -> Answer:
@@ -185,4 +191,5 @@ class SqliteStore(EmbeddedStore):
     async def close(self) -> None:
         while self._begun:
             await asyncio.wait(list(self._begun))
+        await self.checkpoints.ended()
         await super().close()

@@ -16,6 +16,7 @@ from projections.subjects.profiles import (
     TOUCHED_COLUMNS,
 )
 from service.adapters.sql.compiled import for_sqlite
+from service.adapters.sql.sealed import salts, seals
 from service.adapters.sql.stays import stay_counts
 from service.adapters.sql.tables import (
     account_events,
@@ -169,6 +170,16 @@ def put_version() -> str:
 def put_key() -> str:
     """Return the statement that writes an API key."""
     return _upsert(api_keys)
+
+
+def add_salts() -> str:
+    """Return the statement that gives salts to those that have none."""
+    return _upsert(salts, lasting=("salt",))
+
+
+def add_seal() -> str:
+    """Return the statement that writes a seal."""
+    return _insert(seals)
 
 
 # ---------------------------------------------------------------- forms
