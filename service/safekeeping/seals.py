@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import structlog
 
@@ -33,8 +33,21 @@ if TYPE_CHECKING:
 SEAL_AFTER = HOUR
 """So long an event may wait for a full range before it is sealed with what there is."""
 
-EVENTS_AT_ONCE = 100
-"""Reading and hashing a page keeps whoever else uses the loop waiting, about a millisecond."""
+EVENTS_AT_ONCE = 250
+"""Reading and hashing a page keeps whoever else uses the loop waiting, some two milliseconds."""
+
+
+class Pace(NamedTuple):
+    """How many events are read and hashed at once, and for how much longer others go on then."""
+
+    events: int
+    pause: float
+
+
+AT_ONCE = Pace(EVENTS_AT_ONCE, 0)
+HURRIED = Pace(EVENTS_AT_ONCE, 1)
+GENTLE = Pace(50, 4)
+"""A range of 10,000 takes some seconds; a request meets half a millisecond of it now and then."""
 
 _SUBJECT = slice(SEALABLE_COLUMNS.index("bucket"), SEALABLE_COLUMNS.index("subject_id") + 1)
 _SALT = SEALABLE_COLUMNS.index("salt")
@@ -73,16 +86,17 @@ class Sealer:
         is_full = waiting >= self._range_events
         if not is_full and not (waiting and await self._is_old(last.to_position)):
             return False
+        is_behind = waiting >= 2 * self._range_events
         end = last.to_position + min(waiting, self._range_events)
-        await self._seal(last, end, gently=True)
-        return waiting >= 2 * self._range_events
+        await self._seal(last, end, HURRIED if is_behind else GENTLE)
+        return is_behind
 
     async def seal_everything(self) -> Seal | None:
         """Seal the log up to its end and return the newest seal; None for an empty log."""
         end = (await self._store.positions()).head
         last = await self._newest()
         while last.to_position < end:
-            last = await self._seal(last, min(end, last.to_position + self._range_events))
+            last = await self._seal(last, min(end, last.to_position + self._range_events), AT_ONCE)
         return last if last.to_position else None
 
     async def _newest(self) -> Seal:
@@ -93,42 +107,38 @@ class Sealer:
         rows = await self._store.sealable(after=after, end=after + 1, limit=1)
         return any(row[_RECORDED_AT] <= self._clock.now() - SEAL_AFTER for row in rows)
 
-    async def _seal(self, last: Seal, end: int, *, gently: bool = False) -> Seal:
-        """Seal from behind *last* up to *end*; return the newest seal there is then.
-
-        Who seals *gently* leaves the loop to others for as long as each page kept it.
-        """
+    async def _seal(self, last: Seal, end: int, pace: Pace) -> Seal:
+        """Seal from behind *last* up to *end*; return the newest seal there is then."""
         loop, erased = asyncio.get_running_loop(), (await self._store.positions()).erased
         sealing, position = Sealing(last.root), last.to_position
         while position < end:
             begun = loop.time()
-            rows = await self._salted(position, end, erased)
+            rows = await self._salted(position, end, pace.events, erased)
             if not rows:
                 return await self._newest()
             for row in rows:
                 sealing.add(leaf_of(row))
             position = rows[-1][0]
-            if gently:
-                await asyncio.sleep(loop.time() - begun)
+            await asyncio.sleep(pace.pause * (loop.time() - begun))
         seal = sealing.seal(last.to_position + 1, end, self._clock.now())
         if not await self._store.add_seal(seal, erased=erased):
             return await self._newest()
         _log.info("log_sealed", position=seal.to_position, root=seal.root.hex())
         return seal
 
-    async def _salted(self, after: int, end: int, erased: int) -> list[Row]:
+    async def _salted(self, after: int, end: int, limit: int, erased: int) -> list[Row]:
         """Return a page of events whose subjects have salts; none where an erasure came between."""
-        rows = await self._page(after, end)
+        rows = await self._page(after, end, limit)
         bare = dict.fromkeys(_ref_of(row) for row in rows if _lacks_salt(row))
         if not bare:
             return rows
         salts = {ref: self._randomness.token(SALT_OCTETS) for ref in bare}
         if not await self._store.add_salts(salts, erased=erased):
             return []
-        return await self._page(after, end)
+        return await self._page(after, end, limit)
 
-    async def _page(self, after: int, end: int) -> list[Row]:
-        rows = await self._store.sealable(after=after, end=end, limit=EVENTS_AT_ONCE)
+    async def _page(self, after: int, end: int, limit: int) -> list[Row]:
+        rows = await self._store.sealable(after=after, end=end, limit=limit)
         if not rows:
             raise AssertionError(f"log: expected events behind {after}, found none")
         return rows
