@@ -27,6 +27,7 @@ from service.imports.lines import Place, Record, UnreadableFile
 from service.imports.plan import LINE, LOCAL, Columns, Moment, Plan, PlanError, Property, ValueType
 from service.imports.rows import RowError, RowWriter
 from service.imports.unpacking import (
+    CELL_CHARACTERS_MAX,
     LENGTH_BYTES,
     End,
     Frame,
@@ -171,11 +172,20 @@ def _record(
     writer: RowWriter, header: Sequence[str], cells: Sequence[str | None], number: int
 ) -> Record:
     try:
+        _check_lengths(header, cells)
         text = writer.text([each or "" for each in cells], number)
     except RowError as error:
         raw = json.dumps(dict(zip(header, cells, strict=True)), ensure_ascii=False)
         return Record(number, number, number, None, raw, Fault("", error.code, str(error)))
     return Record(number, number, number, text, text)
+
+
+def _check_lengths(header: Sequence[str], cells: Sequence[str | None]) -> None:
+    """Raise an error where a cell is longer than what came of it."""
+    for name, cell in zip(header, cells, strict=True):
+        if cell and len(cell) > CELL_CHARACTERS_MAX:
+            message = f"column {name!r}: expected at most {CELL_CHARACTERS_MAX} characters"
+            raise RowError("event_too_large", message)
 
 
 def typed(columns: Columns, kinds: Mapping[str, Kind | None]) -> Columns:

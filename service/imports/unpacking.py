@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 2_000
 BYTES_AT_ONCE = 16 << 20
 FRAME_CHARACTERS_MAX = 4 << 20
 CELL_CHARACTERS_MAX = 1 << 20
-"""No event is that long; the rest of such a cell is left out."""
+"""No event is that long; of such a cell comes one character more, which tells so."""
 
 LENGTH_BYTES = 4
 _BUFFER_BYTES = 1 << 20
@@ -127,7 +127,7 @@ def _framed(rows: Iterator[tuple[str | None, ...]]) -> Iterator[list[list[str | 
     waiting: list[list[str | None]] = []
     size = 0
     for row in rows:
-        cells = [cell and cell[:CELL_CHARACTERS_MAX] for cell in row]
+        cells = [cell and cell[: CELL_CHARACTERS_MAX + 1] for cell in row]
         waiting.append(cells)
         size += sum(len(cell or "") for cell in cells)
         if size >= FRAME_CHARACTERS_MAX:

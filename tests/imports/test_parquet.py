@@ -18,6 +18,7 @@ from service.imports import running
 from service.imports.lines import Place, UnreadableFile
 from service.imports.opening import opened
 from service.imports.plan import Plan, PlanError
+from service.imports.unpacking import CELL_CHARACTERS_MAX
 from service.ports import StoreUnavailable
 from tests.imports.workshop import Workshop, plan_of, read
 
@@ -230,6 +231,19 @@ def test_long_cells_are_read_a_few_at_a_time(tmp_path: Path) -> None:
     found = read(path, typed_plan(), parquet_bytes_max=4 * MEMORY)
 
     assert [each.line for each in found] == list(range(1, 201))
+
+
+def test_a_cell_that_no_event_has_room_for_is_refused_not_cut(tmp_path: Path) -> None:
+    whole, long = "x" * CELL_CHARACTERS_MAX, "x" * (CELL_CHARACTERS_MAX + 1)
+    path = put(tmp_path, {**orders(2), "total": [whole, long]}, group=1)
+
+    first, second = read(path, typed_plan())
+
+    assert json.loads(first.text or "null")["properties"] == {"amount": whole}
+    assert (second.line, second.text) == (2, None)
+    assert second.fault is not None
+    assert second.fault.code == "event_too_large"
+    assert "'total'" in second.fault.message
 
 
 def test_a_file_that_is_let_go_in_the_middle_can_be_read_again(tmp_path: Path) -> None:
