@@ -17,7 +17,6 @@ from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.runners import DirectRunner, ThreadRunner
 from service.adapters.sqlite import boards, connections, lookups, sqlite_store, views, writes
 from service.adapters.sqlite import store as sqlite_module
-from service.adapters.sqlite.checkpoints import ROWS_MIN
 from service.adapters.sqlite.listing import listing
 from service.ports import StoreUnavailable
 from service.schema import NEWEST
@@ -264,18 +263,19 @@ async def test_a_closed_store_takes_nothing(path: Path) -> None:
         await post(store, sent("e2"))
 
 
-async def test_what_is_committed_reaches_the_database_beside_the_commits(path: Path) -> None:
+async def test_what_is_committed_reaches_the_database_between_transactions(path: Path) -> None:
     """No commit has to do it, and nobody closes the file: the database is read without its log."""
     store = sqlite_store(path, DirectRunner())
-    await post(store, *(sent(f"e{number}", "ordered", 1) for number in range(ROWS_MIN)))
-    await store.checkpoints.ended()
+    count = sqlite_module.CHECKPOINT_ROWS
+    await post(store, *(sent(f"e{number}", "ordered", 1) for number in range(count)))
+    await post(store, sent("later", "ordered", 2))
 
     alone = path.with_name("alone.db")
     shutil.copy(path, alone)
     with closing(sqlite3.connect(alone)) as connection:
         found = connection.execute("SELECT count(*) FROM events").fetchone()
     await store.close()
-    assert found == (ROWS_MIN,)
+    assert found == (count,)
 
 
 async def test_threads_read_while_one_writes(path: Path) -> None:

@@ -18,7 +18,6 @@ from service.adapters.embedded.rows import Readings
 from service.adapters.embedded.store import EmbeddedStore
 from service.adapters.memory.readings import MemoryReadings
 from service.adapters.memory.rows import MemoryRows
-from service.adapters.sqlite.checkpoints import Checkpoints
 from service.adapters.sqlite.connections import Readers, open_writer
 from service.adapters.sqlite.glances import Glances
 from service.adapters.sqlite.readings import SqliteReadings
@@ -31,7 +30,6 @@ Lent = TypeVar("Lent", bound=Readings)
 
 CALL_SECONDS_MAX = 0.004
 BUSY_CHANGES = 0.2
-ROWS_OF_A_CHECKPOINT = 50
 """How likely it is at each append that a busy time begins or ends."""
 
 
@@ -208,26 +206,21 @@ def memory_store(trouble: Trouble, rows: MemoryRows) -> EmbeddedStore:
 
 def sqlite_store(trouble: Trouble, path: Path) -> tuple[SqliteStore, Callable[[], None]]:
     """Return the store in the file at *path*, and what drops its connections as a death would."""
-    lending = Readers(path)
-    rows = TroubledRows(trouble, path, lending)
+    readers = Readers(path)
+    rows = TroubledRows(trouble, path, readers)
 
     @contextmanager
     def plain() -> Iterator[SqliteReadings]:
-        with lending.lent() as connection:
+        with readers.lent() as connection:
             yield SqliteReadings(connection, path)
 
     def readings() -> AbstractContextManager[SqliteReadings]:
         return _troubled(trouble, plain)
 
     runner = SlowRunner(trouble, spoils_writes=False)
-    store = BusySqliteStore(
-        rows,
-        readings,
-        runner,
-        glances=TroubledGlances(trouble, path, lending),
-        checkpoints=Checkpoints(lending, runner, rows_min=ROWS_OF_A_CHECKPOINT, pages_long=0),
-        compile_one=compiled,
-    )
+
+    glances = TroubledGlances(trouble, path, readers)
+    store = BusySqliteStore(rows, readings, runner, glances=glances, compile_one=compiled)
     store.trouble = trouble
     return store, rows.close
 

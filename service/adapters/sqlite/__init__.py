@@ -9,7 +9,6 @@ from pathlib import Path
 from projections.models.machines import Compile, compile_document
 from service.adapters.runners import ThreadRunner
 from service.adapters.sqlite.archive import SqliteArchive, back_up
-from service.adapters.sqlite.checkpoints import Checkpoints
 from service.adapters.sqlite.connections import Readers, open_writer
 from service.adapters.sqlite.glances import Glances
 from service.adapters.sqlite.readings import SqliteReadings
@@ -50,12 +49,5 @@ def _opened(path: Path, runner: Runner, compile_one: Compile) -> tuple[SqliteSto
         with readers.lent() as connection:
             yield SqliteReadings(connection, path)
 
-    store = SqliteStore(
-        rows,
-        readings,
-        runner,
-        glances=Glances(path, readers),
-        checkpoints=Checkpoints(readers, runner),
-        compile_one=compile_one,
-    )
-    return store, rows
+    glances = Glances(path, readers)
+    return SqliteStore(rows, readings, runner, glances=glances, compile_one=compile_one), rows

@@ -142,6 +142,11 @@ class SqliteRows:
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
 
+    def shorten_log(self) -> None:
+        """Put what was committed into the database; what comes next overwrites the log."""
+        with translated(self.path):
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def empty_log(self) -> None:
         """Put what was committed into the database and empty the log beside it, if no one reads."""
         with translated(self.path):
