@@ -20,6 +20,7 @@ from service.adapters.sqlite import store as sqlite_module
 from service.adapters.sqlite.listing import listing
 from service.ports import StoreUnavailable
 from service.schema import NEWEST
+from tests.architecture.tree import name_of, python_files
 from tests.builders import at
 from tests.contract.judging import assert_true
 from tests.contract.saying import LATER, SHOP, TEAM, TENANT, post, publish, sent, told
@@ -276,6 +277,13 @@ async def test_what_is_committed_reaches_the_database_between_transactions(path:
         found = connection.execute("SELECT count(*) FROM events").fetchone()
     await store.close()
     assert found == (count,)
+
+
+def test_only_the_connection_that_writes_takes_the_log_over() -> None:
+    """Another beside it would meet the defect of SQLite before 3.51.3 that ADR 0005 tells of."""
+    asking = [path for path in python_files("service") if "wal_checkpoint" in path.read_text()]
+
+    assert [name_of(path) for path in asking] == ["service/adapters/sqlite/rows.py"]
 
 
 async def test_threads_read_while_one_writes(path: Path) -> None:
