@@ -12,6 +12,8 @@ from contextlib import suppress
 
 import structlog
 
+from service.ports import StoreUnavailable
+
 PAUSE_SECONDS_MAX = 60.0
 _DOUBLINGS_MAX = 16
 """More would only make a number that is cut to the longest pause, and at last one too large."""
@@ -46,15 +48,23 @@ async def _repeat(name: str, work: Round, pause_seconds: float) -> None:
         try:
             more = await work()
             failures = 0
-        except Exception:  # noqa: BLE001 -- an edge: the loop outlives every round
+        except Exception as error:  # noqa: BLE001 -- an edge: the loop outlives every round
             failures += 1
             more = False
-            _tell(name, failures)
+            _tell(name, failures, error)
         grown = pause_seconds * 2 ** min(failures, _DOUBLINGS_MAX)
         await asyncio.sleep(0.0 if more else min(grown, PAUSE_SECONDS_MAX))
 
 
-def _tell(name: str, failures: int) -> None:
-    """Log the error at hand; where nobody reads the log any more, the loop goes on all the same."""
+def _tell(name: str, failures: int, error: Exception) -> None:
+    """Log *error*; where nobody reads the log any more, the loop goes on all the same.
+
+    That the database is away is said in a line: every loop says it, and where each of them was does
+    not matter.
+    """
+    note = _log.bind(loop=name, failures=failures)
     with suppress(OSError, ValueError):  # a closed pipe, a closed file
-        _log.exception("round_failed", loop=name, failures=failures)
+        if isinstance(error, StoreUnavailable):
+            note.error("round_failed", error=str(error))
+        else:
+            note.exception("round_failed", exc_info=error)
