@@ -46,8 +46,11 @@ class Pace(NamedTuple):
 
 AT_ONCE = Pace(EVENTS_AT_ONCE, 0)
 HURRIED = Pace(EVENTS_AT_ONCE, 1)
-GENTLE = Pace(50, 4)
-"""A range of 10,000 takes some seconds; a request meets half a millisecond of it now and then."""
+GENTLE = Pace(100, 2)
+"""A range of 10,000 takes a second or two; a request meets a millisecond of it now and then."""
+
+PAUSE_SECONDS_MAX = 0.01
+"""Longer, and on a busy machine a range would outlast the lease of who seals it."""
 
 _SUBJECT = slice(SEALABLE_COLUMNS.index("bucket"), SEALABLE_COLUMNS.index("subject_id") + 1)
 _SALT = SEALABLE_COLUMNS.index("salt")
@@ -119,7 +122,7 @@ class Sealer:
             for row in rows:
                 sealing.add(leaf_of(row))
             position = rows[-1][0]
-            await asyncio.sleep(pace.pause * (loop.time() - begun))
+            await asyncio.sleep(min(pace.pause * (loop.time() - begun), PAUSE_SECONDS_MAX))
         seal = sealing.seal(last.to_position + 1, end, self._clock.now())
         if not await self._store.add_seal(seal, erased=erased):
             return await self._newest()
