@@ -55,12 +55,14 @@ class Forgotten:
     Attributes:
         texts: Their events as they were sent and acknowledged, by position.
         erased_at: Position of the erasure; None where its answer was lost.
+        is_named_again: Whether an event of theirs was sent again and is kept as refused.
     """
 
     name: str
     mode: ErasureMode
     texts: dict[int, str] = field(default_factory=dict)
     erased_at: int | None = None
+    is_named_again: bool = False
 
 
 @dataclass(slots=True)

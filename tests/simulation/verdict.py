@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from domain.instants import format_instant
@@ -21,7 +23,7 @@ from tests.contract.judging import (
     whole_log,
 )
 from tests.contract.saying import TENANT
-from tests.simulation.claims import Answered, Claim, Ledger, is_private
+from tests.simulation.claims import Answered, Claim, Forgotten, Ledger, is_private
 from tests.simulation.persons import assert_forgotten
 
 
@@ -38,7 +40,7 @@ async def assert_kept(
         for one in await store.generations(TENANT, limit=1_000)
     ]
     for answered in ledger.answers:
-        assert_answered(log, answered, lineages)
+        assert_answered(logs_then(log, answered, ledger.forgotten), answered, lineages)
     await assert_feed_is_dense(store)
     await assert_true(store, now)
     assert not await store.parked(TENANT)
@@ -91,21 +93,41 @@ async def assert_followed(store: Store, log: Sequence[StoredEvent], ledger: Ledg
         )
 
 
+def logs_then(
+    log: Sequence[StoredEvent], answered: Answered, forgotten: Sequence[Forgotten]
+) -> list[list[StoredEvent]]:
+    """Return what the log may have been when *answered* was told: who was erased since is in it.
+
+    Of whom it is not known when they were erased, either everything is or nothing.
+    """
+    known = log[: answered.position]
+    later = [one for one in forgotten if (one.erased_at or 0) > answered.position]
+    unknown = [one for one in forgotten if one.erased_at is None]
+    return [_as_sent(known, later), *([_as_sent(known, later + unknown)] if unknown else [])]
+
+
+def _as_sent(log: Sequence[StoredEvent], persons: Sequence[Forgotten]) -> list[StoredEvent]:
+    texts = {position: text for person in persons for position, text in person.texts.items()}
+    return [replace(one, payload=texts.get(one.position, one.payload)) for one in log]
+
+
 def assert_answered(
-    log: Sequence[StoredEvent], answered: Answered, lineages: Sequence[tuple[str, Lineage]]
+    logs: Sequence[Sequence[StoredEvent]],
+    answered: Answered,
+    lineages: Sequence[tuple[str, Lineage]],
 ) -> None:
-    """Assert that an answer is the fold of the log up to the position that it tells.
+    """Assert that an answer is the fold of one of *logs*, up to the position that it tells.
 
     It is told by one of the generations there have been, *lineages* by model, and by all of it.
     """
     model = "team" if answered.kind == "account" else "shop"
     instants = {answered.as_of or answered.asked_at, answered.as_of or answered.told_at}
-    known = log[: answered.position]
     possible: list[dict[str, object]] = []
     for instant in sorted(instants):
-        for lineage in (lineage for named, lineage in lineages if named == model):
-            true = true_answer(known, answered, instant, lineage)
-            possible += [true] if true not in possible else []
+        for known, (named, lineage) in product(logs, lineages):
+            if named == model:
+                true = true_answer(known, answered, instant, lineage)
+                possible += [true] if true not in possible else []
     found = said(answered)
     assert found in possible, f"{answered}\nexpected one of {possible}\nfound {found}"
 
