@@ -93,14 +93,14 @@ def leaf(row: Row, private: bytes) -> bytes:
     return sha256(_encode([*(row[place] for place in _PUBLIC_PLACES), private])).digest()
 
 
-def leaf_of(row: Row, salt: bytes | None = None) -> bytes:
+def leaf_of(row: Row) -> bytes:
     """Return the hash of an event of `SEALABLE_COLUMNS`; nothing where it cannot have been sealed.
 
-    Without *salt* its own is taken; of an erased event the digest that was kept.
+    Of an erased event the digest that was kept is taken.
     """
     if isinstance(row[_ERASED_DIGEST], bytes):
         return _leaf_if_any(row, row[_ERASED_DIGEST])
-    salt = row[_SALT] if salt is None else salt
+    salt = row[_SALT]
     if not isinstance(salt, bytes):
         return b""
     try:

@@ -48,7 +48,7 @@ OpenSqlite = Callable[[], AbstractContextManager[SqliteReadings]]
 
 BUSY_PAUSE_SECONDS = 0.02
 CHECKPOINT_ROWS = 1_500
-"""Rows written: some 2,200 pages of log where events come one by one, which takes 3 to 5 ms."""
+"""Rows written: some 2,200 pages of log where events come one by one, which takes some 7 ms."""
 
 CHECKPOINT_PAUSE_SECONDS = 0.25
 """In batches, a page that is written again and again goes into the database once per so long."""
