@@ -130,7 +130,10 @@ class Sealer:
         return seal
 
     async def _salted(self, after: int, end: int, limit: int, erased: int) -> list[Row]:
-        """Return a page of events whose subjects have salts; none where an erasure came between."""
+        """Return a page of events whose subjects have salts; none where an erasure came between.
+
+        Another process may have given them first, so what was given is read again.
+        """
         rows = await self._page(after, end, limit)
         bare = dict.fromkeys(_ref_of(row) for row in rows if _lacks_salt(row))
         if not bare:
