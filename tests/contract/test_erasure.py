@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -208,6 +209,20 @@ async def test_a_seal_made_of_what_is_erased_meanwhile_is_not_kept(store: Store)
     late = replace(seal, from_position=seal.to_position + 1, previous=seal.root)
 
     assert not await store.add_seal(late, erased=before)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_erasure_in_the_middle_of_sealing_leaves_a_log_that_holds(
+    store: Store, mode: ErasureMode
+) -> None:
+    await fill(store)
+
+    await asyncio.gather(sealer(store).seal_everything(), erase(store, mode))
+
+    newest = await sealer(store).seal_everything()
+    assert newest is not None
+    assert newest.to_position == (await store.positions()).head
+    assert await verdict(store) == []
 
 
 @pytest.mark.parametrize("mode", MODES)
